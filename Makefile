@@ -1,0 +1,54 @@
+# Two commands do everything on a fresh Debian machine with Python 3.11:
+#   make demo   plays a day at a service desk, on servers of its own
+#   make test   runs every test, on real servers on loopback
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+JOBS ?= 2
+PACKAGES := dovecot-imapd dovecot-lmtpd postfix postgresql chromium fonts-noto-cjk strace
+
+.PHONY: demo test check bench format lock docs clean packages
+
+demo: $(STAMP)
+	$(BIN)/ticketd demo --out demo-out
+
+test: $(STAMP) packages
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup tests
+
+check: $(STAMP)
+	$(BIN)/ruff format --check daemon tests scripts
+	$(BIN)/ruff check daemon tests scripts
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/make_docs.py --check
+
+bench: $(STAMP) packages
+	$(BIN)/python scripts/bench.py
+
+format: $(STAMP)
+	$(BIN)/ruff format daemon tests scripts
+	$(BIN)/ruff check --fix daemon tests scripts
+
+docs: $(STAMP)
+	$(BIN)/python scripts/make_docs.py
+
+# The environment: versions and hashes from the lock, then ticketd itself, editable.
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ticketd needs Python 3.11 or newer"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || scripts/install_packages python3-venv
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+packages:
+	@scripts/install_packages $(PACKAGES)
+
+# Needs uv; writes versions and hashes for every platform and Python that we support, and no addresses.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
+	    --no-annotate --extra postgres --extra demo --extra dev pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist demo-out

@@ -1,0 +1,5 @@
+"""`python -m daemon` is `ticketd`."""
+
+from daemon.cli import main
+
+main()

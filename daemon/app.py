@@ -1,0 +1,426 @@
+"""The wiring: opens everything from a configuration, runs one round or runs until told to stop.
+
+What comes in: a Config. What goes out: an exit status. This file alone knows threads, signals, systemd's notify socket
+and `schedule`, which only wakes us: what is owed is always asked of the database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import random
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+import schedule
+import structlog
+
+from daemon import flow
+from daemon.backoff import Backoff
+from daemon.clock import Clock
+from daemon.config import Config, MailboxConfig, secret_file_fault, shipped
+from daemon.errors import ConfigError, Problem, TicketdError, UnreachableError
+from daemon.flow import Desk
+from daemon.intake.mailbox import Mailbox, MailboxUnreachableError
+from daemon.notify.envelope import Keys, parse_keys
+from daemon.notify.postman import Postman
+from daemon.notify.render import Renderer, ServiceFacts
+from daemon.routing.loader import load_rulebook
+from daemon.service import Service
+from daemon.spool import Spool
+from daemon.store import Store
+
+log = structlog.get_logger()
+
+_WAKE_SECONDS = 5
+_ALARM_AFTER = 600.0
+_STUCK_AFTER = 900.0
+
+
+class AlreadyRunningError(TicketdError):
+    """Another ticketd works on this state directory."""
+
+
+# --- opening ---
+
+
+def service_of(config: Config) -> Service:
+    """Return what the process must know about the service."""
+    s, limits = config.service, config.limits
+    return Service(
+        name=s.name,
+        address=s.address.lower(),
+        language=s.language,
+        timezone=s.timezone,
+        subject_tag=s.subject_tag,
+        own_addresses=config.own_addresses,
+        authserv_ids=frozenset(i.lower() for i in config.trust.authserv_ids),
+        plus_addresses=s.reply_addresses == "plus",
+        answers_per_address_per_hour=limits.answers_per_address_per_hour,
+        answers_per_subject_per_day=limits.answers_per_subject_per_day,
+        opens_per_address_per_hour=limits.max_ticket_opens_per_address_per_hour,
+    )
+
+
+def open_store(config: Config) -> Store:
+    """Open the database, bringing its schema up to this version."""
+    state = Path(config.service.state_dir)
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return Store(config.database.url, state)
+
+
+def open_desk(config: Config, clock: Clock, store: Store | None = None) -> Desk:
+    """Open everything that the story needs. Raises ConfigError with every problem found."""
+    keys = read_keys(Path(config.service.secret_file))
+    service = service_of(config)
+    return Desk(
+        store=store or open_store(config),
+        rulebook=load_rulebook(Path(config.paths.rules)),
+        service=service,
+        keys=keys,
+        renderer=open_renderer(config, service, keys),
+        clock=clock,
+        operator=config.service.operator_address,
+        attempts=config.limits.attempts,
+    )
+
+
+def open_renderer(config: Config, service: Service, keys: Keys) -> Renderer:
+    """Open the templates: the operator's own folder first, the shipped one behind it."""
+    facts = ServiceFacts(
+        name=service.name,
+        address=service.address,
+        language=service.language,
+        timezone=service.timezone,
+        subject_tag=service.subject_tag,
+        reply_addresses="plus" if service.plus_addresses else "none",
+    )
+    return Renderer(Path(config.paths.templates), shipped("templates") / "email", facts, keys)
+
+
+def read_keys(path: Path) -> Keys:
+    """Read the keys of the reply tokens from a file that only we may read. Raises ConfigError."""
+    if fault := secret_file_fault(path):
+        raise ConfigError([Problem(str(path), 0, fault)])
+    return parse_keys(path.read_text("utf-8"), str(path))
+
+
+@contextlib.contextmanager
+def instance_lock(config: Config) -> Iterator[None]:
+    """Hold the state directory for this process; the lock dies with it, however it dies."""
+    state = Path(config.service.state_dir)
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (state / "lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as e:
+            raise AlreadyRunningError(f"another ticketd is running on {state}: stop it first") from e
+        yield
+
+
+# --- one round ---
+
+
+def run_once(config: Config, as_of: datetime | None = None) -> int:
+    """Do one full round: every mailbox's new mail, everything due by the clock, everything owed once. Returns 0,
+    or 1 where a mailbox could not be read."""
+    with instance_lock(config):
+        desk = open_desk(config, Clock(as_of))
+        desk.store.outbox.release_leases()
+        spool = _open_spool(config)
+        links = [(m, link) for m in config.mailbox if (link := _opened(m, spool, desk))]
+        while flow.handle_waiting(desk):
+            pass
+        flow.handle_tick(desk)
+        _offer_everything(config, desk)
+        for settings, link in links:
+            _file_and_close(settings, link, desk)
+        desk.store.close()
+        return 0 if len(links) == len(config.mailbox) else 1
+
+
+def _open_spool(config: Config) -> Spool:
+    spool = Spool(Path(config.service.state_dir) / "spool")
+    spool.sweep()
+    return spool
+
+
+def _opened(settings: MailboxConfig, spool: Spool, desk: Desk) -> Mailbox | None:
+    """Connect and keep what is new; a mailbox that fails does not stop the others."""
+    link = Mailbox(settings, spool, desk.clock.now)
+    try:
+        link.connect()
+        flow.keep_new(link, settings.name, settings.first_run, desk)
+    except UnreachableError as e:
+        log.warning("mailbox.unreachable", mailbox=settings.name, error=str(e))
+        link.close()
+        return None
+    return link
+
+
+def _offer_everything(config: Config, desk: Desk) -> None:
+    postman = Postman(config.smtp)
+    try:
+        while flow.deliver_outbox(desk, postman)[0]:
+            pass
+    finally:
+        postman.close()
+
+
+def _file_and_close(settings: MailboxConfig, link: Mailbox, desk: Desk) -> None:
+    try:
+        flow.file_away(link, settings.name, desk)
+    except UnreachableError as e:
+        log.warning("mailbox.not_filed", mailbox=settings.name, error=str(e))
+    finally:
+        link.close()
+
+
+# --- running ---
+
+
+@dataclass(kw_only=True)
+class Pulse:
+    """The sign of life of one loop: when it last got through a turn, or since when it waits for a server, openly."""
+
+    name: str
+    beat: float
+    trouble_since: float | None = None
+    trouble: str = ""
+
+
+@dataclass(kw_only=True)
+class Daemon:
+    """The running process: one loop per mailbox, one for handling, one for sending, and the main one that watches."""
+
+    config: Config
+    desk: Desk
+    spool: Spool
+    stop: threading.Event = field(default_factory=threading.Event)
+    work: threading.Event = field(default_factory=threading.Event)
+    outbox: threading.Event = field(default_factory=threading.Event)
+    nudges: dict[str, threading.Event] = field(default_factory=dict)
+    pulses: dict[str, Pulse] = field(default_factory=dict)
+    hangup: threading.Event = field(default_factory=threading.Event)
+    failed: str = ""
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; 0 then, 1 where a loop has died (systemd starts us again)."""
+        threads = [self._thread("handling", self._handle), self._thread("sending", self._send)]
+        for settings in self.config.mailbox:
+            self.nudges[settings.name] = threading.Event()
+            threads.append(self._thread(f"mailbox {settings.name}", partial(self._fetch, settings)))
+        for thread in threads:
+            thread.start()
+        notify_systemd("READY=1", f"STATUS=watching {len(self.config.mailbox)} mailboxes")
+        log.info("daemon.started", mailboxes=[m.name for m in self.config.mailbox])
+        self._watch()
+        notify_systemd("STOPPING=1")
+        for thread in threads:
+            thread.join(timeout=60)
+        log.info("daemon.stopped", failed=self.failed)
+        return 1 if self.failed else 0
+
+    def quit(self) -> None:
+        """Ask every loop to finish the mail at hand and end."""
+        self.stop.set()
+        for event in (self.work, self.outbox, *self.nudges.values()):
+            event.set()
+
+    def reload(self) -> None:
+        """Load the rules and templates again: whole, or not at all."""
+        try:
+            self.desk.rulebook = load_rulebook(Path(self.config.paths.rules))
+            self.desk.renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
+            log.info("rules.reloaded", version=self.desk.rulebook.version)
+        except ConfigError as e:
+            log.error("rules.kept", problems=[str(p) for p in e.problems])
+            flow.raise_alarm(self.desk, "reload", "New rules were refused; the old ones stay", map(str, e.problems))
+
+    # --- the loops ---
+
+    def _thread(self, name: str, body: Callable[[], None]) -> threading.Thread:
+        self.pulses[name] = Pulse(name=name, beat=Clock.monotonic())
+
+        def supervised() -> None:
+            try:
+                body()
+            except BaseException:
+                log.critical("loop.died", loop=name, exc_info=True)
+                self.failed = name
+            finally:
+                self.desk.store.close()
+                self.quit()
+
+        return threading.Thread(target=supervised, name=name, daemon=True)
+
+    def _fetch(self, settings: MailboxConfig) -> None:
+        """One mailbox: connect, keep, file, wait; on any trouble wait longer and begin anew."""
+        pulse, nudge = self.pulses[f"mailbox {settings.name}"], self.nudges[settings.name]
+        backoff, link = Backoff(random.random), Mailbox(settings, self.spool, self.desk.clock.now)
+        while not self.stop.is_set():
+            try:
+                link.connect()
+                while not self.stop.is_set():
+                    self._fetch_turn(link, settings)
+                    backoff.succeeded()
+                    _well(pulse)
+                    nudge.clear()
+                    if not self.stop.is_set():
+                        link.wait(settings.poll_seconds, nudge)
+            except UnreachableError as e:
+                self._trouble(pulse, str(e))
+                wish = e.wish if isinstance(e, MailboxUnreachableError) else None
+                kind = e.kind if isinstance(e, MailboxUnreachableError) else "transport"
+                self.stop.wait(backoff.failed(kind, wish))
+            finally:
+                link.close()
+
+    def _fetch_turn(self, link: Mailbox, settings: MailboxConfig) -> None:
+        if flow.keep_new(link, settings.name, settings.first_run, self.desk):
+            self.work.set()
+        flow.file_away(link, settings.name, self.desk)
+
+    def _handle(self) -> None:
+        """Handle kept mail and the clock whenever woken."""
+        pulse = self.pulses["handling"]
+        while not self.stop.is_set():
+            self.work.wait(timeout=_WAKE_SECONDS)
+            self.work.clear()
+            try:
+                if self._handle_turn():
+                    self.outbox.set()
+                    for nudge in self.nudges.values():
+                        nudge.set()
+                _well(pulse)
+            except UnreachableError as e:
+                self._trouble(pulse, str(e))
+                self.stop.wait(_WAKE_SECONDS)
+
+    def _handle_turn(self) -> int:
+        done = 0
+        while not self.stop.is_set() and (some := flow.handle_waiting(self.desk)):
+            done += some
+            self.outbox.set()
+            self.pulses["handling"].beat = Clock.monotonic()
+        return done + flow.handle_tick(self.desk)
+
+    def _send(self) -> None:
+        """Offer what is owed whenever woken; wait longer while the mail server is away."""
+        pulse, backoff, postman = self.pulses["sending"], Backoff(random.random), Postman(self.config.smtp)
+        while not self.stop.is_set():
+            self.outbox.wait(timeout=_WAKE_SECONDS)
+            self.outbox.clear()
+            try:
+                answers = self._send_turn(postman, pulse)
+            except UnreachableError as e:
+                self._trouble(pulse, str(e))
+                self.stop.wait(_WAKE_SECONDS)
+                continue
+            if answers:
+                backoff.succeeded()
+                _well(pulse)
+            else:
+                self._trouble(pulse, "the mail server for outgoing mail does not answer")
+                self.stop.wait(backoff.failed("transport"))
+        postman.close()
+
+    def _send_turn(self, postman: Postman, pulse: Pulse) -> bool:
+        while not self.stop.is_set():
+            offered, answers = flow.deliver_outbox(self.desk, postman)
+            pulse.beat = Clock.monotonic()
+            if not answers:
+                return False
+            if not offered:
+                break
+        return True
+
+    # --- watching over them ---
+
+    def _watch(self) -> None:
+        """Wake the loops and feed systemd's watchdog, but only while every loop gives a sign of life."""
+        scheduler = schedule.Scheduler()
+        scheduler.every(_WAKE_SECONDS).seconds.do(_safely(self._wake))
+        scheduler.every(20).seconds.do(_safely(self._look_after))
+        while not self.stop.is_set():
+            scheduler.run_pending()
+            if self.hangup.is_set():
+                self.hangup.clear()
+                self.reload()
+            self.stop.wait(1)
+
+    def _wake(self) -> None:
+        self.work.set()
+        self.outbox.set()
+
+    def _look_after(self) -> None:
+        now = Clock.monotonic()
+        stuck = [p.name for p in self.pulses.values() if now - p.beat > self._patience()]
+        for pulse in self.pulses.values():
+            if pulse.trouble_since is not None and now - pulse.trouble_since > _ALARM_AFTER:
+                flow.raise_alarm(self.desk, f"trouble:{pulse.name}", f"ticketd: {pulse.name} is in trouble",
+                                 [pulse.trouble, "It goes on trying by itself."])  # fmt: skip
+        if stuck:
+            log.error("loops.stuck", loops=stuck)
+            return
+        notify_systemd("WATCHDOG=1", f"STATUS={self._status()}")
+
+    def _patience(self) -> float:
+        longest = max(m.poll_seconds for m in self.config.mailbox)
+        return _STUCK_AFTER + longest
+
+    def _status(self) -> str:
+        troubled = [f"{p.name}: {p.trouble}" for p in self.pulses.values() if p.trouble_since is not None]
+        return "; ".join(troubled)[:200] or "all well"
+
+    def _trouble(self, pulse: Pulse, what: str) -> None:
+        log.warning("loop.trouble", loop=pulse.name, error=what)
+        pulse.beat = Clock.monotonic()
+        pulse.trouble = what
+        if pulse.trouble_since is None:
+            pulse.trouble_since = pulse.beat
+
+
+def _well(pulse: Pulse) -> None:
+    pulse.beat, pulse.trouble_since, pulse.trouble = Clock.monotonic(), None, ""
+
+
+def _safely(job: Callable[[], None]) -> Callable[[], None]:
+    """Wrap a scheduled job: one that raises would keep `schedule` from ever running the later ones."""
+
+    def run() -> None:
+        try:
+            job()
+        except Exception:
+            log.exception("job.failed", job=job.__name__)
+
+    return run
+
+
+def run_forever(config: Config) -> int:
+    """Run the daemon in the foreground until it is told to stop."""
+    with instance_lock(config):
+        desk = open_desk(config, Clock())
+        desk.store.outbox.release_leases()
+        daemon = Daemon(config=config, desk=desk, spool=_open_spool(config))
+        signal.signal(signal.SIGTERM, lambda *_: daemon.quit())
+        signal.signal(signal.SIGINT, lambda *_: daemon.quit())
+        signal.signal(signal.SIGHUP, lambda *_: daemon.hangup.set())
+        return daemon.run()
+
+
+def notify_systemd(*lines: str) -> None:
+    """Tell systemd how we are; harmless where there is none."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as link:
+        link.connect("\0" + address[1:] if address.startswith("@") else address)
+        link.sendall("\n".join(lines).encode())

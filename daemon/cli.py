@@ -1,0 +1,517 @@
+"""The command line: what a person or a script types. The only importer of click and rich.
+
+What comes in: arguments. What goes out: text, JSON and an exit status: 0 done, 1 problems found, 64 usage,
+78 configuration.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+import daemon
+from daemon import app, log, views
+from daemon.clock import Clock
+from daemon.config import Config, find_config, load_config, shipped, starter_config
+from daemon.errors import ConfigError, TicketdError
+from daemon.inspection import check_everything, explain_mail
+from daemon.flow import read_kept
+from daemon.intake.as_json import letter_as_json
+from daemon.intake.letter import Letter, read_letter_file
+from daemon.notify.envelope import new_key_line
+from daemon.store import Store
+from daemon.words import Nature
+
+OK, PROBLEMS, USAGE, CONFIGURATION = 0, 1, 64, 78
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit."""
+    sys.exit(run_command(args))
+
+
+def run_command(args: list[str] | None = None) -> int:
+    """Run one command and return its exit status; every expected error becomes a plain sentence on stderr."""
+    try:
+        result = cli.main(args=args, prog_name="ticketd", standalone_mode=False)
+    except click.exceptions.Abort:
+        return PROBLEMS
+    except click.ClickException as e:
+        e.show()
+        return USAGE
+    except ConfigError as e:
+        click.echo("\n".join(map(str, e.problems)), err=True)
+        return CONFIGURATION
+    except TicketdError as e:
+        click.echo(f"ticketd: {e}", err=True)
+        return PROBLEMS
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    return result if isinstance(result, int) else OK
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--config", "config_path", default=None, metavar="FILE", help="The configuration file.")
+@click.option("--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"]))
+@click.version_option(daemon.__version__, prog_name="ticketd")
+@click.pass_context
+def cli(ctx: click.Context, config_path: str | None, log_level: str) -> None:
+    """An incident process that runs by mail.
+
+    The configuration is --config FILE, else $TICKETD_CONFIG, ./ticketd.toml, /etc/ticketd/ticketd.toml.
+    """
+    log.configure(log_level, journal="JOURNAL_STREAM" in os.environ)
+    ctx.obj = config_path
+
+
+def _config(ctx: click.Context, *, servers: bool = False) -> Config:
+    """Load the configuration; the servers' passwords are asked for only by commands that talk to servers."""
+    return load_config(find_config(ctx.obj, os.environ), check_secrets=servers)
+
+
+# --- setting up ---
+
+
+@cli.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--name", default="Example Support", help="What the service is called in mails.")
+@click.option("--address", default="support@example.com", help="The support address.")
+@click.option("--language", default="zh", type=click.Choice(["zh", "en"]), help="For people whose own is unknown.")
+@click.option("--timezone", default="Asia/Shanghai", help="The service's time zone (IANA name).")
+def init(folder: Path, name: str, address: str, language: str, timezone: str) -> int:
+    """Make FOLDER ready: ticketd.toml, a secret, the starter rules and templates. Nothing is overwritten."""
+    folder.mkdir(parents=True, exist_ok=True)
+    made: list[Path] = []
+    text = starter_config(name=name, address=address, language=language, timezone=timezone)
+    made += _write_new(folder / "ticketd.toml", text, 0o644)
+    made += _write_new(folder / "secret", new_key_line(secrets.token_bytes(32)) + "\n", 0o600)
+    made += _copy_new(shipped("rules"), folder / "rules")
+    made += _copy_new(shipped("templates"), folder / "templates")
+    (folder / "state").mkdir(mode=0o700, exist_ok=True)
+    for path in made:
+        click.echo(f"made {path}")
+    click.echo(f"""
+Next:
+  1. put the mailbox's password into {folder}/imap.password and make it yours alone:
+     chmod 600 {folder}/imap.password
+  2. name your servers in {folder}/ticketd.toml, your people in {folder}/rules/people.yaml,
+     your customers in {folder}/rules/customers.yaml
+  3. ticketd --config {folder}/ticketd.toml check
+  4. ticketd --config {folder}/ticketd.toml run""")
+    return OK
+
+
+def _write_new(path: Path, text: str, mode: int) -> list[Path]:
+    if path.exists():
+        click.echo(f"kept {path}")
+        return []
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+        file.write(text)
+    return [path]
+
+
+def _copy_new(source: Path, target: Path) -> list[Path]:
+    if target.exists():
+        click.echo(f"kept {target}")
+        return []
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
+    return [target]
+
+
+@cli.command()
+@click.pass_context
+def check(ctx: click.Context) -> int:
+    """Read the configuration, the rules and the templates, and name everything that is wrong, all at once."""
+    errors, warnings = check_everything(find_config(ctx.obj, os.environ))
+    for problem in (*errors, *warnings):
+        click.echo(str(problem))
+    if errors:
+        click.echo(f"{len(errors)} problems", err=True)
+        return PROBLEMS
+    click.echo("all is well" if not warnings else f"it works; {len(warnings)} remarks")
+    return OK
+
+
+# --- running ---
+
+
+@cli.command()
+@click.option("--once", is_flag=True, default=False, help="Do one full round and exit.")
+@click.option("--as-of", default=None, metavar="TIME", help="Let the clock stand at this ISO 8601 time (with --once).")
+@click.pass_context
+def run(ctx: click.Context, once: bool, as_of: str | None) -> int:
+    """Run in the foreground until told to stop, or do one round."""
+    if as_of and not once:
+        raise click.UsageError("--as-of goes with --once: a running daemon keeps real time")
+    moment = _as_of(as_of) if as_of else None
+    config = _config(ctx, servers=True)
+    return app.run_once(config, moment) if once else app.run_forever(config)
+
+
+def _as_of(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as e:
+        raise click.UsageError(f"--as-of: '{text}' is no ISO 8601 time; write 2026-11-23T17:00:00+08:00") from e
+    if moment.tzinfo is None:
+        raise click.UsageError("--as-of: say the offset too, as in 2026-11-23T17:00:00+08:00")
+    return moment
+
+
+# --- reading and explaining ---
+
+
+@cli.command()
+@click.argument("mails", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object a line.")
+def read(mails: tuple[str, ...], as_json: bool) -> int:
+    """Show what ticketd understands of these mail files. Needs no configuration."""
+    bad = 0
+    for path in mails:
+        try:
+            letter = _letter_at(path)
+        except OSError as e:
+            bad += 1
+            _unreadable(path, e, as_json)
+            continue
+        if as_json:
+            _line(letter_as_json(letter, path))
+        else:
+            _show_letter(letter, path)
+    return PROBLEMS if bad else OK
+
+
+def _letter_at(path: str) -> Letter:
+    with Path(path).open("rb"):  # read_letter_file never raises: ask here whether there is anything to read
+        return read_letter_file(path)
+
+
+def _unreadable(path: str, error: OSError, as_json: bool) -> None:
+    what = error.strerror or str(error)
+    if as_json:
+        _line({"path": path, "error": what})
+    else:
+        click.echo(f"{path}: {what}", err=True)
+
+
+@cli.command()
+@click.argument("mails", nargs=-1, required=True)
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object a line.")
+@click.option("--mailbox", default="", help="The mailbox that the mail would come into (default: the first).")
+@click.pass_context
+def explain(ctx: click.Context, mails: tuple[str, ...], as_json: bool, mailbox: str) -> int:
+    """Say what would happen to these mails and why; nothing is changed and nothing is sent."""
+    config = _config(ctx)
+    desk = app.open_desk(config, Clock())
+    bad = 0
+    for path in mails:
+        try:
+            letter = _letter_at(path)
+        except OSError as e:
+            bad += 1
+            _unreadable(path, e, as_json)
+            continue
+        said = explain_mail(letter, path, mailbox or config.mailbox[0].name, desk)
+        if as_json:
+            _line(said)
+        else:
+            _show_explanation(said)
+    desk.store.close()
+    return PROBLEMS if bad else OK
+
+
+# --- tickets ---
+
+
+@cli.group()
+def ticket() -> None:
+    """Look at tickets."""
+
+
+@ticket.command("list")
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON array.")
+@click.pass_context
+def ticket_list(ctx: click.Context, as_json: bool) -> int:
+    """List every ticket."""
+    config = _config(ctx)
+    store, zone = app.open_store(config), ZoneInfo(config.service.timezone)
+    lines = [views.ticket_line(t, zone) for t in store.register.tickets()]
+    store.close()
+    if as_json:
+        click.echo(json.dumps(lines, ensure_ascii=False, indent=1))
+        return OK
+    _table(
+        ("number", "state", "sev", "category", "team", "assignee", "resolve by", "subject"),
+        [
+            (t["number"], t["state"], t["severity"], t["category"], t["team"], t["assignee"],
+             t["resolve_by"] or "", t["subject"])
+            for t in lines
+        ],
+    )  # fmt: skip
+    return OK
+
+
+@ticket.command("show")
+@click.argument("number", type=int)
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object.")
+@click.pass_context
+def ticket_show(ctx: click.Context, number: int, as_json: bool) -> int:
+    """Show one ticket with its messages, events and notices."""
+    whole = _ticket(ctx, number)
+    if as_json:
+        click.echo(json.dumps(whole, ensure_ascii=False, indent=1))
+    else:
+        _show_ticket(whole)
+    return OK
+
+
+@ticket.command("history")
+@click.argument("number", type=int)
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON array.")
+@click.pass_context
+def ticket_history(ctx: click.Context, number: int, as_json: bool) -> int:
+    """Show everything that happened to one ticket, and from which mail."""
+    whole = _ticket(ctx, number)
+    if as_json:
+        click.echo(json.dumps(whole["events"], ensure_ascii=False, indent=1))
+    else:
+        _show_history(whole["events"])
+    return OK
+
+
+def _ticket(ctx: click.Context, number: int) -> dict[str, Any]:
+    config = _config(ctx)
+    store = app.open_store(config)
+    found = store.register.ticket(number)
+    if found is None:
+        store.close()
+        raise TicketdError(f"there is no ticket {number}")
+    whole = views.ticket_whole(found, store, ZoneInfo(config.service.timezone))
+    store.close()
+    return whole
+
+
+@cli.command()
+@click.pass_context
+def rebuild(ctx: click.Context) -> int:
+    """Draw every ticket anew from its events, and say which ones differed."""
+    store = app.open_store(_config(ctx))
+    differed = store.register.rebuild()
+    store.close()
+    click.echo(f"redrawn; {len(differed)} differed{': ' + ', '.join(map(str, differed)) if differed else ''}")
+    return OK
+
+
+# --- quarantine ---
+
+
+@cli.group()
+def quarantine() -> None:
+    """Mails that were set aside: look at them, hand them back, or give them up."""
+
+
+@quarantine.command("list")
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON array.")
+@click.pass_context
+def quarantine_list(ctx: click.Context, as_json: bool) -> int:
+    """List the mails in quarantine and why they are there."""
+    config = _config(ctx)
+    store, zone = app.open_store(config), ZoneInfo(config.service.timezone)
+    rows = [{**q, "received_at": views.iso(q["received_at"], zone)} for q in store.ledger.quarantined()]
+    store.close()
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
+    else:
+        _table(("id", "mailbox", "uid", "received_at", "size", "reason"), [tuple(r.values()) for r in rows])
+    return OK
+
+
+@quarantine.command("show")
+@click.argument("mail", type=int)
+@click.option("--raw", is_flag=True, default=False, help="The bytes as they came.")
+@click.pass_context
+def quarantine_show(ctx: click.Context, mail: int, raw: bool) -> int:
+    """Show one mail in quarantine, as understood or as it came."""
+    store = app.open_store(_config(ctx))
+    kept = store.ledger.get(mail)
+    store.close()
+    if kept is None:
+        raise TicketdError(f"there is no mail {mail}")
+    if raw:
+        sys.stdout.buffer.write(Path(kept.path).read_bytes() if kept.content is None else kept.content)
+    else:
+        _show_letter(read_kept(kept), f"mail {mail}")
+    return OK
+
+
+@quarantine.command("release")
+@click.argument("mails", nargs=-1, required=True, type=int)
+@click.pass_context
+def quarantine_release(ctx: click.Context, mails: tuple[int, ...]) -> int:
+    """Hand mails back: the next round handles them as if they had just come."""
+    return _each(ctx, mails, lambda store, mail: store.ledger.release(mail), "released")
+
+
+@quarantine.command("drop")
+@click.argument("mails", nargs=-1, required=True, type=int)
+@click.option("--reason", default="dropped by the operator", help="Why; it is kept.")
+@click.pass_context
+def quarantine_drop(ctx: click.Context, mails: tuple[int, ...], reason: str) -> int:
+    """Give mails up for good. Their bytes and the reason are kept."""
+    return _each(ctx, mails, lambda store, mail: store.ledger.drop(mail, reason), "dropped")
+
+
+def _each(ctx: click.Context, mails: Iterable[int], deed: Callable[[Store, int], bool], done: str) -> int:
+    store, missing = app.open_store(_config(ctx)), 0
+    for mail in mails:
+        if deed(store, mail):
+            click.echo(f"mail {mail} {done}")
+        else:
+            missing += 1
+            click.echo(f"mail {mail} is not in quarantine", err=True)
+    store.close()
+    return PROBLEMS if missing else OK
+
+
+# --- showing things to a person ---
+
+
+def _line(data: dict[str, Any]) -> None:
+    click.echo(json.dumps(data, ensure_ascii=False))
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False, emoji=False)
+
+
+def _table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
+    from rich.table import Table
+
+    table = Table(*columns, box=None, pad_edge=False)
+    for row in rows:
+        table.add_row(*(_safe(str(cell)) for cell in row))
+    _console().print(table)
+
+
+def _safe(text: str) -> str:
+    """Return text that cannot command the terminal or turn the reading direction."""
+    return "".join(c if c in "\n\t" or (c.isprintable() and c not in _BIDI) else f"\\u{ord(c):04x}" for c in text)
+
+
+_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
+
+
+def _show_letter(letter: Letter, path: str) -> None:
+    rows: list[tuple[str, str]] = [
+        ("mail", path),
+        ("from", ", ".join(f"{a.name} <{a.address}>" for a in letter.senders)),
+        ("to", ", ".join(a.address for a in (*letter.to, *letter.cc))),
+        ("subject", letter.subject),
+        ("date", letter.date.isoformat() if letter.date else "-"),
+        (
+            "nature",
+            f"{letter.nature} ({letter.nature_reason})" if letter.nature_reason else str(letter.nature),
+        ),
+        ("language", letter.language or "-"),
+    ]
+    if letter.nature is Nature.BOUNCE and letter.bounce:
+        for r in letter.bounce.recipients:
+            rows.append(("not reached", f"{r.address} {'for good' if r.permanent else 'for now'} {r.status}"))
+    rows += [("attachment", f"{a.name} ({a.content_type}, {a.size} bytes)") for a in letter.attachments]
+    rows += [("defect", d) for d in letter.defects]
+    _table(("", ""), rows)
+    click.echo(f"\nnew words:\n{_indented(letter.new_text)}")
+    if letter.quoted_text:
+        click.echo(f"\ncut away as quoted:\n{_indented(letter.quoted_text)}")
+    click.echo()
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {_safe(line)}" for line in text.splitlines()) or "  (none)"
+
+
+def _show_explanation(said: dict[str, Any]) -> None:
+    sender, match = said["sender"], said["match"]
+    rows = [
+        ("mail", said["path"]),
+        ("subject", said["letter"]["subject"]),
+        (
+            "sender",
+            f"{sender['address']} (person {sender['person'] or '-'}, customer {sender['customer'] or '-'})",
+        ),
+        ("proof", f"{sender['proof']}: {sender['proof_why']}"),
+        ("nature", f"{said['letter']['nature']} {said['letter']['nature_reason']}"),
+        ("ticket", f"{match['ticket'] or 'none'} (by {match['by']})"),
+        ("asks for", said["intent"]),
+        ("outcome", f"{said['status']} {said['note']}"),
+        ("answer", f"withheld: {said['withheld']}" if said["withheld"] else "may be sent"),
+    ]
+    rows += [("rule", f"{'+' if r['met'] else '-'} {r['name']} ({r['where']}) {_conditions(r)}") for r in said["rules"]]
+    rows += [("command", f"{x['text']} → {x['outcome']} {x['why']}") for x in said["transcript"]]
+    for change in said["changes"]:
+        rows += [("event", f"{e['kind']} {json.dumps(e['data'], ensure_ascii=False)}") for e in change["events"]]
+    rows += [("mail out", f"{n['template']} to {n['to']} ({n['language']})") for n in said["notices"]]
+    _table(("", ""), rows)
+    click.echo()
+
+
+def _conditions(rule: dict[str, Any]) -> str:
+    if not rule["reached"]:
+        return "not reached"
+    parts = [
+        f"[{'met' if c['met'] else 'not met'}: {c['condition']}{' «' + c['text'] + '»' if c['text'] else ''}]"
+        for c in rule["conditions"]
+    ]
+    return " ".join(parts) + (f" error: {rule['error']}" if rule["error"] else "")
+
+
+def _show_ticket(whole: dict[str, Any]) -> None:
+    plain = [(k, str(v)) for k, v in whole.items() if not isinstance(v, list | dict) and v not in (None, "")]
+    plain += [(k, ", ".join(map(str, v))) for k, v in whole.items() if k in ("tags", "participants", "watchers") and v]
+    _table(("", ""), plain)
+    for m in whole["messages"]:
+        arrow = "→" if m["direction"] == "out" else "←"
+        who = ", ".join(m["to"]) if m["direction"] == "out" else m["from"]
+        kind = m.get("template", m["visibility"])
+        click.echo(f"\n{m['at']} {arrow} {_safe(who)} ({kind})\n{_indented(m['text'])}")
+    click.echo()
+    _show_history(whole["events"])
+    _table(
+        ("notice to", "template", "state", "attempts", "reply"),
+        [(n["to"], n["template"], n["state"], n["attempts"], n["last_reply"]) for n in whole["notices"]],
+    )
+
+
+def _show_history(events: Iterable[dict[str, Any]]) -> None:
+    rows = [(e["seq"], e["at"], e["kind"], e["cause"], json.dumps(e["data"], ensure_ascii=False)) for e in events]
+    _table(("seq", "at", "what", "cause", "details"), rows)
+
+
+@cli.command()
+@click.option("--out", default="demo-out", type=click.Path(path_type=Path), help="Where the mails and the page go.")
+@click.option(
+    "--serve", is_flag=True, default=False, help="Keep the servers up afterwards, to look with a mail client."
+)
+@click.option("--quick", is_flag=True, default=False, help="Do not pause between the mails.")
+def demo(out: Path, serve: bool, quick: bool) -> int:
+    """Play a day at a service desk, with an IMAP and an SMTP server of its own (needs the extra "demo")."""
+    from daemon.demo import play
+
+    return play(out, serve=serve, quick=quick)
+
+
+if __name__ == "__main__":
+    main()

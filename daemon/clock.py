@@ -1,0 +1,27 @@
+"""The only place that asks the machine what time it is. Everything below the hands is told."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+
+
+class Clock:
+    """The wall clock in UTC, or one that stands still where `run --as-of` put it."""
+
+    def __init__(self, stands_at: datetime | None = None) -> None:
+        self._stands_at = stands_at.astimezone(UTC) if stands_at else None
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        return self._stands_at or datetime.now(UTC)
+
+    @property
+    def stands(self) -> bool:
+        """Whether this clock was told to stand still."""
+        return self._stands_at is not None
+
+    @staticmethod
+    def monotonic() -> float:
+        """Return seconds that never jump, for deadlines and heartbeats."""
+        return time.monotonic()

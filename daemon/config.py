@@ -1,0 +1,686 @@
+"""Read ticketd.toml into a frozen Config, or say everything that is wrong with it; knows every key of it.
+
+What comes in: the path of a config file. What goes out: a Config whose paths are absolute, or a ConfigError
+with all problems, each with its line and its cure. No secret is ever part of a Config, of its repr or of an
+error: a Config only knows where a secret lies, and `secret()` fetches it when it is needed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
+
+from daemon.errors import ConfigError, Problem, did_you_mean
+
+SECRET_KEYS = ("password_file", "password_env", "password_credential")
+_IMAP_PORTS = {"implicit": 993, "starttls": 143, "none": 143}
+_SMTP_PORTS = {"implicit": 465, "starttls": 587, "none": 25}
+Location = tuple[str | int, ...]
+
+
+def find_config(option: str | None, environ: Mapping[str, str]) -> Path:
+    """Return the config file to use: --config, $TICKETD_CONFIG, ./ticketd.toml, /etc/ticketd/ticketd.toml."""
+    for source, named in (("--config", option), ("$TICKETD_CONFIG", environ.get("TICKETD_CONFIG"))):
+        if named and not Path(named).is_file():
+            raise ConfigError([Problem(named, 0, f"no such file; {source} names it, write its right path there")])
+        if named:
+            return Path(named)
+    usual = (Path("ticketd.toml"), Path("/etc/ticketd/ticketd.toml"))
+    found = next((path for path in usual if path.is_file()), None)
+    if found is None:
+        raise ConfigError(
+            [
+                Problem(
+                    "ticketd.toml",
+                    0,
+                    "no configuration here nor in /etc/ticketd; make one with: ticketd init DIR",
+                )
+            ]
+        )
+    return found
+
+
+def load_config(path: Path, *, check_secrets: bool = True) -> Config:
+    """Return the Config written in this file; raise ConfigError with every problem in it.
+
+    `check_secrets=False` is for commands that talk to no server: they need not be able to read passwords.
+    """
+    text = _read_text(path)
+    data = _parse(path, text)
+    folder = path.resolve().parent
+    faults = list(_name_faults(data))
+    faults += _secret_faults(data, folder) if check_secrets else []
+    config = None
+    try:
+        config = Config.model_validate(data, context={"folder": folder})
+    except ValidationError as error:
+        faults += [(d["loc"], _what(d["loc"], d, _value_at(data, d["loc"]))) for d in error.errors()]
+    if config is None or faults:
+        lines = key_lines(text)
+        raise ConfigError(Problem(str(path), line_of(lines, where), what) for where, what in faults)
+    return config
+
+
+def folders_named(path: Path) -> tuple[Path, Path]:
+    """Return the folders of rules and templates that a configuration names, as far as it can be read at all."""
+    try:
+        paths = tomllib.loads(path.read_text("utf-8")).get("paths", {})
+    except (OSError, ValueError):
+        paths = {}
+    named = paths if isinstance(paths, dict) else {}
+    places = (named.get("rules", "rules"), named.get("templates", "templates/email"))
+    rules, templates = (path.resolve().parent / (p if isinstance(p, str) else "") for p in places)
+    return rules, templates
+
+
+def shipped(name: str) -> Path:
+    """Return the folder of data that came with the program: "rules", "templates" or "systemd"."""
+    package = Path(__file__).resolve().parent
+    for folder in (package / "shipped" / name, package.parent / name):
+        if folder.is_dir():
+            return folder
+    raise FileNotFoundError(f"the program came without its folder '{name}'; install it again")
+
+
+# --- values ---
+
+
+def _anchored(path: str, info: ValidationInfo) -> str:
+    """Make a path absolute: relative ones are meant from the config file's folder."""
+    folder = (info.context or {}).get("folder", Path.cwd())
+    return str(Path(folder, path)) if path else ""
+
+
+def _address(text: str) -> str:
+    if text and not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+", text):
+        raise ValueError("write one plain address, as in support@example.com")
+    return text.lower()
+
+
+def _not_empty(text: str) -> str:
+    if not text.strip():
+        raise ValueError("may not be empty")
+    return text
+
+
+def _zone(name: str) -> str:
+    if not is_zone(name):
+        near = did_you_mean(name, available_timezones())
+        raise ValueError(f"no time zone is called '{name}'{near}; write an IANA name, as in Asia/Shanghai")
+    return name
+
+
+def is_zone(name: str) -> bool:
+    """Return whether the time zone database has this name."""
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether this host can only be this very machine."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.casefold() == "localhost"
+
+
+AnchoredPath = Annotated[str, AfterValidator(_anchored)]
+EmailAddress = Annotated[str, AfterValidator(_address)]
+Text = Annotated[str, AfterValidator(_not_empty)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+Tls = Literal["implicit", "starttls", "none"]
+_TLS_CHOICES = "`implicit` (TLS from the first byte), `starttls`, or `none` for a server on this very machine"
+
+
+class Table(BaseModel):
+    """The root of every table of ticketd.toml: unknown keys are errors, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+
+# --- the tables, key by key (docs/configuration.md is made from them) ---
+
+
+class ServiceConfig(Table):
+    """[service]: who we are."""
+
+    name: Text = Field(description="The name in From of every mail that goes out", examples=["Example Support"])
+    address: Annotated[Text, AfterValidator(_address)] = Field(
+        description="The address that people write to", examples=["support@example.com"]
+    )
+    language: Literal["zh", "en"] = Field(default="zh", description="The language for people whose own is unknown")
+    timezone: Annotated[str, AfterValidator(_zone)] = Field(
+        default="Asia/Shanghai",
+        description="The time zone of times in mails and of calendars without their own",
+    )
+    subject_tag: str = Field(default="INC", description="The letters before a ticket's number in subjects: [INC-12]")
+    state_dir: AnchoredPath = Field(default="state", description="The folder of the database and of large mails")
+    reply_addresses: Literal["plus", "none"] = Field(
+        default="plus",
+        description="`plus`: Reply-To is support+token@… (the server must deliver such addresses); "
+        "`none`: the token stands in the Message-ID only",
+    )
+    secret_file: AnchoredPath = Field(
+        default="secret", description="The key that signs reply tokens; `ticketd init` makes it, mode 0600"
+    )
+    operator_address: EmailAddress = Field(
+        default="", description="Who is told when the daemon itself is in trouble; empty: nobody by mail"
+    )
+    other_addresses: tuple[EmailAddress, ...] = Field(
+        default=(),
+        description="Further addresses of ours (aliases); they never become participants of a ticket",
+    )
+
+    @field_validator("subject_tag")
+    @classmethod
+    def _tag(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Z][A-Z0-9]{1,9}", value):
+            raise ValueError("write 2 to 10 capital letters or digits, a letter first, as in INC")
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The service's time zone."""
+        return ZoneInfo(self.timezone)
+
+
+class ServerConfig(Table):
+    """What every server connection needs: where it is, how it is secured, who we are there."""
+
+    host: Text = Field(description="The server's name or address", examples=["mail.example.com"])
+    tls: Tls = Field(
+        default="implicit",
+        description=_TLS_CHOICES,
+    )
+    port: Port = Field(default=0, validate_default=False, description="The server's port; by default the usual one")
+    username: str = Field(default="", description="The name to log in with")
+    password_file: AnchoredPath = Field(
+        default="",
+        description="A file (mode 0600) whose first line is the password; or give one of the next two",
+    )
+    password_env: str = Field(default="", description="An environment variable that holds the password")
+    password_credential: str = Field(
+        default="", description="The name of a systemd credential (`LoadCredential=`) that holds the password"
+    )
+    ca_file: AnchoredPath = Field(
+        default="",
+        description="Certificates to trust beside the system's own, for a server with a private CA",
+    )
+
+    @field_validator("tls")
+    @classmethod
+    def _plain_only_at_home(cls, value: str, info: ValidationInfo) -> str:
+        host = info.data.get("host")
+        if value == "none" and host and not is_loopback(host):
+            raise ValueError(
+                f"'none' would send password and mail readable over the network to {host}; "
+                'write "implicit" or "starttls" ("none" is for 127.0.0.1, ::1 and localhost)'
+            )
+        return value
+
+    @field_validator("password_credential")
+    @classmethod
+    def _one_password(cls, value: str, info: ValidationInfo) -> str:
+        given = [key for key in SECRET_KEYS[:2] if info.data.get(key)] + ([SECRET_KEYS[2]] if value else [])
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are both given; keep one of them")
+        if info.data.get("username") and not given:
+            raise ValueError("a username needs a password; write one of " + ", ".join(SECRET_KEYS))
+        if given and not info.data.get("username", "?"):
+            raise ValueError(f'{given[0]} needs a username; write username = "…" too')
+        return value
+
+    def secret(self) -> str:
+        """Return the password, "" where none is configured; raise ConfigError with the cure if it is gone."""
+        fault = _secret_fault(self.password_file, self.password_env, self.password_credential)
+        if fault:
+            raise ConfigError([Problem(self.password_file or fault[0], 0, fault[1])])
+        if self.password_env:
+            return os.environ[self.password_env]
+        path = Path(self.password_file) if self.password_file else _credential(self.password_credential)
+        return path.read_text("utf-8").rstrip("\r\n") if path else ""
+
+
+class MailboxConfig(ServerConfig):
+    """[[mailbox]]: one IMAP mailbox that we read; there may be several."""
+
+    name: Text = Field(description="What this mailbox is called in rules, logs and lists", examples=["support"])
+    username: Text = Field(description="The name to log in with", examples=["support"])
+    folder: Text = Field(default="INBOX", description="The folder that new mail comes into")
+    handled_folder: str = Field(
+        default="Handled", description="Where a mail goes once it is kept; empty: it stays where it is"
+    )
+    quarantine_folder: str = Field(
+        default="Quarantine", description="Where a mail goes that could not be handled; empty: it stays"
+    )
+    poll_seconds: Positive = Field(default=60, description="How often to look, beside IDLE")
+    idle: bool = Field(default=True, description="Let the server tell us of new mail at once (IMAP IDLE)")
+    first_run: Literal["import", "ignore", "import-quietly"] = Field(
+        default="import",
+        description="The mail that is there at the first start: `import` handles it as new, `import-quietly` "
+        "opens tickets but answers nobody, `ignore` leaves it alone",
+    )
+    connect_timeout: Positive = Field(default=20.0, description="Seconds to wait for a connection")
+    read_timeout: Positive = Field(default=60.0, description="Seconds to wait for an answer of the server")
+    max_mail_bytes: Count = Field(
+        default=157286400, description="A larger mail is not fetched: it goes to quarantine with its headers"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_port(cls, data: Any) -> Any:
+        return _with_port(data, _IMAP_PORTS, "implicit")
+
+    @field_validator("handled_folder", "quarantine_folder")
+    @classmethod
+    def _elsewhere(cls, value: str, info: ValidationInfo) -> str:
+        if value and value == info.data.get("folder"):
+            raise ValueError(f'is the same as folder; name another one, or "" to leave mail in {value}')
+        return value
+
+
+class SmtpConfig(ServerConfig):
+    """[smtp]: the server that takes our mail."""
+
+    tls: Tls = Field(
+        default="starttls",
+        description=_TLS_CHOICES,
+    )
+    timeout: Positive = Field(default=60.0, description="Seconds to wait for a connection or an answer")
+    data_timeout: Positive = Field(
+        default=600.0,
+        description="Seconds to wait for the answer after a mail's last byte (RFC 5321: 10 minutes)",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usual_port(cls, data: Any) -> Any:
+        return _with_port(data, _SMTP_PORTS, "starttls")
+
+
+class DatabaseConfig(Table):
+    """[database]: where tickets are kept."""
+
+    url: str = Field(
+        default="sqlite:///ticketd.db",
+        repr=False,
+        description="`sqlite:///FILE` (relative to state_dir) or `postgresql://USER@HOST/NAME`",
+    )
+
+    @field_validator("url")
+    @classmethod
+    def _known_kind(cls, value: str) -> str:
+        if not re.fullmatch(r"sqlite:///.+|postgres(ql)?://.+", value):
+            raise ValueError("write sqlite:///ticketd.db or postgresql://user@host/name")
+        return value
+
+
+class PathsConfig(Table):
+    """[paths]: the folders that operators edit."""
+
+    rules: AnchoredPath = Field(default="rules", description="The folder of the rule files")
+    templates: AnchoredPath = Field(
+        default="templates/email",
+        description="The folder of the mail templates, one folder per language in it",
+    )
+
+
+class TrustConfig(Table):
+    """[trust]: whose word we take about a sender."""
+
+    authserv_ids: tuple[Text, ...] = Field(
+        default=(),
+        description="Servers whose Authentication-Results count: the name they write first in that header",
+    )
+
+
+class LimitsConfig(Table):
+    """[limits]: what keeps a loop or a flood small."""
+
+    answers_per_address_per_hour: Count = Field(
+        default=20, description="Automatic answers to one address in an hour; more are withheld and noted"
+    )
+    answers_per_subject_per_day: Count = Field(
+        default=3, description="Automatic answers to one address about one subject in a day"
+    )
+    attempts: Count = Field(default=3, description="How often a mail is tried before it goes to quarantine")
+    max_ticket_opens_per_address_per_hour: Count = Field(
+        default=60,
+        description="Tickets that one address may open in an hour; further mail waits in quarantine",
+    )
+
+
+class Config(Table):
+    """The whole of ticketd.toml. Every path in it is absolute."""
+
+    service: ServiceConfig
+    mailbox: tuple[MailboxConfig, ...]
+    smtp: SmtpConfig
+    database: DatabaseConfig = DatabaseConfig()
+    paths: PathsConfig = Field(default_factory=dict, validate_default=True)
+    trust: TrustConfig = TrustConfig()
+    limits: LimitsConfig = LimitsConfig()
+
+    @field_validator("mailbox", mode="before")
+    @classmethod
+    def _at_least_one(cls, value: Any) -> Any:
+        if not isinstance(value, list) or not value:
+            raise ValueError("write [[mailbox]] in double brackets, once for each mailbox (at least one)")
+        return value
+
+    @property
+    def own_addresses(self) -> frozenset[str]:
+        """Every address that is ours, lower-cased."""
+        return frozenset((self.service.address, *self.service.other_addresses))
+
+
+def _with_port(data: Any, ports: Mapping[str, int], default_tls: str) -> Any:
+    """Fill in the usual port where none is written."""
+    if not isinstance(data, dict) or "port" in data:
+        return data
+    return data | {"port": ports.get(str(data.get("tls", default_tls)), ports[default_tls])}
+
+
+# --- secrets ---
+
+
+def secret_file_fault(path: Path) -> str:
+    """Return what is wrong with a secret file, and the cure; "" if nothing is."""
+    try:
+        mode = path.stat().st_mode
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError:
+        return f"the file {path} does not exist; write the secret into it, then: chmod 600 {path}"
+    except OSError as error:
+        return f"the file {path} cannot be read ({error.strerror}); give it to the user that runs ticketd"
+    if stat.S_IMODE(mode) & 0o077:
+        bits = f"{stat.S_IMODE(mode):04o}"
+        return f"the file {path} can be read by other users (mode {bits}); do: chmod 600 {path}"
+    return f"the file {path} is empty; write the secret into it" if empty else ""
+
+
+def _secret_faults(data: dict[str, Any], folder: Path) -> Iterator[tuple[Location, str]]:
+    """Yield what is wrong with the passwords; reads the raw tables, so that other faults hide none."""
+    for where, server in _servers(data):
+        file, variable, credential = (server.get(key) for key in SECRET_KEYS)
+        path = str(folder / file) if isinstance(file, str) and file else ""
+        fault = _secret_fault(path, str(variable or ""), str(credential or ""))
+        if fault:
+            yield (*where, fault[0]), fault[1]
+
+
+def _servers(data: dict[str, Any]) -> Iterator[tuple[Location, dict[str, Any]]]:
+    boxes = data.get("mailbox")
+    for number, box in enumerate(boxes if isinstance(boxes, list) else []):
+        if isinstance(box, dict):
+            yield ("mailbox", number), box
+    if isinstance(data.get("smtp"), dict):
+        yield ("smtp",), data["smtp"]
+
+
+def _secret_fault(file: str, variable: str, credential: str) -> tuple[str, str] | None:
+    """Return (key, what is wrong with the password that it names), or None if it can be fetched."""
+    if file:
+        what = secret_file_fault(Path(file))
+        return ("password_file", what) if what else None
+    if variable and not os.environ.get(variable):
+        return ("password_env", f"the environment has no {variable}; set it, or use password_file")
+    path = _credential(credential)
+    if credential and (path is None or not path.is_file()):
+        cure = f"add LoadCredential={credential}:/path/to/file to the unit"
+        return ("password_credential", f"systemd gives no credential {credential}; {cure}")
+    return None
+
+
+def _name_faults(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
+    seen: set[str] = set()
+    for where, box in _servers(data):
+        name = box.get("name") if where[0] == "mailbox" else None
+        if isinstance(name, str) and name in seen:
+            yield (*where, "name"), f"two mailboxes are called '{name}'; give this one a name of its own"
+        seen |= {name} if isinstance(name, str) else set()
+
+
+def _credential(name: str) -> Path | None:
+    folder = os.environ.get("CREDENTIALS_DIRECTORY")
+    return Path(folder, name) if folder and name else None
+
+
+# --- reading, and saying what is wrong ---
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise ConfigError([Problem(str(path), line, "is not UTF-8 here; save the file as UTF-8")]) from None
+    except OSError as error:
+        raise ConfigError([Problem(str(path), 0, f"cannot be read: {error.strerror}")]) from None
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        what, _, place = str(error).rpartition(" (at ")
+        found = re.match(r"line (\d+)", place)
+        line = int(found[1]) if found else text.count("\n") + 1
+        cure = 'write it as key = "text", key = 1 or key = true, and each key once'
+        raise ConfigError([Problem(str(path), line, f"is not TOML: {what[:1].lower()}{what[1:]}; {cure}")]) from None
+
+
+def key_lines(text: str) -> dict[Location, int]:
+    """Return the line of every table and key, by the path that pydantic names; tomllib keeps no lines."""
+    lines: dict[Location, int] = {}
+    table: Location = ()
+    arrays: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[(\[)?\s*([^\]]+?)\s*\]", line):
+            name = header[2].strip("\"'")
+            arrays[name] = arrays.get(name, -1) + 1
+            table = (name, arrays[name]) if header[1] else tuple(name.split("."))
+            lines.setdefault(table, number)
+            lines.setdefault(table[:1], number)
+        elif key := re.match(r"\s*([\w\"'.-]+)\s*=", line):
+            lines.setdefault((*table, *(part.strip("\"'") for part in key[1].split("."))), number)
+    return lines
+
+
+def line_of(lines: Mapping[Location, int], where: Location) -> int:
+    """Return the line of this place, or of the nearest table around it; 1 where nothing is known."""
+    while where and where not in lines:
+        where = where[:-1]
+    return lines.get(where, 1)
+
+
+def _what(where: Location, detail: ErrorDetails, value: Any) -> str:
+    """Return the complaint with its cure. Values are shown only for keys that cannot hold a secret."""
+    if detail["type"] == "extra_forbidden":
+        return _unknown(where)
+    if detail["type"] == "missing":
+        return _missing(where)
+    if detail["type"] == "value_error" and (where == ("mailbox",) or where[-1:] == SECRET_KEYS[-1:]):
+        return str(detail["ctx"]["error"])
+    if len(where) == 1:
+        return f"'{where[0]}' is a table; write [{where[0]}] on a line of its own and its keys below"
+    name = str(where[-1]) if where else ""
+    got = f", got {value!r}" if isinstance(value, str | int | float | bool) and _harmless(name) else ""
+    message = str(detail.get("ctx", {}).get("error", "")) or _plain(detail)
+    return f"'{name}': {message}{got}" if name else message
+
+
+def _plain(detail: ErrorDetails) -> str:
+    kind, context = detail["type"], detail.get("ctx", {})
+    if kind == "literal_error":
+        return f"write one of {context['expected'].replace(' or ', ', ')}"
+    if kind in _BOUNDS:
+        return f"write {_BOUNDS[kind]} {context[_BOUND_NAMES[kind]]:g}"
+    wanted = next((text for start, text in _WANTED.items() if kind.startswith(start)), "")
+    return f"write {wanted}" if wanted else detail["msg"]
+
+
+_BOUNDS = {"greater_than": "a number over", "greater_than_equal": "at least", "less_than_equal": "at most"}
+_BOUND_NAMES = {"greater_than": "gt", "greater_than_equal": "ge", "less_than_equal": "le"}
+_WANTED = {
+    "bool": "true or false",
+    "int": "a whole number, without quotes",
+    "float": "a number, without quotes",
+    "string": 'a text in quotes: "…"',
+    "tuple": 'a list in brackets: ["…", "…"]',
+}
+
+
+def _harmless(key: str) -> bool:
+    return key not in {"url", *SECRET_KEYS} and not re.search(r"pass|secret|token", key)
+
+
+def _unknown(where: Location) -> str:
+    name, table = str(where[-1]), _table_at(where[:-1])
+    place = _bracketed(where[:-1])
+    if name in {"password", "passwd", "pass", "pw"} and table and issubclass(table, ServerConfig):
+        return f"{place} has no key '{name}': a password never stands here; write password_file = \"FILE\""
+    known = list(table.model_fields) if table else []
+    return f"{place} has no key '{name}'{did_you_mean(name, known) or '; it knows ' + ', '.join(known)}"
+
+
+def _missing(where: Location) -> str:
+    name, table = str(where[-1]), _table_at(where[:-1])
+    if len(where) == 1:
+        return f"there is no {_bracketed(where)}; write that line, and below it {_bracketed_keys(where)}"
+    field = table.model_fields[name] if table else None
+    example = json.dumps(field.examples[0], ensure_ascii=False) if field and field.examples else '"…"'
+    return f"{_bracketed(where[:-1])} lacks '{name}'; write {name} = {example}"
+
+
+def _bracketed_keys(where: Location) -> str:
+    table = _table_at(where)
+    return ", ".join(k for k, f in table.model_fields.items() if f.is_required()) if table else "its keys"
+
+
+def _bracketed(where: Location) -> str:
+    if not where:
+        return "the file"
+    return "[[mailbox]]" if where[0] == "mailbox" else f"[{where[0]}]"
+
+
+TABLES: Mapping[str, type[Table]] = {
+    "service": ServiceConfig,
+    "mailbox": MailboxConfig,
+    "smtp": SmtpConfig,
+    "database": DatabaseConfig,
+    "paths": PathsConfig,
+    "trust": TrustConfig,
+    "limits": LimitsConfig,
+}
+
+
+def _table_at(where: Location) -> type[Table] | None:
+    return TABLES.get(str(where[0])) if where else Config
+
+
+def _value_at(data: Any, where: Location) -> Any:
+    for part in where:
+        try:
+            data = data[part]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
+
+
+# --- the file that `ticketd init` writes ---
+
+
+def starter_config(
+    *,
+    name: str = "Example Support",
+    address: str = "support@example.com",
+    language: str = "zh",
+    timezone: str = "Asia/Shanghai",
+    imap: tuple[str, int, str] = ("127.0.0.1", 10143, "none"),
+    smtp: tuple[str, int, str] = ("127.0.0.1", 10025, "none"),
+    username: str = "support",
+    password_file: str = "imap.password",
+) -> str:
+    """Return the text of a commented ticketd.toml; `imap` and `smtp` are (host, port, tls)."""
+    values = {"name": name, "address": address, "language": language, "timezone": timezone}
+    values |= {"username": username, "password_file": password_file}
+    quoted = {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
+    places = {"imap_host": imap[0], "imap_tls": imap[2], "smtp_host": smtp[0], "smtp_tls": smtp[2]}
+    quoted |= {key: json.dumps(value) for key, value in places.items()}
+    return _STARTER.format(**quoted, imap_port=imap[1], smtp_port=smtp[1])
+
+
+_STARTER = """\
+# ticketd.toml: what this machine needs to know. What the process needs to know stands in rules/.
+# After a change: ticketd check. Paths are relative to this file's folder. All keys: docs/configuration.md.
+
+[service]
+name = {name}
+address = {address}
+language = {language}                     # zh | en: for people whose own language is unknown
+timezone = {timezone}
+subject_tag = "INC"                 # tickets are called [INC-1], [INC-2] …
+state_dir = "state"                 # the database and large mails; make backups of it
+reply_addresses = "plus"            # "plus": support+token@…; "none": the token stands in the Message-ID only
+secret_file = "secret"              # signs reply tokens; keep it, and keep it secret (mode 0600)
+# operator_address = "root@example.com"      # who is told when ticketd itself is in trouble
+# other_addresses = ["helpdesk@example.com"] # further addresses of ours
+
+[[mailbox]]                         # one block for each mailbox
+name = "support"
+host = {imap_host}
+port = {imap_port}
+tls = {imap_tls}                        # implicit | starttls | none (this machine only)
+username = {username}
+password_file = {password_file}     # mode 0600; or password_env, or password_credential (systemd)
+folder = "INBOX"
+handled_folder = "Handled"
+quarantine_folder = "Quarantine"
+poll_seconds = 60
+idle = true
+first_run = "import"                # mail already there: import | import-quietly | ignore
+
+[smtp]
+host = {smtp_host}
+port = {smtp_port}
+tls = {smtp_tls}
+# username = "support"
+# password_file = "smtp.password"
+
+[database]
+url = "sqlite:///ticketd.db"        # relative to state_dir; or postgresql://user@host/name
+
+[paths]
+rules = "rules"
+templates = "templates/email"
+
+[trust]
+authserv_ids = []                   # whose Authentication-Results we believe, as in ["mx.example.com"]
+"""

@@ -1,0 +1,50 @@
+"""What can be wrong, as values: a Problem names the place and the cure, a daemon error carries Problems.
+
+This file alone knows how a problem is spelt for a person: `file:line: what, and what to write instead`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """One thing that an operator has to mend; `line` is 0 where no line can be named."""
+
+    file: str
+    line: int
+    what: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}" if self.line else self.file
+        return f"{place}: {self.what}"
+
+
+class TicketdError(Exception):
+    """The root of every error that ticketd raises on purpose."""
+
+
+class ConfigError(TicketdError):
+    """The configuration or a rule file cannot be used; carries every problem found, not only the first."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(sorted(problems))
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class StoreError(TicketdError):
+    """The database cannot be used as it is; the message says what to do."""
+
+
+class UnreachableError(TicketdError):
+    """Weather: a server does not answer as it should. To be tried again later, never a mail's fault."""
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return ` (did you mean 'x'?)` for the nearest known word, or "" where nothing is near."""
+    near = difflib.get_close_matches(word.casefold(), {k.casefold(): k for k in known}, n=1, cutoff=0.6)
+    names = {k.casefold(): k for k in known} if near else {}
+    return f" (did you mean '{names[near[0]]}'?)" if near else ""

@@ -1,0 +1,436 @@
+"""The whole story, top to bottom. If you read one file, read this one.
+
+    IMAP -> KEEP -> READ -> LOOK UP -> UNDERSTAND -> DECIDE -> ANNOUNCE -> RECORD   (then the server may move the mail)
+    clock -----------------> LOOK UP -------------> DECIDE -> ANNOUNCE -> RECORD
+    outbox -> CLAIM + RENDER -> SEND -> SETTLE
+
+Each stage takes what the one before gave and hands on something new; none calls back. Only KEEP, LOOK UP, RECORD and
+SETTLE touch the store. Every mail and every tick is one transaction; nothing is sent inside one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import islice
+
+import structlog
+
+from daemon.clock import Clock
+from daemon.decide import NEW, Change, Decision, decide, tick
+from daemon.errors import UnreachableError
+from daemon.events import Assigned, MessageAdded, NoticeFailed
+from daemon.intake.letter import Letter, RawMail, read_letter, read_letter_file
+from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
+from daemon.intake.understand import Intent, Known, understand
+from daemon.notify.envelope import Keys
+from daemon.notify.notice import Notice, OutgoingMail
+from daemon.notify.notices import Scene, alarm_notice, choose_notices, transcript_notice
+from daemon.notify.postman import Fate, Postman
+from daemon.notify.render import Renderer
+from daemon.rulebook import Rulebook
+from daemon.service import Service
+from daemon.store import KeptMail, OwedNotice, Store, core_of, stem
+from daemon.store.ledger import Generation
+from daemon.words import MailStatus
+
+log = structlog.get_logger()
+
+BATCH = 25
+"""Mails handled in one transaction, each in a savepoint of its own: one sync to disk serves them all."""
+LEASE = timedelta(minutes=30)
+GIVE_UP = timedelta(days=5)
+_KEEP_AT_ONCE = 50
+_UNREADABLE_TRIES = 3
+_ALARM_AGAIN = timedelta(hours=24)
+_MOST_TURNS = 20
+_RETRY = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
+_FOLDER: dict[MailStatus, Where] = {
+    MailStatus.HANDLED: "handled",
+    MailStatus.DUPLICATE: "handled",
+    MailStatus.IGNORED: "handled",
+    MailStatus.QUARANTINED: "quarantine",
+    MailStatus.DROPPED: "quarantine",
+}
+
+
+@dataclass(kw_only=True)
+class Desk:
+    """Everything the story needs at hand. `rulebook` and `renderer` are swapped whole on a reload."""
+
+    store: Store
+    rulebook: Rulebook
+    service: Service
+    keys: Keys
+    renderer: Renderer
+    clock: Clock
+    operator: str = ""
+    attempts: int = 3
+    uncounted: set[int] = field(default_factory=set)
+
+
+# --- KEEP: bytes are durable before anything is clever and before the server is touched ---
+
+
+def keep_new(link: Mailbox, name: str, first_run: str, desk: Desk) -> int:
+    """Keep every mail that the server has and the ledger has not; return how many were new.
+
+    The work list is a difference of sets, so it does not matter who has read, flagged or moved what meanwhile.
+    """
+    uids = link.uids()
+    generation = desk.store.ledger.generation(name, link.uidvalidity, uids, first_run, desk.clock.now())
+    if generation.changed:
+        log.warning("mailbox.renumbered", mailbox=name, uidvalidity=link.uidvalidity)
+        desk.store.ledger.forget_filing(name, link.uidvalidity)
+    unknown = sorted(set(uids) - desk.store.ledger.uids(name, link.uidvalidity))
+    if generation.treat == "ignore":
+        old = [uid for uid in unknown if uid <= generation.baseline]
+        desk.store.ledger.ignore_old(name, link.uidvalidity, old, desk.clock.now())
+        unknown = [uid for uid in unknown if uid > generation.baseline]
+    return sum(_keep_some(chunk, generation, desk) for chunk in _fetched(link, unknown, name, desk))
+
+
+def _fetched(link: Mailbox, uids: list[int], name: str, desk: Desk) -> Iterator[list[RawMail]]:
+    """Yield mails in handfuls; what is no mail (vanished, unreadable, too large) is written down on the way."""
+    mails = _mails(link, uids, name, desk)
+    while chunk := list(islice(mails, _KEEP_AT_ONCE)):
+        yield chunk
+
+
+def _mails(link: Mailbox, uids: list[int], name: str, desk: Desk) -> Iterator[RawMail]:
+    for thing in link.fetch(uids):
+        if isinstance(thing, RawMail):
+            yield replace(thing, received_at=desk.clock.now()) if desk.clock.stands else thing
+        elif isinstance(thing, Vanished):
+            _write_down(name, link, thing.uid, MailStatus.VANISHED, "the server no longer had it", desk)
+        elif isinstance(thing, TooLarge):
+            reason = f"{thing.size} bytes are more than max_mail_bytes allows; it stays whole on the server"
+            _write_down(name, link, thing.uid, MailStatus.QUARANTINED, reason, desk, thing.header)
+        else:
+            _unreadable(name, link, thing, desk)
+
+
+def _keep_some(mails: list[RawMail], generation: Generation, desk: Desk) -> int:
+    quietly = generation.treat == "import-quietly"
+    kept = desk.store.ledger.keep((m, quietly and m.uid <= generation.baseline) for m in mails)
+    log.info("mails.kept", mailbox=mails[0].mailbox, count=kept)
+    return kept
+
+
+def _unreadable(name: str, link: Mailbox, thing: Unreadable, desk: Desk) -> None:
+    """Give the server a few more chances, then set the UID aside: one bad mail must not hold up the others."""
+    key = f"unreadable:{name}:{link.uidvalidity}:{thing.uid}"
+    tries = int((desk.store.note(key) or ("0", ""))[0]) + 1
+    log.warning("mail.unreadable", mailbox=name, uid=thing.uid, reason=thing.reason, tries=tries)
+    if tries < _UNREADABLE_TRIES:
+        with desk.store.transaction():
+            desk.store.write_note(key, str(tries), desk.clock.now())
+        return
+    reason = f"the server does not hand it out: {thing.reason}"
+    _write_down(name, link, thing.uid, MailStatus.QUARANTINED, reason, desk)
+
+
+def _write_down(
+    name: str, link: Mailbox, uid: int, status: MailStatus, reason: str, desk: Desk, header: bytes = b""
+) -> None:
+    now = desk.clock.now()
+    digest = hashlib.sha256(header).hexdigest()
+    raw = RawMail(
+        mailbox=name, uidvalidity=link.uidvalidity, uid=uid, received_at=now, size=len(header), sha256=digest,
+        content=header,
+    )  # fmt: skip
+    desk.store.ledger.keep_as(raw, status, reason, filed=status is MailStatus.VANISHED)
+    log.warning("mail.set_aside", mailbox=name, uid=uid, status=str(status), reason=reason)
+    if status is MailStatus.QUARANTINED:
+        raise_alarm(desk, f"quarantine:{name}:{link.uidvalidity}:{uid}", "A mail is in quarantine",
+                    [f"Mailbox {name}, UID {uid}: {reason}", "ticketd quarantine list"])  # fmt: skip
+
+
+# --- HANDLE: read, look up, understand, decide, announce, record ---
+
+
+def handle_waiting(desk: Desk, limit: int = BATCH) -> int:
+    """Handle a handful of kept mails in one transaction; return how many were taken up.
+
+    A mail that raises is rolled back alone and tried again later; one that keeps failing goes to quarantine. A crash
+    of the whole process counts too, because the try was written down before it began.
+    """
+    now = desk.clock.now()
+    if desk.uncounted:
+        desk.store.ledger.uncount(desk.uncounted)
+        desk.uncounted.clear()
+    mails = desk.store.ledger.waiting(now, limit)
+    worn_out = [m for m in mails if m.attempts >= desk.attempts]
+    for mail in worn_out:
+        _quarantine(mail, f"it was tried {mail.attempts} times, and each time ticketd died over it", desk)
+    todo = [m for m in mails if m.attempts < desk.attempts]
+    if todo:
+        _handle_all(todo, now, desk)
+    return len(mails)
+
+
+def _handle_all(mails: list[KeptMail], now: datetime, desk: Desk) -> None:
+    numbers = {m.id for m in mails}
+    desk.store.ledger.attempt(numbers)
+    letters = [read_kept(m) for m in mails]
+    try:
+        with desk.store.transaction():
+            failed = [m for m, letter in zip(mails, letters, strict=True) if not _handled(m, letter, now, desk)]
+    except UnreachableError:
+        desk.uncounted |= numbers
+        raise
+    for mail in failed:
+        if mail.attempts + 1 >= desk.attempts:
+            _quarantine(mail, "it could not be handled; the log has the traceback", desk)
+
+
+def _handled(mail: KeptMail, letter: Letter, now: datetime, desk: Desk) -> bool:
+    try:
+        with desk.store.transaction():
+            handle_mail(mail, letter, desk, now)
+    except UnreachableError:
+        raise
+    except Exception:
+        log.exception("mail.failed", mail=mail.id, mailbox=mail.mailbox, uid=mail.uid)
+        desk.store.ledger.put_off(mail.id, now + timedelta(seconds=30), "it could not be handled")
+        return False
+    return True
+
+
+def read_kept(mail: KeptMail) -> Letter:
+    """READ: the mail as a person would describe it; never raises."""
+    return read_letter_file(mail.path) if mail.content is None else read_letter(mail.content)
+
+
+def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> Decision:
+    """One mail's trip, inside the caller's transaction."""
+    known, _, decision = judge(mail, letter, desk, now)
+    if known.ticket and (due := known.ticket.next_due_at) and due <= min(mail.received_at, now):
+        # What fell due before this mail arrived has happened first, whenever we get to look at either.
+        _tick_one(known.ticket.number, now, desk)
+        known, _, decision = judge(mail, letter, desk, now)
+    cause = f"mail:{mail.id}"
+    changes = [_numbered(change, desk) for change in decision.changes]
+    scene = scene_for(letter, known, decision, desk, now)
+    for change in changes:
+        _record(change, scene, cause, desk, now)
+        _add_messages(change, letter, mail, desk)
+    concerned = changes[0].now if changes else known.ticket
+    answers = transcript_notice(decision, concerned, _language_for(known, letter, desk), scene)
+    number = concerned.number if concerned else 0
+    desk.store.outbox.owe(answers, number, cause, stem(letter.subject, desk.service.subject_tag), now)
+    desk.store.ledger.finish(
+        mail.id,
+        decision.status,
+        decision.note,
+        message_id=letter.message_id,
+        core=core_of(letter),
+        ticket=number,
+    )
+    log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
+             events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
+    return decision
+
+
+def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Known, Intent, Decision]:
+    """LOOK UP, UNDERSTAND and DECIDE: everything up to the point where something is written; `explain` asks this too."""
+    known = desk.store.lookup.what_we_know(letter, mail, desk.rulebook, desk.service, desk.keys, now)
+    intent = understand(letter, known, desk.rulebook)
+    decision = decide(intent, known, desk.rulebook, desk.service, now=now, received_at=mail.received_at, mail=mail.id)
+    return known, intent, decision
+
+
+def _numbered(change: Change, desk: Desk) -> Change:
+    if change.before.number != NEW:
+        return change
+    return replace(change, before=replace(change.before, number=desk.store.register.next_number()))
+
+
+def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk, now: datetime) -> Scene:
+    """Return what the choosing of notices looks at for one mail."""
+    handed_on = any(isinstance(e, Assigned) for c in decision.changes for e in c.events)
+    story = desk.store.register.story(known.ticket.number) if handed_on and known.ticket else ""
+    person = known.sender.person
+    return Scene(
+        rulebook=desk.rulebook, service=desk.service, letter=letter, withheld=decision.withheld, quiet=known.quiet,
+        actor=person.key if person else "", story=story, now=now,
+    )  # fmt: skip
+
+
+def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:
+    """ANNOUNCE and RECORD one ticket's events: the history and the mails owed for it, together."""
+    notices = choose_notices(change, scene)
+    subject = stem(change.now.subject, desk.service.subject_tag)
+    desk.store.register.append(change.before, change.events, cause, now)
+    desk.store.outbox.owe(notices, change.before.number, cause, subject, now)
+
+
+def _add_messages(change: Change, letter: Letter, mail: KeptMail, desk: Desk) -> None:
+    for event in change.events:
+        if isinstance(event, MessageAdded):
+            desk.store.register.add_message(change.before.number, event, letter, mail.received_at)
+
+
+def _language_for(known: Known, letter: Letter, desk: Desk) -> str:
+    if known.ticket and known.sender.person is None:
+        return known.ticket.language or desk.service.language
+    return letter.language if letter.language in ("zh", "en") else desk.service.language
+
+
+def _quarantine(mail: KeptMail, reason: str, desk: Desk) -> None:
+    with desk.store.transaction():
+        desk.store.ledger.finish(mail.id, MailStatus.QUARANTINED, reason)
+    log.error("mail.quarantined", mail=mail.id, mailbox=mail.mailbox, uid=mail.uid, reason=reason)
+    lines = [
+        f"Mail {mail.id} (mailbox {mail.mailbox}, UID {mail.uid}): {reason}",
+        f"ticketd quarantine show {mail.id}",
+    ]
+    raise_alarm(desk, f"quarantine:{mail.id}", "A mail is in quarantine", lines)
+
+
+# --- TICK: the clock enters the same corridor two doors later ---
+
+
+def handle_tick(desk: Desk) -> int:
+    """Do everything that has fallen due, each ticket in a transaction of its own; return how many tickets moved.
+
+    What was missed during an outage is done now, once, and says that it is late.
+    """
+    now, moved = desk.clock.now(), 0
+    for _ in range(_MOST_TURNS):
+        due = desk.store.register.due(now)
+        if not due:
+            break
+        moved += sum(_tick_one(number, now, desk) for number in due)
+    return moved
+
+
+def _tick_one(number: int, now: datetime, desk: Desk) -> bool:
+    with desk.store.transaction():
+        ticket = desk.store.register.ticket(number)
+        if ticket is None:
+            return False
+        change = tick(ticket, desk.rulebook, desk.service, now)
+        scene = Scene(rulebook=desk.rulebook, service=desk.service, now=now)
+        _record(change, scene, f"clock:{now.isoformat()}", desk, now)
+    log.info("ticket.due", ticket=number, events=[type(e).__name__ for e in change.events])
+    return bool(change.events)
+
+
+# --- OUTBOX: claim and render, send, settle ---
+
+
+def deliver_outbox(desk: Desk, postman: Postman, limit: int = 50) -> tuple[int, bool]:
+    """Offer the mails that are due to the mail server once; return (how many were offered, whether it answers).
+
+    The bytes are kept before the first try, and every try sends the same ones under the same Message-ID. Each fate
+    is settled before the next mail goes out, so a crash can repeat one mail at most.
+    """
+    owed = desk.store.outbox.claim(desk.clock.now(), LEASE, limit)
+    if not owed:
+        return 0, True
+    mails = _rendered(owed, desk)
+    for done, (item, mail) in enumerate(zip(owed, mails, strict=True)):
+        fate = postman.send(mail)
+        if fate.connection_lost:
+            log.warning("smtp.unreachable", text=fate.text)
+            _put_back(owed[done:], fate, desk)
+            return done, False
+        settle(item, fate, desk)
+    return len(owed), True
+
+
+def _rendered(owed: list[OwedNotice], desk: Desk) -> list[OutgoingMail]:
+    fresh: list[tuple[int, OutgoingMail]] = []
+    mails: list[OutgoingMail] = []
+    for item in owed:
+        if item.mail is None:
+            rendered = desk.renderer.render(item.notice, item.id, item.created_at)
+            if rendered.problem:
+                log.error("template.failed", template=item.notice.template, problem=str(rendered.problem))
+                raise_alarm(desk, f"template:{item.notice.template}", "A mail template does not work",
+                            [str(rendered.problem), "The mail went out in a plain form instead."])  # fmt: skip
+            fresh.append((item.id, rendered))
+        mails.append(item.mail or rendered)
+    desk.store.outbox.keep_words(fresh)
+    return mails
+
+
+def settle(item: OwedNotice, fate: Fate, desk: Desk) -> None:
+    """Write down what became of one mail after one try."""
+    now, reply = desk.clock.now(), f"{fate.code} {fate.text}".strip()
+    if fate.outcome == "sent":
+        desk.store.outbox.sent(item.id, reply, now)
+    elif fate.outcome == "permanent" or now - item.created_at > GIVE_UP:
+        _give_up(item, reply, desk, now)
+    elif fate.outcome == "uncertain" and item.attempts > 0:
+        # The line broke after the final dot twice: the mail has very likely arrived; a third copy helps nobody.
+        desk.store.outbox.sent(item.id, f"uncertain: {reply}", now)
+    else:
+        again = _RETRY[min(item.attempts, len(_RETRY) - 1)] if fate.outcome == "temporary" else timedelta(minutes=30)
+        desk.store.outbox.retry(item.id, reply, now + again)
+        log.info(
+            "notice.later",
+            notice=item.id,
+            ticket=item.ticket,
+            reply=reply,
+            again_at=(now + again).isoformat(),
+        )
+
+
+def _give_up(item: OwedNotice, reply: str, desk: Desk, now: datetime) -> None:
+    """Settle a mail as dead and say so on its ticket, to the people who work on it."""
+    log.warning("notice.dead", notice=item.id, ticket=item.ticket, reply=reply)
+    with desk.store.transaction():
+        desk.store.outbox.dead(item.id, reply)
+        ticket = desk.store.register.ticket(item.ticket)
+        if ticket is None:
+            return
+        failed = NoticeFailed(notice=item.id, address=item.notice.to, template=item.notice.template, reason=reply,
+                              permanent=True)  # fmt: skip
+        # A mail about a mail that failed must not breed another one.
+        scene = Scene(
+            rulebook=desk.rulebook,
+            service=desk.service,
+            quiet=item.notice.template == "notice_failed",
+            now=now,
+        )
+        _record(Change(before=ticket, events=(failed,)), scene, f"notice:{item.id}", desk, now)
+
+
+def _put_back(owed: list[OwedNotice], fate: Fate, desk: Desk) -> None:
+    now = desk.clock.now()
+    stale = [item for item in owed if now - item.created_at > GIVE_UP]
+    for item in stale:
+        _give_up(item, f"no mail server for five days: {fate.text}", desk, now)
+    desk.store.outbox.give_back([item.id for item in owed if item not in stale])
+
+
+# --- FILE: only now may the server move anything ---
+
+
+def file_away(link: Mailbox, name: str, desk: Desk) -> int:
+    """Let the server move the mails whose fate is decided; return how many it has moved. Repeating it is harmless."""
+    moved = 0
+    for status, uids in desk.store.ledger.to_file(name, link.uidvalidity).items():
+        done = link.file(uids, _FOLDER[status], uidvalidity=link.uidvalidity)
+        desk.store.ledger.filed(name, link.uidvalidity, done)
+        moved += len(done)
+    return moved
+
+
+# --- the operator's mail ---
+
+
+def raise_alarm(desk: Desk, key: str, title: str, lines: Iterable[str]) -> None:
+    """Tell the operator by mail, once a day for each trouble; the log has it in any case."""
+    now = desk.clock.now()
+    with desk.store.transaction():
+        told = desk.store.note(f"alarm:{key}")
+        if not desk.operator or (told and told[0] > (now - _ALARM_AGAIN).isoformat()):
+            return
+        notice: Notice = alarm_notice(title, lines, desk.operator, desk.service)
+        desk.store.outbox.owe([notice], 0, f"alarm:{key}", "", now)
+        desk.store.write_note(f"alarm:{key}", now.isoformat(), now)

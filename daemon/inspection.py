@@ -1,0 +1,101 @@
+"""Looking without touching: `check` over all files, and `explain` for a mail by the same judgement as the live path.
+
+What comes in: a path to the configuration, or a letter and an open Desk. What goes out: Problems, or an explanation.
+Nothing is written, and nothing is sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from daemon.app import read_keys
+from daemon.config import Config, folders_named, load_config, shipped
+from daemon.decide import Decision, facts_for_rules
+from daemon.errors import ConfigError, Problem
+from daemon.flow import Desk, judge, scene_for
+from daemon.intake.letter import Letter
+from daemon.intake.understand import Known, NewIncident
+from daemon.notify.notice import Notice
+from daemon.notify.notices import choose_notices, transcript_notice
+from daemon.notify.render import check_templates
+from daemon.routing.check import check_rulebook, is_warning
+from daemon.routing.evaluate import explain_routing
+from daemon.routing.loader import load_rulebook
+from daemon.store import KeptMail
+from daemon.views import explanation
+
+
+def check_everything(path: Path) -> tuple[list[Problem], list[Problem]]:
+    """Return every error and every remark about the configuration, the rules and the templates.
+
+    A configuration with errors does not keep the other files from being read.
+    """
+    problems: list[Problem] = []
+    config = _config(path, problems)
+    rules, templates, zone = _places(path, config)
+    problems += _rule_problems(rules, templates)
+    problems += check_templates(templates, shipped("templates") / "email", zone)
+    if config is not None:
+        problems += _secret_problems(Path(config.service.secret_file))
+    unique = sorted(set(problems))
+    return [p for p in unique if not is_warning(p)], [p for p in unique if is_warning(p)]
+
+
+def _config(path: Path, problems: list[Problem]) -> Config | None:
+    try:
+        return load_config(path)
+    except ConfigError as e:
+        problems += e.problems
+        return None
+
+
+def _places(path: Path, config: Config | None) -> tuple[Path, Path, str]:
+    """Return the folders of rules and templates and the zone, even where the configuration has errors elsewhere."""
+    if config is not None:
+        return Path(config.paths.rules), Path(config.paths.templates), config.service.timezone
+    return *folders_named(path), "UTC"
+
+
+def _rule_problems(rules: Path, templates: Path) -> list[Problem]:
+    try:
+        rulebook = load_rulebook(rules)
+    except ConfigError as e:
+        return list(e.problems)
+    names = {p.stem for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
+    return check_rulebook(rulebook, names, str(rules))
+
+
+def _secret_problems(secret: Path) -> list[Problem]:
+    try:
+        read_keys(secret)
+    except ConfigError as e:
+        return list(e.problems)
+    return []
+
+
+def explain_mail(letter: Letter, path: str, mailbox: str, desk: Desk) -> dict[str, Any]:
+    """Return what would happen to this letter now, and why, as plain data."""
+    now = desk.clock.now()
+    mail = _as_if_kept(letter, mailbox, desk)
+    known, intent, decision = judge(mail, letter, desk, now)
+    asked_rules = isinstance(intent, NewIncident)
+    facts = facts_for_rules(letter, known, desk.rulebook, desk.service, now)
+    traces = explain_routing(facts, desk.rulebook) if asked_rules else []
+    return explanation(letter, path, known, intent, decision, traces, _notices(letter, known, decision, desk))
+
+
+def _as_if_kept(letter: Letter, mailbox: str, desk: Desk) -> KeptMail:
+    digest = letter.sha256 or hashlib.sha256(b"").hexdigest()
+    return KeptMail(
+        id=0, mailbox=mailbox, uidvalidity=0, uid=0, received_at=desk.clock.now(), size=letter.size, sha256=digest,
+        attempts=0, quiet=False, content=b"", path="",
+    )  # fmt: skip
+
+
+def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> list[Notice]:
+    scene = scene_for(letter, known, decision, desk, desk.clock.now())
+    chosen = [n for change in decision.changes for n in choose_notices(change, scene)]
+    concerned = decision.changes[0].now if decision.changes else known.ticket
+    return [*chosen, *transcript_notice(decision, concerned, desk.service.language, scene)]

@@ -1,0 +1,107 @@
+"""From an address header to mailboxes, without ever raising.
+
+What comes in: the raw value of From, To, Cc, Reply-To and their like. What goes out: Addresses in their order.
+This file alone knows how clients misspell address lists; it decides nothing about authority.
+"""
+
+from __future__ import annotations
+
+import re
+
+from daemon.intake.headers import decode_header, one_line
+from daemon.words import Address
+
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|[,;:()]|[^",;:()<>]+|.', re.DOTALL)
+_ADDRESS = re.compile(r"[^\s<>\"'(),;:\[\]]+@[^\s<>\"'(),;]+")
+_MAX = 500
+
+
+def parse_addresses(raw: str, hint: str = "") -> tuple[Address, ...]:
+    """Return every mailbox of an address header; groups give their members, comments may give a name."""
+    found: list[Address] = []
+    pending = _Pending(hint)
+    for token in _tokens(raw):
+        if token in (",", ";"):
+            found += pending.take()
+        elif token == ":" and not pending.has_angle:
+            pending = _Pending(hint)  # what stood before was the name of a group
+        else:
+            pending.add(token)
+    found += pending.take()
+    return tuple(found[:_MAX])
+
+
+def _tokens(raw: str) -> list[str]:
+    """Split outside quotes and comments; a comment is one token that begins with a bracket."""
+    text = re.sub(r"\r?\n|\r", "", str(raw)[:32_768])
+    out: list[str] = []
+    depth, comment = 0, ""
+    for token in _TOKEN.findall(text):
+        depth += (token == "(") - (token == ")" and depth > 0)
+        if depth or (comment and token == ")"):
+            comment += token
+        if comment and not depth:
+            out.append(comment)
+            comment = ""
+        elif not depth and token != ")":
+            out.append(token)
+    return [*out, comment] if comment else out
+
+
+class _Pending:
+    """The mailbox that is being read: words, comment, and what stood in angle brackets."""
+
+    def __init__(self, hint: str) -> None:
+        self.hint = hint
+        self.words: list[str] = []
+        self.comment = ""
+        self.angle = ""
+        self.has_angle = False
+
+    def add(self, token: str) -> None:
+        if token.startswith("<"):
+            if not self.angle:
+                self.angle = token.strip("<> ")
+            self.has_angle = True
+        elif token.startswith("("):
+            self.comment = self.comment or token.strip("()")
+        else:
+            self.words.append(token)
+
+    def take(self) -> list[Address]:
+        """Return the mailbox (or none) and begin anew."""
+        words, comment, angle, has_angle = (
+            "".join(self.words).strip(),
+            self.comment,
+            self.angle,
+            self.has_angle,
+        )
+        self.words, self.comment, self.angle, self.has_angle = [], "", "", False
+        address, name = (angle, words) if angle or has_angle else _bare(words)
+        clean = _addr_spec(address)
+        name = _display(name, self.hint) or (_display(comment, self.hint) if clean or words else "")
+        if "@" not in clean:
+            name, clean = name or clean, ""
+        return [Address(name=name, address=clean)] if clean or name else []
+
+
+def _bare(words: str) -> tuple[str, str]:
+    """A mailbox without brackets: the part with an @ is the address, anything else its name."""
+    match = _ADDRESS.search(re.sub(r"\s*([.@])\s*", r"\1", words) if " " in words else words)
+    if match:
+        return match[0], (match.string[: match.start()] + match.string[match.end() :]).strip()
+    return "", words
+
+
+def _display(name: str, hint: str) -> str:
+    name = name.strip()
+    quoted = re.sub(r'"((?:[^"\\]|\\.)*)"', lambda m: re.sub(r"\\(.)", r"\1", m[1]), name)
+    return decode_header(quoted, hint).strip().strip('"').strip()[:500]
+
+
+def _addr_spec(address: str) -> str:
+    """Lower-case, without route, quotes around, or a leading mailto:."""
+    text = re.sub(r"\([^()]*\)", "", one_line(decode_header(address))).strip("<>\"' ").removeprefix("mailto:")
+    if text.startswith("@") and ":" in text:
+        text = text.rpartition(":")[2]
+    return re.sub(r"\s*([.@])\s*", r"\1", text).lower()[:320]

@@ -1,0 +1,117 @@
+"""Keywords in a mail's own words: which commands somebody wrote, and what is left of the text.
+
+What comes in: the new words of a letter and the keyword table. What goes out: Commands in their order, and the rest.
+A command is a line that begins with # (full-width ＃ too), or a lone keyword as the first line (procedure §7).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from daemon.errors import did_you_mean
+from daemon.rulebook import Keyword
+from daemon.words import Verb
+
+_TAKES_TEXT = frozenset(
+    {
+        Verb.PROGRESS,
+        Verb.NOTE,
+        Verb.HOLD,
+        Verb.RESUME,
+        Verb.RESOLVE,
+        Verb.CAUSE,
+        Verb.WORKAROUND,
+        Verb.RETURN,
+        Verb.ESCALATE,
+        Verb.OUT_OF_SCOPE,
+        Verb.REOPEN,
+        Verb.REJECT,
+        Verb.CANCEL,
+    }
+)
+_SEPARATORS = " \t:：,，、-–—。.;；"
+_LONGEST_LINE = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """One command: `verb` is None where the word is not known; `line` is what was written, `near` a suggestion."""
+
+    verb: Verb | None
+    word: str
+    argument: str
+    line: str
+    near: str = ""
+
+
+def find_commands(text: str, keywords: Iterable[Keyword]) -> tuple[tuple[Command, ...], str]:
+    """Return the commands in `text` and the text without them.
+
+    Lines that follow a command which takes words belong to it, up to the next command; all others are left over.
+    """
+    table = {fold(word): k.verb for k in keywords for word in k.words}
+    lines = text.splitlines()
+    if not any(_marked(line) for line in lines):
+        return _lone_keyword(lines, table, text)
+    commands: list[Command] = []
+    left: list[str] = []
+    for line in lines:
+        command = _read(line, table)
+        if command:
+            commands.append(command)
+        elif commands and commands[-1].verb in _TAKES_TEXT:
+            commands[-1] = replace(commands[-1], argument=f"{commands[-1].argument}\n{line}".strip())
+        else:
+            left.append(line)
+    return tuple(commands), "\n".join(left).strip()
+
+
+def fold(word: str) -> str:
+    """Return the form in which keywords are compared: width and case do not count."""
+    return unicodedata.normalize("NFKC", word).casefold().strip()
+
+
+def _marked(line: str) -> bool:
+    return line.lstrip().startswith(("#", "＃"))
+
+
+def _lone_keyword(lines: list[str], table: Mapping[str, Verb], text: str) -> tuple[tuple[Command, ...], str]:
+    """Return the command that the first line is, if it is a keyword and nothing else."""
+    at = next((i for i, line in enumerate(lines) if line.strip()), None)
+    if at is None or (verb := table.get(fold(lines[at].strip(_SEPARATORS + "!！")))) is None:
+        return (), text
+    rest = "\n".join(lines[at + 1 :]).strip()
+    command = Command(verb=verb, word=lines[at].strip(), argument=rest if verb in _TAKES_TEXT else "", line=lines[at])
+    return (command,), "" if verb in _TAKES_TEXT else rest
+
+
+def _read(line: str, table: Mapping[str, Verb]) -> Command | None:
+    if not _marked(line):
+        return None
+    written = line.strip()[:_LONGEST_LINE]
+    spaced, body = written[1:2].isspace(), written[1:].strip()
+    folded = fold(body)
+    word = next((w for w in sorted(table, key=len, reverse=True) if _begins_with(folded, w)), None)
+    if word is not None:
+        return Command(verb=table[word], word=word, argument=_behind(word, body), line=written)
+    first = body.split(maxsplit=1)[0] if body else ""
+    near = did_you_mean(first.strip(_SEPARATORS), table) if first else ""
+    if not first or not first[0].isalpha() or (spaced and not near):
+        return None
+    return Command(verb=None, word=first, argument="", line=written, near=near)
+
+
+def _behind(word: str, body: str) -> str:
+    """Return what stands behind the keyword, in the writer's own characters: folding may have changed their number."""
+    end = next((i for i in range(1, len(body) + 1) if fold(body[:i]) == word), len(word))
+    return body[end:].lstrip(_SEPARATORS)
+
+
+def _begins_with(folded: str, word: str) -> bool:
+    """Whether the line begins with this keyword: Latin words must end there, Chinese ones need no space."""
+    if not folded.startswith(word):
+        return False
+    following = folded[len(word) : len(word) + 1]
+    return not (word[-1].isascii() and following.isascii() and following.isalnum())

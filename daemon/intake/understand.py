@@ -1,0 +1,204 @@
+"""From a Letter and what we know to an Intent: the one thing that a mail asks of us.
+
+What comes in: a Letter, Known, the Rulebook. What goes out: an Intent. Nothing is decided here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from daemon.intake.keywords import Command, find_commands, fold
+from daemon.intake.letter import Letter
+from daemon.rulebook import Customer, Person, Rulebook
+from daemon.ticket import Ticket
+from daemon.words import Address, MailStatus, Matched, Nature, Proof, State, Verb
+
+_ASKS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
+_ROBOT_LOCALS = frozenset({"mailer-daemon", "postmaster", ""})
+_PLAIN_WORDS_LENGTH = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sender:
+    """Who a letter says it is from, and what our files know of that address."""
+
+    address: str
+    name: str
+    person: Person | None = None
+    customer: Customer | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedNotice:
+    """A mail of ours that a bounce names, proved to be ours."""
+
+    notice: int
+    ticket: Ticket
+    address: str
+    template: str
+    reason: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the database knew about a letter before anything was decided.
+
+    `conflict`: its evidence points to several tickets. `claimed`: the number in a subject tag that was not believed.
+    `repeated_id`: another mail with this Message-ID was handled before. `quiet`: nobody shall be written to.
+    `answers_*` and `opens_*` count what this sender caused lately. `late`: it lay in the mailbox for over a day.
+    """
+
+    sender: Sender
+    proof: Proof = Proof.NONE
+    proof_why: str = ""
+    ticket: Ticket | None = None
+    matched: Matched = Matched.NOTHING
+    conflict: bool = False
+    claimed: int = 0
+    repeated_id: bool = False
+    own_echo: bool = False
+    duplicate_of: int = 0
+    failed: tuple[FailedNotice, ...] = ()
+    related: Mapping[int, Ticket] = field(default_factory=dict)
+    mine: tuple[Ticket, ...] = ()
+    answers_to_address: int = 0
+    answers_to_subject: int = 0
+    opens_by_address: int = 0
+    quiet: bool = False
+    late: bool = False
+    mailbox: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NewIncident:
+    """A mail that opens a ticket; `follows` names an ended ticket that it continues."""
+
+    letter: Letter
+    follows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """A mail on a ticket: words, commands, or both."""
+
+    letter: Letter
+    ticket: Ticket
+    commands: tuple[Command, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Enquiry:
+    """Commands without a ticket: questions, or orders that cannot be carried out like this."""
+
+    letter: Letter
+    commands: tuple[Command, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounced:
+    """Mails of ours that did not arrive."""
+
+    failed: tuple[FailedNotice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """Nothing is asked; the mail is kept, and `reason` says why nothing follows."""
+
+    reason: str
+    status: MailStatus = MailStatus.IGNORED
+
+
+Intent = NewIncident | FollowUp | Enquiry | Bounced | Ignore
+
+
+def understand(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
+    """Return the one thing this letter asks of us."""
+    if known.own_echo:
+        return Ignore("a mail of our own came back")
+    if known.duplicate_of:
+        return Ignore(f"the same mail as number {known.duplicate_of}", MailStatus.DUPLICATE)
+    if letter.nature is Nature.BOUNCE and (known.failed or _from_robot(letter)):
+        return Bounced(known.failed) if known.failed else Ignore("a bounce, but of no mail that we sent")
+    if known.ticket is None:
+        return _without_ticket(letter, known, rulebook)
+    if letter.nature is not Nature.HUMAN:
+        return FollowUp(letter, known.ticket, ())
+    return _on_ticket(letter, known.ticket, known, rulebook)
+
+
+def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
+    if letter.nature is not Nature.HUMAN:
+        return Ignore("an automatic reply to nothing of ours") if answers_by_robot(letter) else NewIncident(letter)
+    commands, left = find_commands(letter.new_text, rulebook.keywords)
+    verbs = {c.verb for c in commands}
+    only_questions = bool(commands) and not left and verbs <= _ASKS
+    if only_questions or (known.sender.person and verbs - {None}):
+        return Enquiry(letter, commands)
+    return NewIncident(letter)
+
+
+def _on_ticket(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> Intent:
+    commands, _ = find_commands(letter.new_text, rulebook.keywords)
+    if known.sender.person is None:
+        commands = tuple(c for c in commands if c.verb is not None) or _plain_words(letter, ticket, known, rulebook)
+    if ticket.state in (State.ARCHIVED, State.CANCELLED) and not commands and known.sender.person is None:
+        return NewIncident(letter, follows=ticket.number)
+    return FollowUp(letter, ticket, commands)
+
+
+def _plain_words(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> tuple[Command, ...]:
+    """Return what a requester's ordinary words on a solved ticket mean, by rules/phrases.yaml.
+
+    Confirmation and thanks must be short and nothing else; any other reply says that it is not solved.
+    """
+    ended = ticket.state in (State.RESOLVED, State.PENDING_REVIEW)
+    if not ended or known.sender.address != ticket.requester or known.proof not in (Proof.TOKEN, Proof.VERIFIED):
+        return ()
+    said = fold(letter.new_text)
+    if _says(said, rulebook.phrases.get("not_solved", ())):
+        return (_plain(Verb.REOPEN, letter),)
+    short = len(said) <= _PLAIN_WORDS_LENGTH and "?" not in said
+    if short and _says(said, rulebook.phrases.get("solved", ())):
+        return (_plain(Verb.CONFIRM, letter),) if ticket.state is State.RESOLVED else ()
+    if not said or (short and _says(said, rulebook.phrases.get("thanks", ()))):
+        return ()
+    return (_plain(Verb.REOPEN, letter),)
+
+
+def _says(said: str, phrases: tuple[str, ...]) -> bool:
+    return any(fold(p) in said for p in phrases)
+
+
+def _plain(verb: Verb, letter: Letter) -> Command:
+    line = next((x.strip() for x in letter.new_text.splitlines() if x.strip()), "")
+    return Command(verb=verb, word=line[:80], argument=letter.new_text.strip(), line=line[:200])
+
+
+def answers_by_robot(letter: Letter) -> bool:
+    """Whether an automatic mail is an answer to some mail (a vacation notice), not news of its own (an alert)."""
+    automatic = letter.header("Auto-Submitted").strip().lower()
+    marks = ("X-Autoreply", "X-Autorespond", "X-Auto-Reply")
+    return (
+        automatic.startswith("auto-replied")
+        or any(letter.header(m) for m in marks)
+        or (letter.nature is Nature.AUTOMATIC and bool(letter.in_reply_to or letter.references))
+    )
+
+
+def _from_robot(letter: Letter) -> bool:
+    local = letter.sender.address.partition("@")[0] if letter.sender else ""
+    return letter.return_path == "" or local in _ROBOT_LOCALS
+
+
+def sender_of(letter: Letter, rulebook: Rulebook) -> Sender:
+    """Return who the letter says it is from, as far as the rule files know the address."""
+    address = letter.sender or Address("", "")
+    return Sender(
+        address=address.address.lower(),
+        name=address.name,
+        person=rulebook.person_at(address.address) if address.address else None,
+        customer=rulebook.customer_at(address.address) if address.address else None,
+    )

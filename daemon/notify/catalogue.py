@@ -1,0 +1,232 @@
+"""The catalogue of our mails: what each template is for, who may read it, and which facts it may speak of.
+
+Nothing comes in. What goes out: tables, the sample facts that every template is tried with, and the table of
+docs/templates.md. Facts are plain JSON; times are ISO 8601 with an offset, or "" where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from daemon.words import Visibility
+
+PUBLIC, INTERNAL = Visibility.PUBLIC, Visibility.INTERNAL
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateInfo:
+    """One kind of mail: what it is for, whether requesters may get it, and its own facts."""
+
+    purpose: str
+    visibility: Visibility
+    extra: tuple[str, ...] = ()
+
+
+TEMPLATES: Mapping[str, TemplateInfo] = {
+    "acknowledgement": TemplateInfo("we have your mail: its number, the times promised, what happens next", PUBLIC),
+    "scope_refused": TemplateInfo("not within the agreement, why, and what can be done", PUBLIC, ("reason",)),
+    "taken_up": TemplateInfo("somebody has begun to work on it", PUBLIC),
+    "progress": TemplateInfo("news from the engineer", PUBLIC),
+    "on_hold": TemplateInfo("the work waits: for what, until when, who has to move", PUBLIC),
+    "resumed": TemplateInfo("the work goes on", PUBLIC),
+    "resolved": TemplateInfo("the solution, and how to confirm or object", PUBLIC),
+    "reopened": TemplateInfo("not solved after all: we go on", PUBLIC, ("reason",)),
+    "closed": TemplateInfo("reviewed and closed", PUBLIC),
+    "cancelled": TemplateInfo("withdrawn or not needed any more", PUBLIC, ("reason",)),
+    "assignment": TemplateInfo("to the engineer or team: everything known, deadlines, how to answer", INTERNAL),
+    "new_reply": TemplateInfo(
+        "to those at work: somebody wrote about the ticket", INTERNAL, ("author", "proved", "nature")
+    ),
+    "escalation": TemplateInfo("a step of the timetable, or somebody asked", INTERNAL, ("step", "asked_by", "reason")),
+    "returned": TemplateInfo("to the desk: wrongly dispatched, please dispatch again", INTERNAL, ("reason",)),
+    "review_request": TemplateInfo("to the project manager: please archive or reject", INTERNAL),
+    "notice_failed": TemplateInfo(
+        "to the desk: one of our mails did not arrive",
+        INTERNAL,
+        ("address", "reason", "template", "permanent"),
+    ),
+    "transcript": TemplateInfo(
+        "answer to keywords: what was done and what was not, states asked for, help",
+        PUBLIC,
+        ("lines", "applied", "unproved", "tickets", "help"),
+    ),
+    "alarm": TemplateInfo("to the operator: the daemon itself needs a hand", INTERNAL, ("title", "lines")),
+}
+
+NO_TICKET: Mapping[str, object] = {
+    "number": 0,
+    "subject": "",
+    "kind": "incident",
+    "state": "",
+    "severity": 0,
+    "impact": "",
+    "urgency": "",
+    "category": "",
+    "category_name": "",
+    "team_name": "",
+    "line": 0,
+    "assignee_name": "",
+    "requester_name": "",
+    "requester_address": "",
+    "customer_name": "",
+    "opened_at": "",
+    "respond_by": "",
+    "resolve_by": "",
+    "solution": "",
+    "cause": "",
+    "workaround": "",
+    "hold_reason": "",
+    "hold_until": "",
+    "tags": (),
+}
+"""Every field of the fact `ticket`, with the value that stands for "not known"."""
+
+NO_STEP: Mapping[str, object] = {"name": "", "clock": "", "percent": 0, "due_at": "", "late_minutes": 0}
+
+COMMON: Mapping[str, str] = {
+    "ticket": "the ticket, see below",
+    "text": "the words that this is about (to requesters: public words only)",
+    "by": "name of who did it",
+    "attachments": "list of {name, size in bytes}",
+    "keywords": "list of {word, words, help}: what the reader may answer with",
+    "to_name": "name of the reader, may be empty",
+    "ref": "tag and number of the ticket, e.g. INC-12",
+    "tag": "the letters before every number, e.g. INC",
+    "service": "our own {name, address}",
+    "sent_at": "the time of this mail",
+    "language": "language of this mail",
+    "zone": "the service's time zone in words",
+    "words": "the word lists of _words.j2",
+    "mailto": "mailto(line): link that opens a reply beginning with this line",
+}
+"""Facts that every template has."""
+
+EXTRA: Mapping[str, tuple[object, str]] = {
+    "reason": ("", "why, in somebody's words"),
+    "author": ("", "name or address of who wrote"),
+    "proved": (True, "false when the sender could not be verified"),
+    "nature": ("human", "human, automatic, list or bounce"),
+    "step": (NO_STEP, "{name, clock (respond or resolve), percent, due_at, late_minutes}"),
+    "asked_by": ("", "name of who asked for the escalation, empty when the clock did"),
+    "address": ("", "the address that was not reached"),
+    "template": ("", "which of our mails it was"),
+    "permanent": (True, "false when it may arrive later"),
+    "lines": (
+        (),
+        "transcript: {text, outcome, why, detail, did_you_mean}, outcome being done, refused, unknown or "
+        "unchanged; `line\\|sentence` says why. alarm: texts",
+    ),
+    "applied": (False, "true when the keywords were carried out"),
+    "unproved": ("", "why no keyword was looked at (unproved, repeated, conflict, not_on_record), or empty"),
+    "tickets": ((), "list of tickets that were asked for"),
+    "help": (False, "true when help was asked for"),
+    "title": ("", "the alarm in one line"),
+}
+"""Facts of single templates: what stands where the daemon gives none, and what it is."""
+
+SAMPLE_TICKET: Mapping[str, object] = {
+    **NO_TICKET,
+    "number": 1207,
+    "subject": "财务部 VPN 无法连接 / Finance cannot reach the VPN",
+    "state": "assigned",
+    "severity": 2,
+    "impact": "high",
+    "urgency": "medium",
+    "category": "network/vpn",
+    "category_name": "网络 / VPN",
+    "team_name": "网络组",
+    "line": 2,
+    "assignee_name": "王芳",
+    "requester_name": "Li Wei",
+    "requester_address": "li.wei@customer.example",
+    "customer_name": "Example Ltd.",
+    "opened_at": "2026-11-23T09:12:00+08:00",
+    "respond_by": "2026-11-23T09:42:00+08:00",
+    "resolve_by": "2026-11-23T17:30:00+08:00",
+    "solution": "证书已更新，VPN 网关已重启。\nThe certificate was renewed and the gateway restarted.",
+    "cause": "Certificate expired at midnight / 证书过期",
+    "workaround": "Use the backup gateway vpn2.example.com",
+    "hold_reason": "customer",
+    "hold_until": "2026-11-25T10:00:00+08:00",
+    "tags": ["vip"],
+}
+
+_SAMPLE_WORDS: Mapping[str, object] = {
+    "ticket": SAMPLE_TICKET,
+    "text": "从今天早上开始，整个财务部都连不上 VPN，提示 <ERR 809>。\n\nSince this morning nobody in Finance gets in.",
+    "by": "王芳",
+    "attachments": [{"name": "screenshot.png", "size": 48211}],
+    "keywords": [
+        {"word": "#状态", "words": ["#status", "#状态"], "help": "查询状态 / ask how it stands"},
+        {"word": "#升级", "words": ["#escalate", "#升级"], "help": "请求升级 / ask for escalation"},
+    ],
+    "reason": "Not part of the contract & needs an offer",
+    "author": "Li Wei",
+}
+
+_SAMPLE_STEP = {
+    "name": "resolve-75",
+    "clock": "resolve",
+    "percent": 75,
+    "due_at": "2026-11-23T15:27:00+08:00",
+    "late_minutes": 12,
+}
+
+_SAMPLE_LINES = [
+    {"text": "#severity 1", "outcome": "unchanged", "why": "all_or_none", "detail": "", "did_you_mean": ""},
+    {"text": "#resolv x", "outcome": "unknown", "why": "unknown", "detail": "", "did_you_mean": "#resolve"},
+    {"text": "#archive", "outcome": "refused", "why": "not_yours", "detail": "pm", "did_you_mean": ""},
+]
+
+_SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
+    "resolved": {"text": SAMPLE_TICKET["solution"]},
+    "progress": {"text": "备用网关已开通，请先使用 vpn2.example.com。\nPlease use vpn2.example.com for now."},
+    "on_hold": {"text": "请提供出错时的完整截图。\nPlease send us a full screenshot of the error."},
+    "new_reply": {"proved": False, "nature": "human"},
+    "escalation": {"step": _SAMPLE_STEP, "asked_by": ""},
+    "notice_failed": {
+        "address": "li.wei@customer.example",
+        "reason": "550 5.1.1 no such user",
+        "template": "resolved",
+        "permanent": True,
+    },
+    "transcript": {
+        "lines": _SAMPLE_LINES,
+        "applied": False,
+        "unproved": "",
+        "tickets": [SAMPLE_TICKET],
+        "help": True,
+    },
+    "alarm": {
+        "ticket": None,
+        "keywords": [],
+        "title": "IMAP: no mail could be fetched for 15 minutes",
+        "lines": ["imap.example.com:993: connection refused", "tried 12 times, next try in 60 s"],
+    },
+}
+
+SAMPLE_FACTS: Mapping[str, Mapping[str, object]] = {
+    name: {**_SAMPLE_WORDS, **_SAMPLE_EXTRAS.get(name, {})} for name in TEMPLATES
+}
+"""Rich facts for every template: previews, `ticketd check` and the golden mails use them."""
+
+
+def sparse_facts(name: str) -> dict[str, object]:
+    """Return facts of which nothing optional is known, so that a template's other branches are tried."""
+    ticket = None if name == "alarm" else {**NO_TICKET, "number": 1, "state": "new", "severity": 4}
+    return {"ticket": ticket, **{fact: EXTRA[fact][0] for fact in TEMPLATES[name].extra}}
+
+
+def templates_table() -> str:
+    """Return the Markdown tables of docs/templates.md: the templates, their facts, the fields of a ticket."""
+    rows = ["| template | read by | what it is for | facts beside the common ones |", "|---|---|---|---|"]
+    for name, info in TEMPLATES.items():
+        extra = ", ".join(f"`{fact}`" for fact in info.extra) or "–"
+        rows.append(f"| `{name}` | {info.visibility.value} | {info.purpose} | {extra} |")
+    rows += ["", "| common fact | is |", "|---|---|"]
+    rows += [f"| `{fact}` | {meaning} |" for fact, meaning in COMMON.items()]
+    rows += ["", "| fact of single templates | is |", "|---|---|"]
+    rows += [f"| `{fact}` | {meaning} |" for fact, (_, meaning) in EXTRA.items()]
+    rows += ["", "Fields of `ticket`: " + ", ".join(f"`{field}`" for field in NO_TICKET) + "."]
+    return "\n".join(rows) + "\n"

@@ -1,0 +1,629 @@
+"""From a Notice to an OutgoingMail: the only file that knows jinja2 and babel.
+
+What comes in: notices, and templates `<language>/<name>.txt` (subject, blank line, text) and `<name>.html`,
+looked for in the operator's folder first and in the shipped one second. What goes out: whole mails, whatever
+the template does: one that fails is replaced by a plain form, and the failure is told beside the mail.
+All templates are read once: changed files count from the next Renderer on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache, partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+from urllib.parse import quote as url_quote
+from zoneinfo import ZoneInfo
+
+import babel
+import jinja2
+from babel.dates import format_datetime, get_timezone_name
+from babel.units import format_unit
+from jinja2 import nodes
+from jinja2.meta import find_undeclared_variables
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup, escape
+
+from daemon.errors import Problem, did_you_mean
+from daemon.notify import mime
+from daemon.notify.catalogue import (
+    COMMON,
+    EXTRA,
+    NO_STEP,
+    NO_TICKET,
+    SAMPLE_FACTS,
+    TEMPLATES,
+    sparse_facts,
+    templates_table,
+)
+from daemon.notify.envelope import (
+    Keys,
+    ascii_domain,
+    bounce_address,
+    clean_header,
+    clean_text,
+    echo_marker,
+    is_address,
+    is_message_id,
+    message_id,
+    reply_address,
+    reply_token,
+    trim_references,
+    with_tag,
+)
+from daemon.notify.notice import Notice, OutgoingMail
+from daemon.notify.shelf import Shelf
+from daemon.words import domain_of
+
+__all__ = [
+    "SAMPLE_FACTS",
+    "TEMPLATES",
+    "Rendered",
+    "Renderer",
+    "ServiceFacts",
+    "check_templates",
+    "templates_table",
+]
+
+_LAST_LANGUAGE = "en"
+_TEXT_CHARS = 20_000
+"""A longer fact is cut: a mail is read by people, and the whole text is kept in the ticket."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceFacts:
+    """Who writes: the service's name, address, language, IANA zone, subject tag, and how replies find us."""
+
+    name: str
+    address: str
+    language: str = "zh"
+    timezone: str = "Asia/Shanghai"
+    subject_tag: str = "INC"
+    reply_addresses: str = "plus"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered(OutgoingMail):
+    """The mail, and what was wrong with its template ("" for nothing): then this is the plain form."""
+
+    problem: str = ""
+    language: str = ""
+    subject: str = ""
+    text: str = field(default="", repr=False)
+    html: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What a template came to: the subject without its tag, and the two bodies."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Post:
+    """The addresses and the id of one mail."""
+
+    message_id: str
+    reply_to: str
+    envelope_from: str
+
+
+class Renderer:
+    """Makes mails; `templates` and `fallback` (the shipped ones) each hold a folder per language."""
+
+    def __init__(self, templates: Path, fallback: Path, service: ServiceFacts, keys: Keys) -> None:
+        self._service = service
+        self._keys = keys
+        self._zone = ZoneInfo(service.timezone)
+        self._shelf = Shelf([templates, fallback])
+        self._voices: dict[str, _Voice] = {}
+        self._chosen: dict[tuple[str, str], _Choice] = {}
+
+    def render(self, notice: Notice, notice_id: int, at: datetime) -> Rendered:
+        """Return the mail for a notice, always; the same notice, id and time give the same bytes."""
+        ticket = _number(notice.facts)
+        post = self._post(notice, notice_id, ticket)
+        words, problem = self._words(notice, ticket, at, post.reply_to)
+        words = _cleaned(words, self._service.subject_tag, ticket)
+        headers = self._headers(notice, at, post, words)
+        return Rendered(
+            message_id=post.message_id,
+            envelope_from=post.envelope_from,
+            to=notice.to,
+            content=mime.build(headers, words.text, words.html, f"=_ticketd_{notice_id}"),
+            problem=problem,
+            language=words.language,
+            subject=words.subject,
+            text=words.text,
+            html=words.html,
+        )
+
+    def _post(self, notice: Notice, notice_id: int, ticket: int) -> _Post:
+        address = self._service.address
+        token = reply_token(ticket, notice.to, self._keys)
+        own_id = message_id(notice_id, token, domain_of(address))
+        if self._service.reply_addresses != "plus":
+            return _Post(own_id, address, address)
+        return _Post(own_id, reply_address(address, token), bounce_address(address, notice_id, self._keys))
+
+    def _headers(self, notice: Notice, at: datetime, post: _Post, words: _Words) -> list[str]:
+        service = self._service
+        answers = [notice.answers] if is_message_id(notice.answers) else []
+        thread = [i for i in notice.references if i != notice.answers] + answers
+        to = notice.to if is_address(notice.to) else clean_header(notice.to, 250).translate(_NO_SYNTAX)
+        return [
+            mime.address_header("From", service.name, service.address),
+            mime.address_header("Reply-To", service.name, post.reply_to),
+            mime.address_header("To", notice.to_name, ascii_domain(to)),
+            mime.text_header("Subject", words.subject),
+            f"Date: {mime.format_datetime(at.astimezone(self._zone))}\r\n",
+            f"Message-ID: {post.message_id}\r\n",
+            mime.fold_ids("In-Reply-To", answers),
+            mime.fold_ids("References", trim_references(thread)),
+            f"Auto-Submitted: {'auto-replied' if notice.automatic_answer else 'auto-generated'}\r\n",
+            "X-Auto-Response-Suppress: OOF, AutoReply\r\n",
+            f"X-Ticketd-Id: {echo_marker(post.message_id, self._keys)}\r\n",
+            f"Content-Language: {words.language}\r\n",
+        ]
+
+    # -- words --
+
+    def _words(self, notice: Notice, ticket: int, at: datetime, reply_to: str) -> tuple[_Words, str]:
+        """Return the words of the notice and, where its template failed, why these are the plain form."""
+        context = {
+            "tag": self._service.subject_tag,
+            "ref": f"{self._service.subject_tag}-{ticket}",
+            "to_name": clean_header(notice.to_name, 100),
+            "service": {"name": self._service.name, "address": self._service.address},
+            "sent_at": at.astimezone(self._zone).isoformat(),
+            "mailto": partial(_mailto, reply_to, f"Re: [{self._service.subject_tag}-{ticket}]" if ticket else ""),
+        }
+        choice = self._choose(notice.template, notice.language)
+        try:
+            return choice.speak({**_facts(notice), **context}), ""
+        except Exception as error:  # noqa: BLE001 - a template may raise anything, and the mail must still go out
+            place = choice.place_of(error, notice.template)
+            return _plain_form(notice, choice.voice), f"{place}: {_reason(error)}"
+
+    def _choose(self, name: str, language: str) -> _Choice:
+        key = (name, language)
+        if key not in self._chosen:
+            chain = list(_language_chain(language, self._service.language))
+            found = next((lang for lang in chain if self._shelf.has(lang, f"{name}.txt")), chain[0])
+            self._chosen[key] = _Choice(self._voice(found), name)
+        return self._chosen[key]
+
+    def _voice(self, language: str) -> _Voice:
+        if language not in self._voices:
+            self._voices[language] = _Voice(self._shelf, language, self._zone)
+        return self._voices[language]
+
+
+def _cleaned(words: _Words, tag: str, ticket: int) -> _Words:
+    subject = with_tag(words.subject, tag, ticket) if ticket else clean_header(words.subject)
+    return _Words(words.language, subject, clean_text(words.text), clean_text(words.html))
+
+
+_NO_SYNTAX = str.maketrans(dict.fromkeys(' <>()[],;:"\\', "_"))
+
+
+def _language_chain(wanted: str, service: str) -> Iterable[str]:
+    """Return folder names to look in: zh-cn, zh, then the same for the service's language, then English."""
+    names = [part for lang in (wanted, service) for part in (_folder(lang), _folder(lang).partition("-")[0])]
+    return dict.fromkeys(n for n in [*names, _LAST_LANGUAGE] if n)
+
+
+def _folder(language: str) -> str:
+    return language.strip().replace("_", "-").lower()
+
+
+def _number(facts: Mapping[str, object]) -> int:
+    ticket = facts.get("ticket")
+    number = ticket.get("number") if isinstance(ticket, Mapping) else 0
+    return number if isinstance(number, int) and number > 0 else 0
+
+
+def _mailto(address: str, subject: str, line: str) -> str:
+    """Return a link that opens a reply whose first line is a keyword."""
+    return f"mailto:{address}?subject={url_quote(subject)}&body={url_quote(line + chr(10))}"
+
+
+# ---- facts -------------------------------------------------------------------------------------------------
+
+_ONE_LINERS = frozenset(NO_TICKET) - {"solution", "cause", "workaround", "tags"}
+
+
+def _facts(notice: Notice) -> dict[str, Any]:
+    """Return the notice's facts with a value for each that its template may name, long texts cut."""
+    info = TEMPLATES.get(notice.template)
+    missing = {name: EXTRA[name][0] for name in info.extra} if info else {}
+    facts = {"text": "", "by": "", "attachments": (), "keywords": (), **missing, **notice.facts}
+    bounded: dict[str, Any] = {name: _bounded(value) for name, value in facts.items()}
+    bounded["ticket"] = _ticket(bounded.get("ticket"))
+    if "tickets" in bounded:
+        bounded["tickets"] = [_ticket(ticket) for ticket in bounded["tickets"]]
+    if "step" in bounded:
+        bounded["step"] = {**NO_STEP, **(bounded["step"] or {})}
+    return bounded
+
+
+def _ticket(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if not facts:
+        return None
+    ticket = {**NO_TICKET, **facts}
+    for name in _ONE_LINERS:
+        if isinstance(ticket[name], str):
+            ticket[name] = " ".join(ticket[name].split())
+    return ticket
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, str):
+        return value if len(value) <= _TEXT_CHARS else value[:_TEXT_CHARS] + " […]"
+    if isinstance(value, Mapping):
+        return {name: _bounded(inner) for name, inner in value.items()}
+    return [_bounded(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+# ---- the plain form ----------------------------------------------------------------------------------------
+
+
+def _plain_form(notice: Notice, voice: _Voice) -> _Words:
+    """Return the facts without a template: less beautiful, but the incident is not lost. Cannot fail."""
+    facts = notice.facts
+    given = facts.get("ticket")
+    ticket: Mapping[str, Any] = given if isinstance(given, Mapping) else {}
+    subject = str(ticket.get("subject") or facts.get("title") or notice.template)
+    number, state = ticket.get("number"), str(ticket.get("state") or "")
+    lines = [
+        voice.word_at("reply_line"),
+        "",
+        f"#{number} {subject}" if number else subject,
+        voice.word(state, "state"),
+        "",
+        *(str(facts.get(name) or "") for name in ("text", "reason")),
+        *_plain_lines(facts.get("lines")),
+    ]
+    text = "\n".join(line[:_TEXT_CHARS] for line in lines) + "\n"
+    html = f'<pre style="white-space:pre-wrap;font-family:inherit">{escape(text)}</pre>\n'
+    return _Words(voice.language, subject, text, html)
+
+
+def _plain_lines(lines: object) -> list[str]:
+    if not isinstance(lines, list | tuple):
+        return []
+    parts = [[str(v) for v in line.values()] if isinstance(line, Mapping) else [str(line)] for line in lines]
+    return [" ".join(filter(None, part)) for part in parts]
+
+
+def _reason(error: BaseException) -> str:
+    return clean_header(f"{type(error).__name__}: {error}")
+
+
+# ---- a language, and a template in it ----------------------------------------------------------------------
+
+
+class _Voice:
+    """One language: its words, its way to write times and amounts, and the environment of its templates."""
+
+    def __init__(self, shelf: Shelf, language: str, zone: ZoneInfo) -> None:
+        self.language = language
+        self.shelf = shelf
+        self._zone = zone
+        self._locale = _locale(language)
+        self.problems: list[Problem] = []
+        self._moment = lru_cache(maxsize=512)(self._write_moment)
+        self.duration = lru_cache(maxsize=512)(self._write_duration)
+        self.environment = self._environment()
+        self.words = self._read_words()
+        self.environment.globals.update(words=self.words, language=language, zone=self.zone_words())
+
+    def _environment(self) -> ImmutableSandboxedEnvironment:
+        environment = ImmutableSandboxedEnvironment(
+            loader=jinja2.FunctionLoader(self._load),
+            autoescape=lambda name: name is not None and name.endswith(".html"),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+            auto_reload=False,
+            cache_size=-1,
+        )
+        filters = {
+            "when": self.when,
+            "duration": self.duration,
+            "word": self.word,
+            "rows": self.rows,
+            "sentence": self.sentence,
+        }
+        environment.filters |= {**filters, "quote": _quoted, "linebreaks": _linebreaks, "size": _size}
+        return environment
+
+    def _load(self, name: str) -> tuple[str, str | None, Callable[[], bool]] | None:
+        found = self.shelf.find(self.language, name)
+        return (found[0], found[1], lambda: True) if found else None
+
+    def _read_words(self) -> dict[str, Any]:
+        """Return the word lists: English ones, over them this language's, over them the operator's."""
+        words: dict[str, Any] = {}
+        for language in dict.fromkeys((_LAST_LANGUAGE, self.language)):
+            for source, path in self.shelf.all_of(language, "_words.j2"):
+                for name, value in self._exports(source, path).items():
+                    known = words.get(name)
+                    words[name] = {**known, **value} if isinstance(known, dict) else value
+        return words
+
+    def _exports(self, source: str, path: str) -> dict[str, Any]:
+        try:
+            template = self.environment.from_string(source)
+            template.render()  # unlike `module`, this names the line of an error
+            module = template.module
+            exported = {name: value for name, value in vars(module).items() if not name.startswith("_")}
+            return {name: value for name, value in exported.items() if isinstance(value, dict | str)}
+        except Exception as error:  # noqa: BLE001 - an operator's word list may hold anything; theirs is told
+            self.problems.append(Problem(path, _line_of(error, "<template>"), _reason(error)))
+            return {}
+
+    # -- filters --
+
+    def word(self, value: object, group: str) -> str:
+        """Return the word for a state, severity, level … in this language, or the value itself."""
+        found = self.words.get(group)
+        return str(found.get(str(value), value)) if isinstance(found, dict) else str(value)
+
+    def word_at(self, name: str) -> str:
+        """Return a single word of the list, "" where it is not there."""
+        return str(self.words.get(name, ""))
+
+    @staticmethod
+    def _year(context: Context) -> str:
+        return str(context.get("sent_at", ""))[:4]
+
+    @property
+    def when(self) -> Callable[..., str]:
+        """The filter that writes a time in the service's zone; `when(zone=true)` says the zone in words."""
+
+        @jinja2.pass_context
+        def when(context: Context, value: str, zone: bool = False) -> str:
+            return self._moment(value, self._year(context), zone) if value else ""
+
+        return when
+
+    @property
+    def sentence(self) -> Callable[..., str]:
+        """The filter that says in words why a line of a transcript was not carried out."""
+
+        @jinja2.pass_context
+        def sentence(context: Context, line: Mapping[str, Any]) -> str:
+            code, detail = str(line.get("why", "")), str(line.get("detail", ""))
+            if code == "date_past":
+                detail = self._moment(detail, self._year(context), False)
+            elif code in _DETAILS:
+                parts = [self.word(part.strip(), _DETAILS[code]) for part in detail.split(",")]
+                detail = self.word_at("comma").join(parts)
+            return self.word(code, "why").replace("{}", detail)
+
+        return sentence
+
+    @property
+    def rows(self) -> Callable[..., list[tuple[str, str]]]:
+        """The filter that returns (label, words) of those fields of a ticket that are known.
+
+        Called as `ticket|rows("severity", "resolve_by")`: here, as macros know no context.
+        """
+
+        @jinja2.pass_context
+        def rows(context: Context, ticket: Mapping[str, Any], *names: str) -> list[tuple[str, str]]:
+            year = self._year(context)
+            return [(self.word(name, "label"), self._shown(ticket, name, year)) for name in names if ticket[name]]
+
+        return rows
+
+    def _shown(self, ticket: Mapping[str, Any], name: str, year: str) -> str:
+        value = ticket[name]
+        if name in _TIMES:
+            return self._moment(value, year, False)
+        if name in _GROUPS:
+            return self.word(value, _GROUPS[name])
+        return self.word_at("comma").join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+    def _write_moment(self, value: str, this_year: str, zone: bool) -> str:
+        moment = datetime.fromisoformat(value).astimezone(self._zone)
+        formats = self.words.get("formats", {})
+        name = "when" if f"{moment.year:04}" == this_year else "when_year"
+        written = format_datetime(moment, formats[name], tzinfo=self._zone, locale=self._locale)
+        return formats["with_zone"].format(written, self.zone_words()) if zone else written
+
+    def zone_words(self) -> str:
+        """Return the name of the service's zone as people say it."""
+        known: str | None = self.words.get("zones", {}).get(self._zone.key)
+        return known or get_timezone_name(self._zone, locale=self._locale)
+
+    def _write_duration(self, minutes: float) -> str:
+        """Return minutes as at most two units, e.g. 1 hr 35 min."""
+        days, rest = divmod(round(minutes), 1440)
+        amounts = [(days, "day"), (rest // 60, "hour"), (rest % 60, "minute")]
+        used = [(n, unit) for n, unit in amounts if n][:2] or [(0, "minute")]
+        joint = self.word_at("unit_joint")
+        return joint.join(format_unit(n, f"duration-{unit}", "short", locale=self._locale) for n, unit in used)
+
+
+_DETAILS = {"not_yours": "who", "not_now": "state"}
+_TIMES = frozenset({"opened_at", "respond_by", "resolve_by", "hold_until"})
+_GROUPS = {
+    "state": "state",
+    "severity": "severity",
+    "impact": "level",
+    "urgency": "level",
+    "kind": "kind",
+    "hold_reason": "hold_reason",
+}
+
+
+def _locale(language: str) -> babel.Locale:
+    try:
+        return babel.Locale.parse(language, sep="-")
+    except (ValueError, babel.UnknownLocaleError):
+        return babel.Locale(_LAST_LANGUAGE)
+
+
+def _quoted(text: str) -> str:
+    """Put "> " before every line, as mail programs quote."""
+    return "\n".join(f"> {line}".rstrip() for line in text.strip().splitlines())
+
+
+def _linebreaks(text: str) -> Markup:
+    """Return text as HTML in which its line breaks show."""
+    return Markup("<br>\n").join(escape(line) for line in text.strip().splitlines())
+
+
+_KILO = 1024
+
+
+def _size(count: float) -> str:
+    """Return a number of bytes as people read it."""
+    for unit in ("B", "KB", "MB"):
+        if count < _KILO:
+            return f"{count:.0f} {unit}"
+        count /= _KILO
+    return f"{count:.1f} GB"
+
+
+_MUCH_SPACE = re.compile(r"\n{3,}")
+
+
+class _Choice:
+    """A template in the language it was found in, both forms compiled at first use."""
+
+    def __init__(self, voice: _Voice, name: str) -> None:
+        self.voice = voice
+        self._text = f"{name}.txt"
+        self._html = voice.shelf.html_of(voice.language, name)
+
+    def speak(self, facts: dict[str, Any]) -> _Words:
+        """Return the words; raises whatever the template raises."""
+        environment, voice = self.voice.environment, self.voice
+        if facts["ticket"] and not facts["ticket"]["subject"]:
+            facts["ticket"]["subject"] = voice.word_at("no_subject")
+        subject, _, body = environment.get_template(self._text).render(facts).lstrip("\n").partition("\n")
+        body = _MUCH_SPACE.sub("\n\n", body).strip("\n") + "\n"
+        html = environment.get_template(self._html).render(facts, headline=subject, text_body=body)
+        return _Words(voice.language, subject, f"{voice.word_at('reply_line')}\n\n{body}", html)
+
+    def place_of(self, error: BaseException, name: str) -> str:
+        """Return file:line where the template failed, as well as it can be known."""
+        if isinstance(error, jinja2.TemplateSyntaxError):
+            return f"{error.filename or error.name}:{error.lineno}"
+        for file in (self._html, self._text):
+            found = self.voice.shelf.find(self.voice.language, file)
+            line = _line_of(error, found[1]) if found else 0
+            if found and line:
+                return f"{found[1]}:{line}"
+        return f"{self.voice.language}/{name}:0"
+
+    @property
+    def text_path(self) -> str:
+        """The file that the text comes from."""
+        found = self.voice.shelf.find(self.voice.language, self._text)
+        return found[1] if found else self._text
+
+
+def _line_of(error: BaseException, path: str) -> int:
+    """Return the line of the template file in which the error arose, 0 if it was elsewhere."""
+    if isinstance(error, jinja2.TemplateSyntaxError):
+        return error.lineno
+    line, trace = 0, error.__traceback__
+    while isinstance(trace, TracebackType):
+        if trace.tb_frame.f_code.co_filename == path:
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+# ---- trying all templates ------------------------------------------------------------------------------------
+
+
+def check_templates(folder: Path, fallback: Path, zone: str = "Asia/Shanghai") -> list[Problem]:
+    """Try every template of every language with sample facts, and return all that an operator has to mend.
+
+    `folder` is the operator's (it need not exist), `fallback` the shipped one.
+    """
+    shelf = Shelf([folder, fallback])
+    problems: list[Problem] = []
+    for language in shelf.languages():
+        voice = _Voice(shelf, language, ZoneInfo(zone))
+        missing = [name for name in TEMPLATES if not shelf.has(language, f"{name}.txt")]
+        place = str(shelf.folder_of(language))
+        problems += [Problem(place, 0, f"lacks {name}.txt: write it, or copy it from en/") for name in missing]
+        problems += voice.problems
+        seen = [(file, _check_file(voice, file, path)) for file, path in shelf.files_of(language)]
+        problems += [problem for _, found in seen for problem in found]
+        broken = {file.rpartition(".")[0] for file, found in seen if found}
+        for name in TEMPLATES.keys() - broken - set(missing):
+            problems += _rehearse(voice, name)
+    return sorted(set(problems))
+
+
+def _check_file(voice: _Voice, file: str, path: str) -> list[Problem]:
+    """Return what can be seen in one file without rendering it."""
+    name, _, ending = file.rpartition(".")
+    if file.startswith("_"):
+        return []
+    if ending not in ("txt", "html") or name not in TEMPLATES:
+        known = [f"{template}.{end}" for template in TEMPLATES for end in ("txt", "html")]
+        return [Problem(path, 0, f"is no template that ticketd sends{did_you_mean(file, known)}")]
+    try:
+        tree = voice.environment.parse(Path(path).read_text("utf-8"))
+        return [Problem(path, line, what) for line, what in _unknown_names(tree, name, voice)]
+    except jinja2.TemplateSyntaxError as error:
+        return [Problem(path, error.lineno, f"{error.message}{_filter_hint(error, voice)}")]
+    except UnicodeDecodeError:
+        return [Problem(path, 0, "is not UTF-8: save it as UTF-8")]
+
+
+def _filter_hint(error: jinja2.TemplateSyntaxError, voice: _Voice) -> str:
+    named = re.match(r"No filter named '(\w+)'", error.message or "")
+    return did_you_mean(named[1], voice.environment.filters) if named else ": mend the template's syntax"
+
+
+def _unknown_names(tree: nodes.Template, name: str, voice: _Voice) -> Iterable[tuple[int, str]]:
+    """Yield line and complaint for every fact, ticket field and word that does not exist."""
+    known = {*COMMON, *TEMPLATES[name].extra, "headline", "text_body", *voice.environment.globals}
+    known |= {n if isinstance(n, str) else n[1] for node in tree.find_all(nodes.FromImport) for n in node.names}
+    known |= {node.name for node in tree.find_all(nodes.Macro)}
+    lines = {node.name: node.lineno for node in reversed(list(tree.find_all(nodes.Name)))}
+    for unknown in find_undeclared_variables(tree) - known:
+        hint = did_you_mean(unknown, known)
+        yield lines.get(unknown, 1), f"'{unknown}' is not a fact of this template{hint}"
+    fields: dict[str, Iterable[str]] = {"ticket": NO_TICKET, "step": NO_STEP, "words": voice.words}
+    for node in tree.find_all(nodes.Getattr):
+        owner = node.node.name if isinstance(node.node, nodes.Name) else ""
+        if owner in fields and node.attr not in fields[owner]:
+            hint = did_you_mean(node.attr, fields[owner])
+            yield node.lineno, f"'{owner}.{node.attr}' does not exist{hint}"
+
+
+def _rehearse(voice: _Voice, name: str) -> list[Problem]:
+    """Return what goes wrong when the template speaks, once of everything and once of nearly nothing."""
+    choice = _Choice(voice, name)
+    context: dict[str, Any] = {"tag": "INC", "ref": "INC-1", "sent_at": "2026-11-23T10:00:00+08:00"}
+    context |= {"service": {"name": "Service", "address": "support@example.com"}, "mailto": str}
+    for facts in (SAMPLE_FACTS[name], sparse_facts(name)):
+        notice = Notice(template=name, language=voice.language, to="", to_name="", facts=facts)
+        try:
+            words = choice.speak({**_facts(notice), "to_name": "", **context})
+        except Exception as error:  # noqa: BLE001 - a template may raise anything; that is what we ask
+            file, _, line = choice.place_of(error, name).rpartition(":")
+            return [Problem(file, int(line), f"{_reason(error)}: mend it, or the mail goes out in a plain form")]
+        if not words.subject.strip() or not words.text.strip():
+            return [Problem(choice.text_path, 1, "line 1 is the subject, line 3 begins the text: one is empty")]
+    return []

@@ -1,0 +1,192 @@
+"""What a rule may do: one small frozen class per kind of action, and the table of words under `then:`.
+
+What comes in: a word and its value as a rule file wrote them. What goes out: an Action, or an ActionError
+that says what to write instead. This file alone knows which actions exist; daemon.routing.evaluate carries
+them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from daemon.errors import did_you_mean
+from daemon.words import Kind, Level, Severity
+
+FieldValue = str | int | Level | Kind
+
+
+class ActionError(ValueError):
+    """An action cannot be understood; the text says what to write instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetField:
+    """Set one fact of the ticket, unless an earlier rule has set it."""
+
+    field: str
+    value: FieldValue
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"{self.field}: {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class SeverityAtLeast:
+    """Raise the severity to this one; never lowers it."""
+
+    severity: Severity
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"severity at least: {int(self.severity)}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddTags:
+    """Add tags to the ticket."""
+
+    tags: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"tags: {', '.join(self.tags)}"
+
+
+@dataclass(frozen=True, slots=True)
+class AddWatchers:
+    """Let these people or addresses follow the ticket; a name is a key of people.yaml."""
+
+    watchers: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"watchers: {', '.join(self.watchers)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Refuse the mail as out of scope; the requester is told the reason."""
+
+    reason: str
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"reject: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Ignore:
+    """Keep the mail but open no ticket and answer nobody; the reason stays with the mail."""
+
+    reason: str
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"ignore: {self.reason}"
+
+
+Action = SetField | SeverityAtLeast | AddTags | AddWatchers | Reject | Ignore
+
+
+@dataclass(frozen=True, slots=True)
+class ActionWord:
+    """One row of the table: how a value becomes an action, and how it is explained in docs/rules.md."""
+
+    build: Callable[[str, object], Action]
+    value: str
+    effect: str
+
+
+def action_from(word: str, value: object) -> Action:
+    """Return the action that `word: value` under `then:` means; raise ActionError with the cure."""
+    spec = ACTIONS.get(word)
+    if spec is None:
+        raise ActionError(f"no action is called '{word}'{_cure(word)}")
+    return spec.build(word, value)
+
+
+def _cure(word: str) -> str:
+    if word == "stop":
+        return "; write 'stop: true' beside 'then:', not in it"
+    if word == "severity":
+        return "; write 'severity at least: 2', or set impact and urgency"
+    return did_you_mean(word, ACTIONS) or f"; write one of {', '.join(ACTIONS)}"
+
+
+def _text(word: str, value: object) -> str:
+    if not isinstance(value, str | int) or isinstance(value, bool) or not str(value).strip():
+        raise ActionError(f"'{word}' wants one word or sentence, got {_shown(value)}")
+    return str(value).strip()
+
+
+def _texts(word: str, value: object) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else [value]
+    return tuple(_text(word, item) for item in items)
+
+
+def _set_text(word: str, value: object) -> Action:
+    return SetField(word, _text(word, value))
+
+
+def _set_level(word: str, value: object) -> Action:
+    text = _text(word, value).casefold()
+    if text not in set(Level):
+        raise ActionError(f"'{word}' is high, medium or low, got {_shown(value)}{did_you_mean(text, Level)}")
+    return SetField(word, Level(text))
+
+
+def _set_kind(word: str, value: object) -> Action:
+    text = _text(word, value).casefold()
+    if text not in set(Kind):
+        raise ActionError(f"'{word}' is {' or '.join(Kind)}, got {_shown(value)}{did_you_mean(text, Kind)}")
+    return SetField(word, Kind(text))
+
+
+def _set_line(word: str, value: object) -> Action:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 9:  # noqa: PLR2004 - one digit
+        raise ActionError(f"'{word}' is a number from 1, as in 'line: 2', got {_shown(value)}")
+    return SetField(word, value)
+
+
+def _severity(word: str, value: object) -> Action:
+    if not isinstance(value, int) or isinstance(value, bool) or value not in set(Severity):
+        raise ActionError(f"'{word}' is 1 (critical), 2, 3 or 4 (low), got {_shown(value)}")
+    return SeverityAtLeast(Severity(value))
+
+
+def _shown(value: object) -> str:
+    return "nothing" if value is None else repr(value)
+
+
+ACTIONS: Mapping[str, ActionWord] = MappingProxyType(
+    {
+        "category": ActionWord(_set_text, "a category of categories.yaml", "what the ticket is about"),
+        "kind": ActionWord(_set_kind, "incident, service_request", "what sort of record it is"),
+        "impact": ActionWord(_set_level, "high, medium, low", "how many are hit; with urgency it gives severity"),
+        "urgency": ActionWord(_set_level, "high, medium, low", "how soon it hurts"),
+        "severity at least": ActionWord(_severity, "1, 2, 3, 4", "raises the severity to this one; never lowers it"),
+        "team": ActionWord(_set_text, "a team of people.yaml", "who gets the ticket"),
+        "line": ActionWord(_set_line, "1, 2, 3 …", "which line of support works on it"),
+        "assignee": ActionWord(_set_text, "a person of people.yaml", "who works on it"),
+        "ci": ActionWord(_set_text, "a name", "the configuration item that is affected"),
+        "tags": ActionWord(lambda w, v: AddTags(_texts(w, v)), "a word or a list", "adds tags; all are kept"),
+        "watchers": ActionWord(
+            lambda w, v: AddWatchers(_texts(w, v)),
+            "people of people.yaml or addresses",
+            "lets them follow the ticket; all are kept",
+        ),
+        "reject": ActionWord(
+            lambda w, v: Reject(_text(w, v)),
+            "a sentence",
+            "out of scope: the requester is told this reason",
+        ),
+        "ignore": ActionWord(
+            lambda w, v: Ignore(_text(w, v)),
+            "a sentence",
+            "the mail is kept, no ticket is opened and nobody is answered",
+        ),
+    }
+)

@@ -1,0 +1,103 @@
+"""What is wrong with a rulebook although each of its files can be read: the checks across files.
+
+What comes in: a Rulebook and the names of the templates that exist. What goes out: Problems; those that begin
+with "warning:" need not be mended before the daemon runs. Pure: `ticketd check` reads, this judges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+
+from daemon.errors import Problem, did_you_mean
+from daemon.routing.actions import SetField
+from daemon.routing.conditions import Always
+from daemon.rulebook import Rulebook
+from daemon.words import Role
+
+WARNING = "warning: "
+_ROLE_AUDIENCES = {"desk": Role.DESK, "pm": Role.PM, "manager": Role.MANAGER, "director": Role.DIRECTOR}
+_ROLE_AUDIENCES |= {"sales": Role.SALES, "duty": Role.DUTY}
+
+
+def check_rulebook(rulebook: Rulebook, templates: Collection[str], folder: str = "") -> list[Problem]:
+    """Return what is wrong across the rule files; `folder` is put before the names of the files."""
+    found = (
+        *_rules_never_reached(rulebook),
+        *_categories_never_routed_to(rulebook),
+        *_templates_missing(rulebook, templates),
+        *_teams_without_anybody(rulebook),
+        *_roles_without_anybody(rulebook),
+    )
+    return sorted(_at(where, what, folder) for where, what in found)
+
+
+def is_warning(problem: Problem) -> bool:
+    """Return whether the daemon can run in spite of this problem."""
+    return problem.what.startswith(WARNING)
+
+
+Found = Iterator[tuple[str, str]]
+
+
+def _at(where: str, what: str, folder: str) -> Problem:
+    file, _, line = where.partition(":")
+    return Problem(f"{folder.rstrip('/')}/{file}" if folder else file, int(line or 0), what)
+
+
+def _rules_never_reached(rulebook: Rulebook) -> Found:
+    stopper = next((r for r in rulebook.rules if r.stop and isinstance(r.when, Always)), None)
+    if stopper is None:
+        return
+    for rule in rulebook.rules[rulebook.rules.index(stopper) + 1 :]:
+        yield (
+            rule.where,
+            f"the rule '{rule.name}' is never reached: '{stopper.name}' ({stopper.where}) matches every mail "
+            "and stops; move it up, or take 'stop: true' out there",
+        )
+
+
+def _categories_never_routed_to(rulebook: Rulebook) -> Found:
+    """Yield the branches of the tree that no rule leads into; single leaves may be for people to choose."""
+    actions = (action for rule in rulebook.rules for action in rule.then)
+    used = {str(a.value).partition("/")[0] for a in actions if isinstance(a, SetField) and a.field == "category"}
+    for key, category in rulebook.categories.items():
+        if "/" not in key and key not in used:
+            yield (
+                category.where,
+                f"{WARNING}no rule routes to the category '{key}' nor to one below it; "
+                f"write a rule with 'then: {{category: {key}}}', or take the category out",
+            )
+
+
+def _templates_missing(rulebook: Rulebook, templates: Collection[str]) -> Found:
+    for announcement in rulebook.announcements:
+        name = announcement.template
+        if name not in templates:
+            cure = did_you_mean(name, templates) or f"; write one of {', '.join(sorted(templates))}"
+            yield announcement.where, f"there is no template '{name}'{cure}"
+
+
+def _teams_without_anybody(rulebook: Rulebook) -> Found:
+    for team in rulebook.teams.values():
+        if not team.members and not team.address:
+            yield (
+                "people.yaml",
+                f"nobody gets the mail of the team '{team.key}'; give it members: or an address:",
+            )
+
+
+def _roles_without_anybody(rulebook: Rulebook) -> Found:
+    """Yield the audiences that mail goes to, and that are nobody. Without a desk mail can go unseen."""
+    told = {name for level in rulebook.service_levels.values() for s in level.steps for name in s.audience}
+    told |= {name for announcement in rulebook.announcements for name in announcement.audience}
+    if not rulebook.people_with(Role.DESK):
+        yield (
+            "people.yaml",
+            "nobody has the role desk, which gets what no team gets; write roles: [desk] somewhere",
+        )
+    for name in sorted(told & _ROLE_AUDIENCES.keys() - {"desk"}):
+        if not rulebook.people_with(_ROLE_AUDIENCES[name]):
+            yield (
+                "people.yaml",
+                f"{WARNING}'{name}' is told of things, but nobody has that role; write roles: [{name}]",
+            )

@@ -1,0 +1,228 @@
+"""Run a mail through the rules, top to bottom, and say what they decide and why.
+
+What comes in: MailFacts and a Rulebook. What goes out: a Routing for the live path, or one RuleTrace for each
+rule for `ticketd explain`; both come from the same trials. A rule that fails is skipped and noted: it never
+blocks mail. The first rule to set a fact wins; severity may only be raised by a later one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import assert_never
+
+from daemon.routing.actions import (
+    Action,
+    AddTags,
+    AddWatchers,
+    FieldValue,
+    Ignore,
+    Reject,
+    SetField,
+    SeverityAtLeast,
+)
+from daemon.routing.conditions import NOT_MET, Leaf, MailFacts, Verdict, leaves
+from daemon.rulebook import Category, Rule, Rulebook
+from daemon.words import Kind, Level, Severity
+
+# One user who can go on working: what is meant where neither a rule nor the category says more.
+USUAL_IMPACT = Level.LOW
+USUAL_URGENCY = Level.MEDIUM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """What the rules say about a mail; "" and 0 where they say nothing.
+
+    `rejected` and `ignored` hold the reason, at most one of them; `because` the names of all rules that
+    matched; `problems` a sentence for each rule that failed and was skipped.
+    """
+
+    category: str = ""
+    kind: Kind = Kind.INCIDENT
+    impact: Level = USUAL_IMPACT
+    urgency: Level = USUAL_URGENCY
+    severity: Severity = Severity.LOW
+    team: str = ""
+    line: int = 0
+    assignee: str = ""
+    ci: str = ""
+    tags: tuple[str, ...] = ()
+    watchers: tuple[str, ...] = ()
+    rejected: str = ""
+    ignored: str = ""
+    because: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeafTrace:
+    """One condition of a rule: whether it is met, by which text, or why it failed."""
+
+    condition: str
+    met: bool
+    text: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTrace:
+    """One rule and what became of it; `reached` is False behind a rule that matched and stopped."""
+
+    name: str
+    where: str
+    reached: bool
+    met: bool
+    stop: bool
+    when: str
+    conditions: tuple[LeafTrace, ...]
+    actions: tuple[str, ...]
+    error: str = ""
+
+
+def route(mail: MailFacts, rulebook: Rulebook) -> Routing:
+    """Return what the rules decide about this mail; never raises because of a rule."""
+    said = _Said()
+    for trial in _trials(mail, rulebook):
+        said.note(trial)
+    return said.routing(rulebook)
+
+
+def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
+    """Return one trace for each rule, in the order of the file; the same trials as in `route`."""
+    traces = [_trace(trial, mail) for trial in _trials(mail, rulebook)]
+    return traces + [_not_reached(rule) for rule in rulebook.rules[len(traces) :]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    rule: Rule
+    verdict: Verdict
+    error: str = ""
+
+
+def _trials(mail: MailFacts, rulebook: Rulebook) -> Iterator[_Trial]:
+    """Yield the rules tried, up to the one that matches and stops."""
+    for rule in rulebook.rules:
+        trial = _try(rule, mail)
+        yield trial
+        if trial.verdict.met and rule.stop:
+            return
+
+
+def _try(rule: Rule, mail: MailFacts) -> _Trial:
+    try:
+        return _Trial(rule, rule.when.met(mail))
+    except Exception as error:  # noqa: BLE001 - whatever a condition does, mail goes on
+        return _Trial(rule, NOT_MET, f"{type(error).__name__}: {error}")
+
+
+@dataclass(slots=True)
+class _Said:
+    """What the rules have said so far."""
+
+    facts: dict[str, FieldValue] = field(default_factory=dict)
+    at_least: list[Severity] = field(default_factory=list)
+    tags: dict[str, None] = field(default_factory=dict)
+    watchers: dict[str, None] = field(default_factory=dict)
+    refusal: Reject | Ignore | None = None
+    because: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def note(self, trial: _Trial) -> None:
+        """Take down what this rule says, if it matched."""
+        if trial.error:
+            self.problems.append(f"the rule '{trial.rule.name}' ({trial.rule.where}) was skipped: {trial.error}")
+        if trial.verdict.met:
+            self.because.append(trial.rule.name)
+            for action in trial.rule.then:
+                self._do(action)
+
+    def _do(self, action: Action) -> None:
+        match action:
+            case SetField(name, value):
+                self.facts.setdefault(name, value)
+            case SeverityAtLeast(severity):
+                self.at_least.append(severity)
+            case AddTags(tags):
+                self.tags |= dict.fromkeys(tags)
+            case AddWatchers(watchers):
+                self.watchers |= dict.fromkeys(watchers)
+            case Reject() | Ignore():
+                self.refusal = self.refusal or action
+            case _:
+                assert_never(action)
+
+    def routing(self, rulebook: Rulebook) -> Routing:
+        """Return the whole, with the category's defaults where no rule said anything."""
+        category = rulebook.categories.get(str(self.facts.get("category", "")))
+        facts = _defaults(category) | self.facts
+        impact, urgency = Level(str(facts["impact"])), Level(str(facts["urgency"]))
+        graded = rulebook.matrix.get((impact, urgency), Severity.LOW)
+        return Routing(
+            category=str(facts.get("category", "")),
+            kind=Kind(str(facts["kind"])),
+            impact=impact,
+            urgency=urgency,
+            severity=min(graded, *self.at_least, Severity.LOW),
+            team=str(facts["team"]),
+            line=int(facts["line"]),
+            assignee=str(facts.get("assignee", "")),
+            ci=str(facts.get("ci", "")),
+            tags=tuple(self.tags),
+            watchers=tuple(self.watchers),
+            rejected=self.refusal.reason if isinstance(self.refusal, Reject) else "",
+            ignored=self.refusal.reason if isinstance(self.refusal, Ignore) else "",
+            because=tuple(self.because),
+            problems=tuple(self.problems),
+        )
+
+
+def _defaults(category: Category | None) -> dict[str, FieldValue]:
+    if category is None:
+        return {
+            "kind": Kind.INCIDENT,
+            "impact": USUAL_IMPACT,
+            "urgency": USUAL_URGENCY,
+            "team": "",
+            "line": 0,
+        }
+    return {
+        "kind": Kind(category.kind),
+        "impact": category.impact or USUAL_IMPACT,
+        "urgency": category.urgency or USUAL_URGENCY,
+        "team": category.team,
+        "line": category.line,
+    }
+
+
+def _trace(trial: _Trial, mail: MailFacts) -> RuleTrace:
+    conditions = tuple(_leaf_trace(leaf, mail) for leaf in leaves(trial.rule.when))
+    return _rule_trace(trial.rule, True, trial.verdict.met, conditions, trial.error)
+
+
+def _not_reached(rule: Rule) -> RuleTrace:
+    conditions = tuple(LeafTrace(condition=leaf.describe(), met=False) for leaf in leaves(rule.when))
+    return _rule_trace(rule, False, False, conditions, "")
+
+
+def _rule_trace(rule: Rule, reached: bool, met: bool, conditions: tuple[LeafTrace, ...], error: str) -> RuleTrace:
+    return RuleTrace(
+        name=rule.name,
+        where=rule.where,
+        reached=reached,
+        met=met,
+        stop=rule.stop,
+        when=rule.when.describe(),
+        conditions=conditions,
+        actions=tuple(action.describe() for action in rule.then),
+        error=error,
+    )
+
+
+def _leaf_trace(leaf: Leaf, mail: MailFacts) -> LeafTrace:
+    try:
+        verdict = leaf.met(mail)
+    except Exception as error:  # noqa: BLE001 - shown to the operator who asked
+        return LeafTrace(condition=leaf.describe(), met=False, error=f"{type(error).__name__}: {error}")
+    return LeafTrace(condition=leaf.describe(), met=verdict.met, text=verdict.text)

@@ -1,0 +1,670 @@
+"""From what the rule files say to the parts of a Rulebook, one function for each file and kind of thing.
+
+What comes in: Items, the Names met so far, and Complaints. What goes out: the dataclasses of daemon.rulebook;
+what is wrong is complained of, never raised. This file alone knows the keys of the rule files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date, time, timedelta
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from daemon.errors import did_you_mean
+from daemon.routing.actions import Action, ActionError, AddWatchers, SetField, action_from
+from daemon.routing.conditions import (
+    WEEKDAYS,
+    AllOf,
+    Always,
+    AnyOf,
+    Condition,
+    ConditionError,
+    Not,
+    Words,
+    WorkingHours,
+    clock_time,
+    condition_from,
+    fold,
+)
+from daemon.routing.items import (
+    Complaints,
+    Item,
+    Names,
+    Table,
+    as_choice,
+    as_duration,
+    as_list,
+    as_table,
+    as_text,
+    each,
+)
+from daemon.rulebook import (
+    Announcement,
+    Calendar,
+    Category,
+    Customer,
+    Keyword,
+    Person,
+    Rule,
+    ServiceLevel,
+    Step,
+    Target,
+    Team,
+)
+from daemon.words import HoldReason, Kind, Level, Role, Severity, State, Verb, Who
+
+MAX_RULES = 5000
+MAX_DEPTH = 20
+_LINES_OF_SUPPORT = 9
+_LONGEST_HOLIDAY = timedelta(days=366)
+_ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
+Spans = tuple[tuple[time, time], ...]
+
+EVENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "Opened": "a mail became a ticket",
+        "Rejected": "a new mail is out of scope",
+        "Assigned": "the ticket went to a team or a person",
+        "Returned": "wrong queue: it went back to the desk",
+        "MessageAdded": "the requester or a participant wrote again",
+        "ProgressTold": "an engineer told the requester how it stands",
+        "StateChanged": "the state changed; `state:` says into which, `verbs:` by which keyword",
+        "StepReached": "a step of the escalation timetable fell due",
+        "EscalationAsked": "somebody asked for escalation",
+        "Graded": "severity, impact, urgency, category or ci changed",
+        "NoticeFailed": "a mail of ours did not arrive",
+    }
+)
+AUDIENCES: Mapping[str, str] = MappingProxyType(
+    {
+        "requester": "who reported it",
+        "watchers": "those whom rules let follow the ticket",
+        "participants": "everybody else on the record, as in Cc of the first mail",
+        "assignee": "the engineer who works on it, if there is one",
+        "assignee_or_team": "that engineer; without one the team; without a team the desk",
+        "team": "the team's address, or all its members",
+        "lead": "the team's lead",
+        "desk": "everybody with the role desk",
+        "pm": "the customer's project manager; without one all with the role pm",
+        "manager": "everybody with the role manager",
+        "director": "everybody with the role director",
+        "sales": "everybody with the role sales",
+        "duty": "everybody with the role duty",
+        "step": "those whom the step of the timetable names (StepReached, EscalationAsked)",
+    }
+)
+STEP_AUDIENCES = tuple(name for name in AUDIENCES if name != "step")
+CLOCKS = ("respond", "resolve")
+
+
+@dataclass(slots=True)
+class Known:
+    """The names that rule files give to things, so that other files can be held to them."""
+
+    calendars: Names = field(default_factory=lambda: Names("calendar", "calendars.yaml"))
+    people: Names = field(default_factory=lambda: Names("person", "people.yaml"))
+    teams: Names = field(default_factory=lambda: Names("team", "people.yaml"))
+    service_levels: Names = field(default_factory=lambda: Names("service level", "service_levels.yaml"))
+    customers: Names = field(default_factory=lambda: Names("customer", "customers.yaml"))
+    categories: Names = field(default_factory=lambda: Names("category", "categories.yaml"))
+
+
+# --- calendars.yaml ---
+
+
+def calendars_from(item: Item, known: Known, bad: Complaints) -> dict[str, Calendar]:
+    """Return the calendars by their key."""
+    calendars = {}
+    for key, entry in as_table(item, bad, "'calendars'").items():
+        known.calendars.add(entry, key, bad)
+        calendars[key] = _calendar(key, entry, bad)
+    return calendars
+
+
+def _calendar(key: str, item: Item, bad: Complaints) -> Calendar:
+    table = Table(item, ("zone", "always", "week", "holidays", "workdays"), bad, f"the calendar '{key}'")
+    always = table.flag("always")
+    week = None if always else table.need("week", "{mon-fri: [09:00-12:00, 13:00-18:00]}")
+    holidays, workdays = _days(table, "holidays"), _days(table, "workdays")
+    for day in sorted(holidays & workdays):
+        bad.add(table.entries["workdays"], f"{day} is both a holiday and a working day; take it out of one list")
+    return Calendar(
+        key=key,
+        zone=_zone(table),
+        always=always,
+        week=_week(week, bad) if week else {},
+        holidays=holidays,
+        workdays=workdays,
+    )
+
+
+def _zone(table: Table) -> str:
+    name, item = table.text("zone"), table.get("zone")
+    try:
+        ZoneInfo(name or "UTC")
+    except (KeyError, ValueError, OSError):
+        table.bad.add(item or table.item, f"no time zone is called '{name}'; write an IANA name, as in Asia/Shanghai")
+    return name
+
+
+def _week(item: Item, bad: Complaints) -> dict[int, Spans]:
+    week: dict[int, Spans] = {}
+    for days, entry in as_table(item, bad, "'week'").items():
+        spans = _spans(entry, bad)
+        for day in _weekdays(days, entry, bad):
+            if day in week:
+                bad.add(entry, f"{WEEKDAYS[day]} has its hours already; name each day once")
+            week[day] = spans
+    return week
+
+
+def _weekdays(text: str, item: Item, bad: Complaints) -> range:
+    first, _, last = (part.strip().casefold() for part in text.partition("-"))
+    known = first in WEEKDAYS and (last or first) in WEEKDAYS
+    if not known or WEEKDAYS.index(last or first) < WEEKDAYS.index(first):
+        bad.add(item, f"'{text}' names no weekdays; write mon, or mon-fri; the days are {', '.join(WEEKDAYS)}")
+        return range(0)
+    return range(WEEKDAYS.index(first), WEEKDAYS.index(last or first) + 1)
+
+
+def _spans(item: Item, bad: Complaints) -> Spans:
+    spans: list[tuple[time, time]] = []
+    for entry in each(item) if item.value not in (None, []) else []:
+        span = _span(entry, bad)
+        if span and spans and span[0] < spans[-1][1]:
+            bad.add(entry, f"{entry.shown()} begins before the span before it ends; put them in order")
+        spans += [span] if span else []
+    return tuple(spans)
+
+
+def _span(item: Item, bad: Complaints) -> tuple[time, time] | None:
+    start, _, end = str(item.value).partition("-")
+    try:
+        span = clock_time(start), clock_time(end)
+    except ConditionError:
+        bad.add(item, f"{item.shown()} is not a span of time; write it as 09:00-12:00")
+        return None
+    if span[0] >= span[1]:
+        bad.add(item, f"{item.shown()} ends before it begins; write the earlier time first (24:00 is midnight)")
+        return None
+    return span
+
+
+def _days(table: Table, key: str) -> frozenset[date]:
+    item = table.get(key)
+    return frozenset(day for i in (each(item) if item else ()) for day in _day_range(i, table.bad))
+
+
+def _day_range(item: Item, bad: Complaints) -> list[date]:
+    first, _, last = (part.strip() for part in str(item.value).partition(" to "))
+    try:
+        start = date.fromisoformat(first)
+        end = date.fromisoformat(last) if last else start
+    except ValueError:
+        bad.add(item, f"{item.shown()} is not a date; write 2026-10-01, or 2026-10-01 to 2026-10-07")
+        return []
+    if not timedelta(0) <= end - start <= _LONGEST_HOLIDAY:
+        bad.add(item, f"{item.shown()} is no span of days within a year; write the earlier date first")
+        return []
+    return [start + timedelta(days=n) for n in range((end - start).days + 1)]
+
+
+# --- people.yaml ---
+
+
+def people_from(item: Item, known: Known, bad: Complaints) -> dict[str, Person]:
+    """Return the people by their key; `teams` of each is filled in once the teams are known."""
+    people: dict[str, Person] = {}
+    at: dict[str, str] = {}
+    for key, entry in as_table(item, bad, "'people'").items():
+        person = _person(key, entry, bad)
+        known.people.add(entry, key, bad, person.aliases)
+        _claim(person.addresses, key, entry, at, bad)
+        people[key] = person
+    return people
+
+
+def _person(key: str, item: Item, bad: Complaints) -> Person:
+    keys = ("name", "addresses", "roles", "language", "line", "skills", "capacity", "aliases")
+    table = Table(item, keys, bad, f"the person '{key}'")
+    table.need("addresses", "[name@example.com]")
+    table.need("roles", "[engineer]")
+    return Person(
+        key=key,
+        name=table.text("name", key),
+        addresses=_addresses(table, "addresses") or ("",),
+        roles=frozenset(table.choices("roles", Role)),
+        language=table.text("language"),
+        line=table.number("line", 1, 1, _LINES_OF_SUPPORT),
+        skills=table.texts("skills"),
+        capacity=table.number("capacity", 0, 0, 1000),
+        aliases=table.texts("aliases"),
+    )
+
+
+def _addresses(table: Table, key: str) -> tuple[str, ...]:
+    item = table.get(key)
+    found = [(i, as_text(i, table.bad, key).lower()) for i in (each(item) if item else ())]
+    for entry, address in found:
+        if address and not _ADDRESS.fullmatch(address):
+            table.bad.add(entry, f"'{address}' is not an address; write it as name@example.com")
+    return tuple(address for _, address in found if address)
+
+
+def _claim(addresses: tuple[str, ...], key: str, item: Item, at: dict[str, str], bad: Complaints) -> None:
+    """Complain of addresses that belong to somebody else already."""
+    for address in addresses:
+        if at.setdefault(address, key) != key:
+            bad.add(
+                item,
+                f"'{address}' belongs to '{at[address]}' already; an address is one person's or customer's",
+            )
+
+
+def teams_from(item: Item, known: Known, bad: Complaints) -> dict[str, Team]:
+    """Return the teams by their key."""
+    teams = {}
+    for key, entry in as_table(item, bad, "'teams'").items():
+        team = _team(key, entry, known, bad)
+        known.teams.add(entry, key, bad, team.aliases)
+        teams[key] = team
+    return teams
+
+
+def _team(key: str, item: Item, known: Known, bad: Complaints) -> Team:
+    keys = ("name", "members", "lead", "line", "address", "aliases")
+    table = Table(item, keys, bad, f"the team '{key}'")
+    return Team(
+        key=key,
+        name=table.by_language("name") or {"zh": key, "en": key},
+        members=table.references("members", known.people),
+        lead=table.reference("lead", known.people),
+        line=table.number("line", 1, 1, _LINES_OF_SUPPORT),
+        address="".join(_addresses(table, "address")[:1]),
+        aliases=table.texts("aliases"),
+    )
+
+
+def with_teams(people: Mapping[str, Person], teams: Mapping[str, Team]) -> dict[str, Person]:
+    """Return the people, each knowing the teams that count it as a member."""
+    return {
+        key: replace(person, teams=tuple(t.key for t in teams.values() if key in t.members))
+        for key, person in people.items()
+    }
+
+
+# --- customers.yaml ---
+
+
+def customers_from(item: Item, known: Known, bad: Complaints) -> dict[str, Customer]:
+    """Return the customers by their key."""
+    customers: dict[str, Customer] = {}
+    at: dict[str, str] = {}
+    for key, entry in as_table(item, bad, "'customers'").items():
+        customer = _customer(key, entry, known, bad)
+        known.customers.add(entry, key, bad)
+        _claim((*customer.addresses, *customer.domains), key, entry, at, bad)
+        customers[key] = customer
+    return customers
+
+
+def _customer(key: str, item: Item, known: Known, bad: Complaints) -> Customer:
+    keys = ("name", "addresses", "domains", "language", "pm", "service_level", "region")
+    table = Table(item, keys, bad, f"the customer '{key}'")
+    if not table.get("addresses") and not table.get("domains"):
+        bad.add(item, f"the customer '{key}' has neither addresses nor domains; write domains: [example.com]")
+    return Customer(
+        key=key,
+        name=table.text("name", key),
+        addresses=_addresses(table, "addresses"),
+        domains=tuple(domain.lower().removeprefix("@") for domain in table.texts("domains")),
+        language=table.text("language"),
+        pm=table.reference("pm", known.people),
+        service_level=table.reference("service_level", known.service_levels) or "standard",
+        region=table.text("region"),
+    )
+
+
+# --- categories.yaml ---
+
+
+def categories_from(item: Item, known: Known, bad: Complaints) -> dict[str, Category]:
+    """Return the categories by their path; children take over what their parent says."""
+    return dict(_branch(item, Category(key="", name={}), known, bad, 0))
+
+
+def _branch(item: Item, parent: Category, known: Known, bad: Complaints, depth: int) -> Iterator[tuple[str, Category]]:
+    if depth > MAX_DEPTH:
+        bad.add(item, f"the tree is deeper than {MAX_DEPTH} levels; make it flatter")
+        return
+    for word, entry in as_table(item, bad, "the category tree").items():
+        if "/" in word or " " in word:
+            bad.add(entry, f"'{word}' may have no '/' and no space; put children under 'children:'")
+        category = _category(word, entry, parent, known, bad)
+        known.categories.add(entry, category.key, bad, category.aliases)
+        yield category.key, category
+        children = entry.value.get("children") if isinstance(entry.value, dict) else None
+        if children is not None:
+            yield from _branch(children, category, known, bad, depth + 1)
+
+
+def _category(word: str, item: Item, parent: Category, known: Known, bad: Complaints) -> Category:
+    keys = ("name", "aliases", "kind", "team", "line", "impact", "urgency", "children")
+    table = Table(item, keys, bad, f"the category '{word}'")
+    return Category(
+        key=f"{parent.key}/{word}" if parent.key else word,
+        name=table.by_language("name") or {"zh": word, "en": word},
+        aliases=table.texts("aliases"),
+        kind=next(iter(table.choices("kind", Kind)), parent.kind),
+        team=table.reference("team", known.teams) or parent.team,
+        line=table.number("line", parent.line, 1, _LINES_OF_SUPPORT),
+        impact=next(iter(table.choices("impact", Level)), parent.impact),
+        urgency=next(iter(table.choices("urgency", Level)), parent.urgency),
+        where=item.where,
+    )
+
+
+def matrix_from(item: Item, _known: Known, bad: Complaints) -> dict[tuple[Level, Level], Severity]:
+    """Return (impact, urgency) → severity; all nine must be there."""
+    matrix: dict[tuple[Level, Level], Severity] = {}
+    table = Table(item, tuple(Level), bad, "'matrix'")
+    for impact in Level:
+        row = table.need(impact, "{high: 1, medium: 2, low: 3}")
+        cells = Table(row, tuple(Level), bad, f"the row 'impact {impact}'") if row else None
+        for urgency in Level if cells else ():
+            cell = cells.need(urgency, "1") if cells else None
+            severity = _severity(cell, bad) if cell else None
+            if severity:
+                matrix[impact, urgency] = severity
+    return matrix
+
+
+def _severity(item: Item, bad: Complaints) -> Severity | None:
+    text = str(item.value)
+    if text in {str(int(s)) for s in Severity}:
+        return Severity(int(text))
+    bad.add(item, f"a severity is 1, 2, 3 or 4, got {item.shown()}")
+    return None
+
+
+# --- service_levels.yaml ---
+
+
+def service_levels_from(item: Item, known: Known, bad: Complaints) -> dict[str, ServiceLevel]:
+    """Return the service levels by their key; one must be called standard."""
+    levels = {}
+    table = as_table(item, bad, "'service_levels'")
+    for key, entry in table.items():
+        known.service_levels.add(entry, key, bad)
+        levels[key] = _service_level(key, entry, known, bad)
+    if "standard" not in table:
+        bad.add(item, "there is no service level 'standard'; it counts for everybody without one of their own")
+    return levels
+
+
+def _service_level(key: str, item: Item, known: Known, bad: Complaints) -> ServiceLevel:
+    table = Table(item, ("targets", "steps"), bad, f"the service level '{key}'")
+    targets = table.need("targets", "{1: {respond: 15m, resolve: 4h, calendar: always}, …}")
+    steps = table.get("steps")
+    made = tuple(_step(i, bad) for i in as_list(steps, bad, "'steps'")) if steps else ()
+    if steps:
+        _step_names_differ(steps, made, bad)
+    return ServiceLevel(key=key, targets=_targets(targets, known, bad) if targets else {}, steps=made)
+
+
+def _targets(item: Item, known: Known, bad: Complaints) -> dict[Severity, Target]:
+    table = Table(item, [str(int(s)) for s in Severity], bad, "'targets'")
+    found: dict[Severity, Target] = {}
+    for severity in Severity:
+        entry = table.need(str(int(severity)), "{respond: 2h, resolve: 16h, calendar: business}")
+        if entry:
+            found[severity] = _target(entry, known, bad)
+    return found
+
+
+def _target(item: Item, known: Known, bad: Complaints) -> Target:
+    table = Table(item, ("respond", "resolve", "calendar"), bad, "a target")
+    respond, resolve = table.need("respond", "15m"), table.need("resolve", "4h")
+    table.need("calendar", "always")
+    return Target(
+        respond=as_duration(respond, bad, "respond") if respond else timedelta(hours=1),
+        resolve=as_duration(resolve, bad, "resolve") if resolve else timedelta(hours=1),
+        calendar=table.reference("calendar", known.calendars),
+    )
+
+
+def _step(item: Item, bad: Complaints) -> Step:
+    table = Table(item, ("name", "clock", "percent", "severities", "tell"), bad, "a step")
+    clock = table.text("clock") if table.need("clock", "respond") else "respond"
+    if clock not in CLOCKS:
+        cure = did_you_mean(clock, CLOCKS) or f"; write one of {', '.join(CLOCKS)}"
+        bad.add(table.entries["clock"], f"'clock' knows no '{clock}'{cure}")
+    table.need("percent", "100")
+    percent = table.number("percent", 100, 0, 1000)
+    return Step(
+        name=table.text("name", f"{clock} {percent}%"),
+        clock=clock,
+        percent=percent,
+        severities=_severities(table),
+        audience=_audience(table, "tell", STEP_AUDIENCES),
+    )
+
+
+def _severities(table: Table) -> tuple[Severity, ...]:
+    item = table.get("severities")
+    found = (_severity(i, table.bad) for i in each(item)) if item else iter(Severity)
+    return tuple(severity for severity in found if severity)
+
+
+def _step_names_differ(item: Item, steps: tuple[Step, ...], bad: Complaints) -> None:
+    """Complain of two steps of one clock and severity with one name: history could not tell them apart."""
+    seen: set[tuple[str, str, Severity]] = set()
+    for entry, step in zip(each(item), steps, strict=False):
+        keys = {(step.name, step.clock, severity) for severity in step.severities}
+        if keys & seen:
+            bad.add(
+                entry,
+                f"the step '{step.name}' stands twice for one severity; give one of them another 'name'",
+            )
+        seen |= keys
+
+
+def _audience(table: Table, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    item = table.need(key, "[team, lead]")
+    found = [(i, as_text(i, table.bad, key)) for i in (each(item) if item else ())]
+    for entry, name in found:
+        if name and name not in names:
+            cure = did_you_mean(name, names) or f"; write one of {', '.join(names)}"
+            table.bad.add(entry, f"no audience is called '{name}'{cure}")
+    return tuple(name for _, name in found if name in names)
+
+
+def hold_reasons_from(item: Item, _known: Known, bad: Complaints) -> frozenset[HoldReason]:
+    """Return the reasons for which the clock stands still."""
+    found = (as_choice(i, HoldReason, bad, "hold_stops_clock") for i in each(item))
+    return frozenset(reason for reason in found if reason)
+
+
+# --- phrases.yaml ---
+
+PHRASE_GROUPS = ("not_solved", "solved", "thanks")
+
+
+def phrases_from(item: Item, _known: Known, bad: Complaints) -> Mapping[str, tuple[str, ...]]:
+    """Return the plain words of requesters by what they mean."""
+    phrases: dict[str, tuple[str, ...]] = {}
+    for group, entry in as_table(item, bad, "'phrases'").items():
+        if group not in PHRASE_GROUPS:
+            cure = did_you_mean(group, PHRASE_GROUPS) or f"; write one of {', '.join(PHRASE_GROUPS)}"
+            bad.add(entry, f"no phrases mean '{group}'{cure}")
+            continue
+        phrases[group] = tuple(as_text(i, bad, f"a phrase of '{group}'") for i in each(entry))
+    return phrases
+
+
+# --- keywords.yaml ---
+
+
+def keywords_from(item: Item, _known: Known, bad: Complaints) -> tuple[Keyword, ...]:
+    """Return the keywords in the order of the file."""
+    keywords: list[Keyword] = []
+    taken: dict[str, tuple[Verb, int]] = {}
+    for word, entry in as_table(item, bad, "'keywords'").items():
+        if word not in set(Verb):
+            cure = did_you_mean(word, Verb) or f"; write one of {', '.join(Verb)}"
+            bad.add(entry, f"no keyword does '{word}'{cure}")
+            continue
+        keywords.append(_keyword(Verb(word), entry, taken, bad))
+    return tuple(keywords)
+
+
+def _keyword(verb: Verb, item: Item, taken: dict[str, tuple[Verb, int]], bad: Complaints) -> Keyword:
+    table = Table(item, ("words", "who", "help"), bad, f"the keyword '{verb}'")
+    words = table.need("words", f"[{verb}]")
+    table.need("who", "[staff]")
+    for entry in each(words) if words else ():
+        _take_word(as_text(entry, bad, "words"), verb, entry, taken, bad)
+    return Keyword(verb=verb, words=table.texts("words"), who=table.choices("who", Who), help=table.by_language("help"))
+
+
+def _take_word(word: str, verb: Verb, item: Item, taken: dict[str, tuple[Verb, int]], bad: Complaints) -> None:
+    if word.startswith(("#", "＃")) or len(word.split()) > 1:
+        bad.add(item, f"'{word}' must be one word without '#': people write the # in front of it themselves")
+    other, line = taken.setdefault(fold(word), (verb, item.line))
+    if other != verb:
+        bad.add(item, f"'{word}' already stands for {other} (line {line}); a word means one thing, choose another")
+
+
+# --- announcements.yaml ---
+
+
+def announcements_from(item: Item, _known: Known, bad: Complaints) -> tuple[Announcement, ...]:
+    """Return the announcements in the order of the file."""
+    return tuple(_announcement(entry, bad) for entry in as_list(item, bad, "'announcements'"))
+
+
+def _announcement(item: Item, bad: Complaints) -> Announcement:
+    table = Table(item, ("event", "state", "verbs", "template", "to"), bad, "an announcement")
+    table.need("event", "Opened")
+    table.need("template", "acknowledgement")
+    event = table.text("event")
+    if event and event not in EVENTS:
+        cure = did_you_mean(event, EVENTS) or f"; write one of {', '.join(EVENTS)}"
+        bad.add(table.entries["event"], f"no event is called '{event}'{cure}")
+    for key in ("state", "verbs"):
+        if table.get(key) and event != "StateChanged":
+            bad.add(table.entries[key], f"'{key}' belongs to 'event: StateChanged' only; take it out")
+    return Announcement(
+        event=event,
+        template=_template(table),
+        audience=_audience(table, "to", tuple(AUDIENCES)),
+        state=next(iter(table.choices("state", State)), ""),
+        verbs=table.choices("verbs", Verb),
+        where=item.where,
+    )
+
+
+def _template(table: Table) -> str:
+    name = table.text("template")
+    if name and not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        table.bad.add(table.entries["template"], f"'{name}' is not a template's name; write it as scope_refused")
+    return name
+
+
+# --- routing.yaml ---
+
+
+def rules_from(item: Item, known: Known, bad: Complaints) -> tuple[Rule, ...]:
+    """Return the rules in the order of the file."""
+    entries = list(as_list(item, bad, "'rules'"))
+    if len(entries) > MAX_RULES:
+        bad.add(item, f"there are {len(entries)} rules; at most {MAX_RULES} are read, join some with 'any:'")
+        return ()
+    seen: dict[str, int] = {}
+    rules = []
+    for entry in entries:
+        rule = _rule(entry, known, bad)
+        if rule.name and seen.setdefault(rule.name, entry.line) != entry.line:
+            bad.add(
+                entry,
+                f"another rule (line {seen[rule.name]}) is called '{rule.name}'; names tell rules apart",
+            )
+        rules.append(rule)
+    return tuple(rules)
+
+
+def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
+    table = Table(item, ("name", "when", "then", "stop"), bad, "a rule")
+    table.need("name", "a few words that say what it is for")
+    when, then, stop = table.entries.get("when"), table.get("then"), table.flag("stop")
+    if then is None and not stop:
+        table.need("then", "{category: network, team: network}")
+    return Rule(
+        name=table.text("name"),
+        when=_condition(when, known, bad) if when else Always(),
+        then=tuple(_actions(then, known, bad)) if then else (),
+        stop=stop,
+        where=item.where,
+    )
+
+
+def _condition(item: Item, known: Known, bad: Complaints, depth: int = 0) -> Condition:
+    """Return the condition of a table whose lines must all hold."""
+    if depth > MAX_DEPTH:
+        bad.add(item, f"conditions are nested deeper than {MAX_DEPTH}; make them flatter")
+        return Always()
+    if isinstance(item.value, list):
+        bad.add(item, "a list of conditions needs a word before it: write 'any:' or 'all:' above the list")
+        return Always()
+    if item.value in (None, {}):
+        bad.add(item, "there is no condition here; write one, or leave 'when:' out for a rule that always holds")
+        return Always()
+    parts = [
+        part
+        for key, entry in as_table(item, bad, "a condition").items()
+        if (part := _part(key, entry, known, bad, depth)) is not None
+    ]
+    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+
+def _part(key: str, item: Item, known: Known, bad: Complaints, depth: int) -> Condition | None:
+    if key in ("all", "any"):
+        parts = tuple(_condition(entry, known, bad, depth + 1) for entry in as_list(item, bad, f"'{key}'"))
+        return AllOf(parts) if key == "all" else AnyOf(parts)
+    if key == "not":
+        return Not(_condition(item, known, bad, depth + 1))
+    try:
+        leaf = condition_from(key, item.plain())
+    except ConditionError as error:
+        bad.add(item, str(error))
+        return None
+    if isinstance(leaf, Words) and leaf.field == "customer" and leaf.operator in ("is", "in"):
+        return replace(leaf, words=tuple(known.customers.find(item, word, bad) for word in leaf.words))
+    if isinstance(leaf, WorkingHours):
+        return replace(leaf, calendar=known.calendars.find(item, leaf.calendar, bad))
+    return leaf
+
+
+def _actions(item: Item, known: Known, bad: Complaints) -> Iterator[Action]:
+    for word, entry in as_table(item, bad, "'then'").items():
+        try:
+            action = action_from(word, entry.plain())
+        except ActionError as error:
+            bad.add(entry, str(error))
+            continue
+        yield _with_known_names(action, entry, known, bad)
+
+
+def _with_known_names(action: Action, item: Item, known: Known, bad: Complaints) -> Action:
+    """Return the action with aliases replaced by keys; complain of names that nobody has."""
+    match action:
+        case SetField("category" | "team" | "assignee" as name, word):
+            names = {"category": known.categories, "team": known.teams, "assignee": known.people}[name]
+            return SetField(name, names.find(item, str(word), bad))
+        case AddWatchers(watchers):
+            return AddWatchers(tuple(w.lower() if "@" in w else known.people.find(item, w, bad) for w in watchers))
+        case _:
+            return action

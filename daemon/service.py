@@ -1,0 +1,41 @@
+"""What the process must know about the service it runs for: its names, its addresses, its limits.
+
+What comes in: values from the configuration. What goes out: plain facts that the pure floors may read.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from daemon.words import domain_of
+
+LATE = timedelta(hours=24)
+"""A mail found later than this gets no automatic answer, and its clocks start when it is found."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One support address and how it behaves. `own_addresses` are lower-cased and include `address`."""
+
+    name: str
+    address: str
+    language: str
+    timezone: str
+    subject_tag: str
+    own_addresses: frozenset[str]
+    authserv_ids: frozenset[str] = frozenset()
+    plus_addresses: bool = True
+    answers_per_address_per_hour: int = 20
+    answers_per_subject_per_day: int = 3
+    opens_per_address_per_hour: int = 60
+
+    @property
+    def domain(self) -> str:
+        """The domain of the service address."""
+        return domain_of(self.address)
+
+    def owns(self, address: str) -> bool:
+        """Whether mail to this address comes back to us, plus-addresses included."""
+        local, _, domain = address.lower().rpartition("@")
+        return address.lower() in self.own_addresses or f"{local.partition('+')[0]}@{domain}" in self.own_addresses

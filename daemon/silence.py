@@ -1,0 +1,46 @@
+"""When not to answer by ourselves: the one gate for every automatic answer (RFC 3834).
+
+What comes in: the letter that would be answered and what its sender caused lately. What goes out: "" to answer, else
+the reason for silence. Silence withholds only our own reaction: the mail is kept and people are told all the same.
+"""
+
+from __future__ import annotations
+
+from daemon.intake.letter import Letter
+from daemon.intake.understand import Known
+from daemon.service import Service
+from daemon.words import Nature, Proof
+
+# People who work by mail give many commands an hour on one ticket, and each is answered.
+_STAFF_FACTOR = 5
+
+
+def may_answer(letter: Letter, known: Known, service: Service) -> str:
+    """Return why this letter gets no automatic answer, or "" if it may have one."""
+    address = known.sender.address
+    if known.quiet:
+        return "imported quietly"
+    if letter.nature is not Nature.HUMAN:
+        return f"{letter.nature} mail is not answered ({letter.nature_reason})"
+    if known.late:
+        return "found more than a day after it arrived"
+    if "@" not in address:
+        return "no address to answer to"
+    if service.owns(address):
+        return "it comes from an address of our own"
+    if letter.return_path == "":
+        return "its return path is empty"
+    if known.proof is Proof.FAILED:
+        return known.proof_why
+    return _too_many(known, service)
+
+
+def _too_many(known: Known, service: Service) -> str:
+    """Return which cap is reached. Caps look at no header: a robot that hides what it is falls silent all the same."""
+    of_ours = known.sender.person is not None and known.proof in (Proof.TOKEN, Proof.VERIFIED)
+    hourly = service.answers_per_address_per_hour * (_STAFF_FACTOR if of_ours else 1)
+    if not of_ours and known.answers_to_subject >= service.answers_per_subject_per_day:
+        return f"{known.answers_to_subject} answers about this subject went to this address within a day"
+    if known.answers_to_address >= hourly:
+        return f"{known.answers_to_address} answers went to this address within an hour"
+    return ""

@@ -1,0 +1,46 @@
+"""The store: the only package that knows peewee, and the only one that opens a transaction."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from datetime import datetime
+from pathlib import Path
+
+from daemon.store.base import Database
+from daemon.store.ledger import KeptMail, Ledger
+from daemon.store.lookup import Lookup, core_of
+from daemon.store.outbox import Outbox, OwedNotice, stem
+from daemon.store.register import Register
+from daemon.store.tables import stamp
+
+__all__ = ["KeptMail", "OwedNotice", "Store", "core_of", "stem"]
+
+
+class Store:
+    """Everything durable: the ledger of mails, the register of tickets, the outbox, and small notes."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.base = Database(url, folder)
+        self.ledger = Ledger(self.base)
+        self.register = Register(self.base)
+        self.outbox = Outbox(self.base)
+        self.lookup = Lookup(self.base, self.register, self.outbox)
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Everything inside happens, or nothing does; inside another transaction it is a savepoint."""
+        return self.base.transaction()
+
+    def note(self, key: str) -> tuple[str, str] | None:
+        """Return (value, time written) of a small note, or None."""
+        row = self.base.one("SELECT value, at FROM note WHERE key = ?", (key,))
+        return (row[0], row[1]) if row else None
+
+    def write_note(self, key: str, value: str, now: datetime) -> None:
+        """Write a small note, over the one of that key."""
+        sql = """INSERT INTO note (key, value, at) VALUES (?,?,?)
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value, at = excluded.at"""
+        self.base.run(sql, (key, value, stamp(now)))
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        self.base.close()

@@ -1,0 +1,128 @@
+"""The database itself: opening, migrating, transactions. The only importer of peewee besides its neighbours here.
+
+What comes in: a URL. What goes out: a Database in which everything inside `transaction()` happens, or nothing does.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import peewee as pw
+from playhouse.db_url import connect
+from playhouse.migrations import Runner
+
+from daemon.errors import StoreError, UnreachableError
+from daemon.store.tables import TABLES
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_ONE_WRITER = 0x7469636B  # "tick": the key of the advisory lock that serialises writers on PostgreSQL
+
+
+class Database:
+    """One database, SQLite or PostgreSQL, seen alike. Each thread has a connection of its own."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.sqlite = url.startswith("sqlite:")
+        self._local = threading.local()
+        self.db = _open_sqlite(url, folder) if self.sqlite else _open_postgres(url)
+        self._sql: dict[str, str] = {}
+        with self._weather():
+            self.db.connect(reuse_if_open=True)
+            self._migrate()
+        self.db.bind(TABLES, bind_refs=False, bind_backrefs=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Everything inside happens, or nothing does. Inside another one: a savepoint."""
+        if self.db.in_transaction():
+            with self.db.atomic():
+                yield
+            return
+        with self._weather():
+            self.db.connect(reuse_if_open=True)
+            with self.db.atomic():
+                if not self.sqlite:
+                    self.db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_ONE_WRITER,))
+                yield
+
+    def run(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        """Execute prepared SQL (parameters written `?` for both databases) and return the cursor.
+
+        The hot paths use this instead of model objects, which cost several times as much per row.
+        """
+        return self.db.execute_sql(self._spelt(sql), params)
+
+    def one(self, sql: str, params: Sequence[Any] = ()) -> Any:
+        """Return the first row, or None."""
+        return self.run(sql, params).fetchone()
+
+    def rows(self, sql: str, params: Sequence[Any] = ()) -> list[Any]:
+        """Return every row."""
+        rows: list[Any] = self.run(sql, params).fetchall()
+        return rows
+
+    def insert(self, sql: str, params: Sequence[Any]) -> int:
+        """Execute an INSERT and return the id of the new row."""
+        return int(self.run(f"{sql} RETURNING id", params).fetchone()[0])
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        if not self.db.is_closed():
+            self.db.close()
+
+    def _spelt(self, sql: str) -> str:
+        if self.sqlite:
+            return sql
+        if sql not in self._sql:
+            self._sql[sql] = sql.replace("%", "%%").replace("?", "%s")
+        return self._sql[sql]
+
+    @contextmanager
+    def _weather(self) -> Iterator[None]:
+        """Turn a lost or busy database into an UnreachableError, with the connection closed for the next try."""
+        try:
+            yield
+        except (pw.OperationalError, pw.InterfaceError) as e:
+            self.db.close()
+            raise UnreachableError(f"the database does not answer: {e}") from e
+
+    def _migrate(self) -> None:
+        """Bring the schema up to this version by itself; refuse a database that a newer version has written."""
+        runner = Runner(self.db, str(MIGRATIONS))
+        newer = sorted(set(runner.applied()) - {m.name for m in runner.migrations()})
+        if newer:
+            raise StoreError(
+                f"this database was written by a newer ticketd (it has migration {newer[-1]}): "
+                "install that version again, or restore the backup made before the upgrade"
+            )
+        if any(m.applied is None for m in runner.status()):
+            with self.db.atomic():
+                if not self.sqlite:
+                    self.db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_ONE_WRITER,))
+                runner.up()
+
+
+def _open_sqlite(url: str, folder: Path) -> pw.SqliteDatabase:
+    name = re.sub(r"^sqlite:///?", "", url)
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    # FULL: a commit that we acted upon must survive a power cut. IMMEDIATE: a read that turns into a write would
+    # otherwise fail at once with "database is locked", whatever the busy timeout.
+    pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 10_000,
+               "cache_size": -16_000}  # fmt: skip
+    return pw.SqliteDatabase(str(path), pragmas=pragmas, lock_type="immediate")
+
+
+def _open_postgres(url: str) -> Any:
+    try:
+        return connect(url, autorollback=True)
+    except pw.ImproperlyConfigured as e:
+        raise StoreError("PostgreSQL needs the driver: pip install 'ticketd[postgres]'") from e

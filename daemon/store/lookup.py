@@ -1,0 +1,232 @@
+"""What the database knows about a letter before anything is decided: LOOK UP.
+
+What comes in: a Letter, the kept mail, the books and keys. What goes out: Known. Evidence for a ticket is ranked: reply
+token in an address, token in In-Reply-To, token in References, a reference to a mail that we have, the subject tag.
+Only a token that we issued proves anything; the others merely tell where a participant's words belong.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from daemon.intake.arguments import numbers_in
+from daemon.intake.identity import prove
+from daemon.intake.keywords import find_commands
+from daemon.intake.letter import Letter
+from daemon.intake.understand import FailedNotice, Known, Sender, sender_of
+from daemon.notify.envelope import (
+    Keys,
+    bounced_notice,
+    check_token,
+    find_tag,
+    find_tokens,
+    is_echo,
+    token_ticket,
+)
+from daemon.rulebook import Rulebook
+from daemon.service import LATE, Service
+from daemon.store.base import Database
+from daemon.store.ledger import KeptMail
+from daemon.store.outbox import Outbox, stem
+from daemon.store.register import Register
+from daemon.store.tables import stamp
+from daemon.ticket import Ticket
+from daemon.words import MailStatus, Matched, Nature, Verb
+
+_MOST_REFERENCES = 40
+_ASKS = frozenset({Verb.STATUS, Verb.LIST})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Match:
+    """The ticket that the evidence points to; `issued_to` is set where a genuine token was found."""
+
+    ticket: Ticket | None = None
+    matched: Matched = Matched.NOTHING
+    issued_to: str | None = None
+    conflict: bool = False
+    claimed: int = 0
+
+
+class Lookup:
+    """Answers LOOK UP from the tables."""
+
+    def __init__(self, base: Database, register: Register, outbox: Outbox) -> None:
+        self._base, self._register, self._outbox = base, register, outbox
+
+    def what_we_know(
+        self, letter: Letter, mail: KeptMail, rulebook: Rulebook, service: Service, keys: Keys, now: datetime
+    ) -> Known:
+        """Return everything that deciding on this letter needs to know."""
+        sender = sender_of(letter, rulebook)
+        match = self._match(letter, sender, rulebook, service, keys)
+        proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.authserv_ids)
+        duplicate, repeated = self._seen_before(letter, mail)
+        to_address, to_subject = self._answers_lately(letter, sender, service, now)
+        commands = find_commands(letter.new_text, rulebook.keywords)[0] if letter.nature is Nature.HUMAN else ()
+        asked = [c for c in commands if c.verb in _ASKS]
+        numbers = {n for c in asked for n in numbers_in(c.argument, service.subject_tag)}
+        related = {n: t for n in sorted(numbers)[:20] if (t := self._register.ticket(n))}
+        assignee = sender.person.key if sender.person else ""
+        return Known(
+            sender=sender,
+            proof=proof,
+            proof_why=why,
+            ticket=match.ticket,
+            matched=match.matched,
+            conflict=match.conflict,
+            claimed=match.claimed,
+            repeated_id=repeated,
+            own_echo=is_echo(letter.header("X-Ticketd-Id"), f"<{letter.message_id}>", keys),
+            duplicate_of=duplicate,
+            failed=self._failed(letter, service, keys),
+            related=related,
+            mine=self._register.mine(sender.address, assignee) if asked else (),
+            answers_to_address=to_address,
+            answers_to_subject=to_subject,
+            quiet=mail.quiet,
+            late=now - mail.received_at > LATE,
+            mailbox=mail.mailbox,
+        )
+
+    # --- which ticket ---
+
+    def _match(self, letter: Letter, sender: Sender, rulebook: Rulebook, service: Service, keys: Keys) -> _Match:
+        ranked = list(self._by_token(letter, sender, rulebook, service, keys))
+        claimed = find_tag(letter.subject, service.subject_tag) or 0
+        if ranked:
+            ticket, issued_to = ranked[0]
+            others = {t.number for t, _ in ranked} | ({claimed} if claimed else set())
+            return _Match(ticket=ticket, matched=Matched.TOKEN, issued_to=issued_to,
+                          conflict=bool(others - {ticket.number}))  # fmt: skip
+        if referred := self._by_reference(letter, sender):
+            return _Match(ticket=referred, matched=Matched.REFERENCE, conflict=claimed not in (0, referred.number))
+        tagged = self._register.ticket(claimed) if claimed else None
+        if tagged and _on_record(tagged, sender):
+            return _Match(ticket=tagged, matched=Matched.TAG)
+        return _Match(claimed=claimed if tagged else 0)
+
+    def _by_token(
+        self, letter: Letter, sender: Sender, rulebook: Rulebook, service: Service, keys: Keys
+    ) -> Iterable[tuple[Ticket, str]]:
+        """Yield (ticket, whom the token was issued to) for the genuine tokens that count, strongest first.
+
+        Old References name every ticket that a long thread ever touched, so they count only where nothing newer does.
+        """
+        addresses = [a.address for a in (*letter.to, *letter.cc)] + list(letter.delivered_to)
+        recent = list(
+            self._genuine(find_tokens(addresses, letter.in_reply_to, service.address), sender, rulebook, keys)
+        )
+        if recent:
+            yield from recent
+            return
+        older = letter.references[::-1][:_MOST_REFERENCES]
+        yield from list(self._genuine(find_tokens((), older, service.address), sender, rulebook, keys))[:1]
+
+    def _genuine(
+        self, tokens: Iterable[tuple[str, str]], sender: Sender, rulebook: Rulebook, keys: Keys
+    ) -> Iterable[tuple[Ticket, str]]:
+        for _, token in tokens:
+            ticket = self._register.ticket(token_ticket(token) or 0)
+            if ticket is None:
+                continue
+            ours = (a for p in rulebook.people.values() for a in p.addresses)
+            teams = (t.address for t in rulebook.teams.values() if t.address)
+            on_record = (ticket.requester, *ticket.participants, *ticket.watchers)
+            candidates = dict.fromkeys((*_addresses_of(sender, rulebook), *on_record, *ours, *teams))
+            issued_to = check_token(token, candidates, keys)
+            if issued_to is not None:
+                yield ticket, issued_to
+
+    def _by_reference(self, letter: Letter, sender: Sender) -> Ticket | None:
+        """Return the ticket of a mail that this one answers, if its sender is on that record."""
+        ids = dict.fromkeys((*letter.in_reply_to, *letter.references[::-1][:_MOST_REFERENCES]))
+        for message_id in ids:
+            row = self._base.one("SELECT ticket FROM message WHERE message_id = ? LIMIT 1", (message_id,))
+            ticket = self._register.ticket(row[0]) if row else None
+            if ticket and _on_record(ticket, sender):
+                return ticket
+        return None
+
+    # --- seen before ---
+
+    def _seen_before(self, letter: Letter, mail: KeptMail) -> tuple[int, bool]:
+        """Return (the mail that this is a copy of, or 0; whether its Message-ID came before with other words).
+
+        Without a Message-ID only the same bytes under another generation of UIDs are a copy: two mails that merely
+        look alike are two mails.
+        """
+        over = (str(MailStatus.RECEIVED), str(MailStatus.QUARANTINED), str(MailStatus.VANISHED))
+        if not letter.message_id:
+            sql = """SELECT id FROM mail WHERE sha256 = ? AND id <> ? AND mailbox = ? AND uidvalidity <> ?
+             AND status NOT IN (?,?,?) LIMIT 1"""
+            row = self._base.one(sql, (mail.sha256, mail.id, mail.mailbox, mail.uidvalidity, *over))
+            return (int(row[0]) if row else 0), False
+        sql = "SELECT id, core FROM mail WHERE message_id = ? AND id <> ? AND status NOT IN (?,?,?) ORDER BY id"
+        rows = self._base.rows(sql, (letter.message_id, mail.id, *over))
+        copies = [int(r[0]) for r in rows if r[1] == core_of(letter)]
+        return (copies[0] if copies else 0), bool(rows) and not copies
+
+    def _answers_lately(self, letter: Letter, sender: Sender, service: Service, now: datetime) -> tuple[int, int]:
+        """Return how many automatic answers this address had in the last hour, and on this subject in a day."""
+        sql = """SELECT SUM(CASE WHEN created_at > ? THEN 1 ELSE 0 END), SUM(CASE WHEN stem = ? THEN 1 ELSE 0 END)
+         FROM notice WHERE recipient = ? AND created_at > ? AND automatic = ?"""
+        hour, day = stamp(now - timedelta(hours=1)), stamp(now - timedelta(days=1))
+        subject = stem(letter.subject, service.subject_tag)
+        row = self._base.one(sql, (hour, subject, sender.address, day, True))
+        return int(row[0] or 0), int(row[1] or 0)
+
+    # --- bounces ---
+
+    def _failed(self, letter: Letter, service: Service, keys: Keys) -> tuple[FailedNotice, ...]:
+        """Return the notice of ours that a bounce names: by its signed bounce address, or by its Message-ID."""
+        if letter.bounce is None:
+            return ()
+        addresses = [a.address for a in (*letter.to, *letter.cc)] + list(letter.delivered_to)
+        notice = bounced_notice(addresses, service.address, keys) or self._notice_with(
+            letter.bounce.original_message_id, letter.in_reply_to
+        )
+        owed = self._outbox.get(notice) if notice else None
+        ticket = self._register.ticket(owed.ticket) if owed else None
+        if owed is None or ticket is None:
+            return ()
+        named = next((r for r in letter.bounce.recipients if r.address.lower() == owed.notice.to), None)
+        first = named or next(iter(letter.bounce.recipients), None)
+        return (
+            FailedNotice(
+                notice=owed.id, ticket=ticket, address=owed.notice.to, template=owed.notice.template,
+                reason=(first.status if first else "") or letter.subject[:200],
+                permanent=first.permanent if first else True,
+            ),
+        )  # fmt: skip
+
+    def _notice_with(self, original: str, answered: tuple[str, ...]) -> int:
+        for message_id in (original, *answered):
+            if message_id:
+                row = self._base.one("SELECT id FROM notice WHERE message_id = ? LIMIT 1", (message_id,))
+                if row:
+                    return int(row[0])
+        return 0
+
+
+def core_of(letter: Letter) -> str:
+    """Return a digest of what a mail says, leaving out how it travelled: copies by two ways have the same one."""
+    parts = [a.address for a in letter.senders] + [str(letter.date), letter.subject, letter.text]
+    parts += [a.sha256 for a in letter.attachments]
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _addresses_of(sender: Sender, rulebook: Rulebook) -> tuple[str, ...]:
+    """Return every address at which this sender may have been given a token; their own comes first."""
+    person = sender.person
+    if person is None:
+        return (sender.address,)
+    teams = [t.address for t in rulebook.teams.values() if t.address and person.key in t.members]
+    return tuple(dict.fromkeys((sender.address, *person.addresses, *teams)))
+
+
+def _on_record(ticket: Ticket, sender: Sender) -> bool:
+    return sender.person is not None or ticket.concerns(sender.address)

@@ -1,0 +1,155 @@
+"""The register of tickets: events appended, the picture redrawn, messages beside them.
+
+What comes in: Changes and the letter that caused them. What goes out: Tickets and their history.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from daemon.events import Event, MessageAdded, event_data, event_from
+from daemon.intake.letter import Letter
+from daemon.plain import from_plain, to_plain
+from daemon.store.base import Database
+from daemon.store.tables import stamp, unstamp
+from daemon.ticket import Ticket, after
+from daemon.words import State
+
+_EVENT = "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES (?,?,?,?,?,?)"
+_COLUMNS = ("kind", "state", "severity", "category", "team", "assignee", "customer", "requester", "subject",
+            "opened_at", "next_due_at", "length", "picture")  # fmt: skip
+_DRAW = f"""INSERT INTO ticket (number, {", ".join(_COLUMNS)}) VALUES ({", ".join("?" * (len(_COLUMNS) + 1))})
+ ON CONFLICT (number) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS)}"""
+_MESSAGE = """INSERT INTO message (mail, ticket, message_id, sender, sender_name, recipients, at, nature, visibility,
+ subject, text, attachments) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (mail) DO NOTHING"""
+
+
+class Register:
+    """Tickets and everything that happened to them."""
+
+    def __init__(self, base: Database) -> None:
+        self._base = base
+
+    def next_number(self) -> int:
+        """Return the number for the next ticket; to be used in the same transaction."""
+        row = self._base.one("SELECT MAX(number) FROM ticket")
+        return int(row[0] or 0) + 1
+
+    def ticket(self, number: int) -> Ticket | None:
+        """Return the ticket as last drawn."""
+        row = self._base.one("SELECT picture FROM ticket WHERE number = ?", (number,))
+        return _from_picture(row[0]) if row else None
+
+    def append(self, before: Ticket, events: Sequence[Event], cause: str, now: datetime) -> None:
+        """Append the events to a ticket's history and redraw it. A second writer fails on (ticket, seq)."""
+        for seq, event in enumerate(events, start=before.length + 1):
+            data = json.dumps(event_data(event), ensure_ascii=False)
+            self._base.run(_EVENT, (before.number, seq, type(event).__name__, data, stamp(now), cause))
+        if events:
+            self.draw(after(before, events), known=before)
+
+    def draw(self, ticket: Ticket, known: Ticket | None = None) -> None:
+        """Write the ticket's row and who is on the record."""
+        self._base.run(_DRAW, (ticket.number, *_row(ticket)))
+        people = {ticket.requester, *ticket.participants, *ticket.watchers} - {""}
+        if known is not None and known.exists:
+            people -= {known.requester, *known.participants, *known.watchers}
+        for address in people:
+            self._base.run(
+                "INSERT INTO participant (address, ticket) VALUES (?,?) ON CONFLICT (address, ticket) DO NOTHING",
+                (address, ticket.number),
+            )
+
+    def add_message(self, ticket: int, event: MessageAdded, letter: Letter, at: datetime) -> None:
+        """Write down the words that the event refers to."""
+        recipients = [a.address for a in (*letter.to, *letter.cc)]
+        values = (event.mail, ticket, letter.message_id, event.author, event.author_name, json.dumps(recipients),
+                  stamp(at), str(event.nature), str(event.visibility), letter.subject, letter.new_text,
+                  json.dumps([asdict(a) for a in letter.attachments], ensure_ascii=False))  # fmt: skip
+        self._base.run(_MESSAGE, values)
+
+    def due(self, now: datetime, limit: int = 500) -> list[int]:
+        """Return the tickets that the clock must look at, most overdue first."""
+        sql = "SELECT number FROM ticket WHERE next_due_at <= ? ORDER BY next_due_at LIMIT ?"
+        return [int(r[0]) for r in self._base.rows(sql, (stamp(now), limit))]
+
+    def next_due(self) -> datetime | None:
+        """Return when the clock must look next, or None."""
+        row = self._base.one("SELECT MIN(next_due_at) FROM ticket")
+        return unstamp(row[0]) if row and row[0] else None
+
+    def tickets(self) -> Iterator[Ticket]:
+        """Yield every ticket as drawn, by number."""
+        for row in self._base.rows("SELECT picture FROM ticket ORDER BY number"):
+            yield _from_picture(row[0])
+
+    def mine(self, address: str, assignee: str, limit: int = 50) -> tuple[Ticket, ...]:
+        """Return the open tickets that this address is on the record of, or that are assigned to this person."""
+        over = (str(State.ARCHIVED), str(State.CANCELLED))
+        sql = """SELECT picture FROM ticket WHERE state NOT IN (?,?) AND (number IN
+         (SELECT ticket FROM participant WHERE address = ?) OR (assignee = ? AND assignee <> ''))
+         ORDER BY severity, number LIMIT ?"""
+        return tuple(_from_picture(r[0]) for r in self._base.rows(sql, (*over, address, assignee, limit)))
+
+    def events(self, number: int) -> list[tuple[int, Event, datetime, str]]:
+        """Return a ticket's history as (seq, event, at, cause), oldest first."""
+        sql = "SELECT seq, kind, data, at, cause FROM event WHERE ticket = ? ORDER BY seq"
+        return [
+            (seq, event_from(kind, json.loads(data)), unstamp(at), cause)
+            for seq, kind, data, at, cause in self._base.rows(sql, (number,))
+        ]
+
+    def raw_events(self, number: int) -> list[dict[str, Any]]:
+        """Return a ticket's history as plain data, as it was written."""
+        sql = "SELECT seq, kind, data, at, cause FROM event WHERE ticket = ? ORDER BY seq"
+        return [
+            {"seq": seq, "kind": kind, "at": unstamp(at), "cause": cause, "data": json.loads(data)}
+            for seq, kind, data, at, cause in self._base.rows(sql, (number,))
+        ]
+
+    def messages(self, number: int) -> list[dict[str, Any]]:
+        """Return what people wrote on a ticket, oldest first."""
+        sql = """SELECT message_id, sender, recipients, at, nature, visibility, text, attachments, mail
+         FROM message WHERE ticket = ? ORDER BY mail"""
+        return [
+            {
+                "direction": "in", "message_id": m, "from": sender, "to": json.loads(to), "at": unstamp(at),
+                "nature": nature, "visibility": visibility, "text": text, "attachments": json.loads(attachments),
+                "mail": mail,
+            }
+            for m, sender, to, at, nature, visibility, text, attachments, mail in self._base.rows(sql, (number,))
+        ]  # fmt: skip
+
+    def story(self, number: int) -> str:
+        """Return the words that opened the ticket."""
+        row = self._base.one("SELECT text FROM message WHERE ticket = ? ORDER BY mail LIMIT 1", (number,))
+        return str(row[0]) if row else ""
+
+    def rebuild(self) -> list[int]:
+        """Redraw every ticket from its events; return the numbers whose stored picture differed."""
+        numbers = [int(r[0]) for r in self._base.rows("SELECT DISTINCT ticket FROM event ORDER BY ticket")]
+        return [n for n in numbers if self._redrawn(n)]
+
+    def _redrawn(self, number: int) -> bool:
+        with self._base.transaction():
+            ticket = after(Ticket(number=number), [e for _, e, _, _ in self.events(number)])
+            differs = self.ticket(number) != ticket
+            if differs:
+                self.draw(ticket)
+            return differs
+
+
+def _from_picture(picture: str) -> Ticket:
+    return from_plain(Ticket, json.loads(picture))
+
+
+def _row(t: Ticket) -> tuple[Any, ...]:
+    return (
+        str(t.kind), str(t.state), int(t.severity), t.category, t.team, t.assignee, t.customer, t.requester, t.subject,
+        stamp(t.opened_at) if t.opened_at else None, stamp(t.next_due_at) if t.next_due_at else None, t.length,
+        json.dumps(to_plain(t), ensure_ascii=False),
+    )  # fmt: skip

@@ -1,0 +1,146 @@
+"""Tickets, histories and explanations as plain data: the JSON that other programs rely on (docs/json.md).
+
+What comes in: what the store and the judgement returned. What goes out: dictionaries with ISO 8601 times with offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from daemon.decide import Decision
+from daemon.events import event_data
+from daemon.intake.as_json import letter_as_json
+from daemon.intake.letter import Letter, read_letter
+from daemon.intake.understand import Intent, Known
+from daemon.notify.notice import Notice
+from daemon.plain import to_plain
+from daemon.routing.evaluate import RuleTrace
+from daemon.store import Store
+from daemon.ticket import Ticket
+
+
+def ticket_line(ticket: Ticket, zone: ZoneInfo) -> dict[str, Any]:
+    """Return one ticket as `ticket list --json` shows it."""
+    return {
+        "number": ticket.number,
+        "kind": str(ticket.kind),
+        "state": str(ticket.state),
+        "severity": int(ticket.severity),
+        "impact": str(ticket.impact),
+        "urgency": str(ticket.urgency),
+        "category": ticket.category,
+        "team": ticket.team,
+        "line": ticket.line,
+        "assignee": ticket.assignee,
+        "customer": ticket.customer,
+        "requester": ticket.requester,
+        "subject": ticket.subject,
+        "opened_at": iso(ticket.opened_at, zone),
+        "respond_by": iso(ticket.due("respond"), zone),
+        "resolve_by": iso(ticket.due("resolve"), zone),
+        "tags": list(ticket.tags),
+    }
+
+
+def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]:
+    """Return one ticket as `ticket show N --json` shows it: with messages, events and notices."""
+    notices = store.outbox.notices(ticket.number)
+    return {
+        **ticket_line(ticket, zone),
+        "solution": ticket.solution,
+        "cause": ticket.cause,
+        "workaround": ticket.workaround,
+        "hold_reason": str(ticket.hold_reason or ""),
+        "hold_until": iso(ticket.hold_until, zone),
+        "reopened": ticket.reopened,
+        "returned": ticket.returned,
+        "follows": ticket.follows or None,
+        "participants": list(ticket.participants),
+        "watchers": list(ticket.watchers),
+        "messages": _messages(ticket, store, notices, zone),
+        "events": history(ticket, store, zone),
+        "notices": [
+            {**{k: n[k] for k in ("to", "template", "state", "attempts", "last_reply")}, "message_id": _id(n)}
+            for n in notices
+        ],
+    }
+
+
+def history(ticket: Ticket, store: Store, zone: ZoneInfo) -> list[dict[str, Any]]:
+    """Return a ticket's events, oldest first: seq, kind, at, cause, data."""
+    return [{**e, "at": iso(e["at"], zone)} for e in store.register.raw_events(ticket.number)]
+
+
+def _messages(ticket: Ticket, store: Store, notices: Iterable[dict[str, Any]], zone: ZoneInfo) -> list[dict[str, Any]]:
+    kept = store.register.messages(ticket.number)
+    came = [{**{k: v for k, v in m.items() if k != "mail"}, "message_id": _id(m)} for m in kept]
+    went = [_outgoing(n) for n in notices]
+    both = sorted((*came, *went), key=lambda m: m["at"])
+    return [{**m, "at": iso(m["at"], zone)} for m in both]
+
+
+def _outgoing(notice: dict[str, Any]) -> dict[str, Any]:
+    letter = read_letter(bytes(notice["content"])) if notice["content"] is not None else None
+    return {
+        "direction": "out",
+        "message_id": _id(notice),
+        "from": letter.sender.address if letter and letter.sender else "",
+        "to": [notice["to"]],
+        "at": notice["sent_at"] or notice["created_at"],
+        "nature": "automatic",
+        "visibility": notice["visibility"],
+        "text": letter.text if letter else "",
+        "attachments": [],
+        "template": notice["template"],
+    }
+
+
+def explanation(
+    letter: Letter, path: str, known: Known, intent: Intent, decision: Decision,
+    traces: Iterable[RuleTrace], notices: Iterable[Notice],
+) -> dict[str, Any]:  # fmt: skip
+    """Return what `explain --json` prints: how a mail was read, matched, routed, decided and announced."""
+    return {
+        "path": path,
+        "letter": letter_as_json(letter, path),
+        "sender": {
+            "address": known.sender.address,
+            "person": known.sender.person.key if known.sender.person else None,
+            "customer": known.sender.customer.key if known.sender.customer else None,
+            "proof": str(known.proof),
+            "proof_why": known.proof_why,
+        },
+        "match": {
+            "ticket": known.ticket.number if known.ticket else None,
+            "by": str(known.matched),
+            "conflict": known.conflict,
+            "claims": known.claimed or None,
+        },
+        "intent": type(intent).__name__,
+        "status": str(decision.status),
+        "note": decision.note,
+        "withheld": decision.withheld,
+        "rules": [to_plain(t) for t in traces],
+        "changes": [
+            {
+                "ticket": c.before.number or None,
+                "events": [{"kind": type(e).__name__, "data": event_data(e)} for e in c.events],
+            }
+            for c in decision.changes
+        ],
+        "transcript": to_plain(decision.transcript.lines) if decision.transcript else [],
+        "notices": [{"to": n.to, "template": n.template, "language": n.language} for n in notices],
+    }
+
+
+def iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
+    """Return the moment as ISO 8601 with the offset of the service's zone, to the second."""
+    return moment.astimezone(zone).isoformat(timespec="seconds") if moment else None
+
+
+def _id(row: dict[str, Any]) -> str:
+    """Return the Message-ID as a header shows it."""
+    return f"<{row['message_id']}>" if row["message_id"] else ""

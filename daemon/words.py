@@ -1,0 +1,186 @@
+"""The words of the house: the enums and small value types that every floor may speak.
+
+Nothing comes in; what goes out are names. This file alone knows how states, verbs, roles and grades are
+spelt in the database, in rule files and in JSON. Source of the vocabulary: the procedure, sections 1 to 7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+
+class State(StrEnum):
+    """Where a ticket is in its life (procedure §3)."""
+
+    NEW = "new"
+    ASSIGNED = "assigned"
+    IN_PROGRESS = "in_progress"
+    ON_HOLD = "on_hold"
+    RESOLVED = "resolved"
+    PENDING_REVIEW = "pending_review"
+    ARCHIVED = "archived"
+    OUT_OF_SCOPE = "out_of_scope"
+    CANCELLED = "cancelled"
+
+
+class Kind(StrEnum):
+    """What sort of record a ticket is."""
+
+    INCIDENT = "incident"
+    SERVICE_REQUEST = "service_request"
+
+
+class Verb(StrEnum):
+    """What a person can ask for with a keyword (procedure §7)."""
+
+    ACCEPT = "accept"
+    PROGRESS = "progress"
+    NOTE = "note"
+    HOLD = "hold"
+    RESUME = "resume"
+    RESOLVE = "resolve"
+    CAUSE = "cause"
+    WORKAROUND = "workaround"
+    ASSIGN = "assign"
+    RETURN = "return"
+    SEVERITY = "severity"
+    IMPACT = "impact"
+    URGENCY = "urgency"
+    CATEGORY = "category"
+    CI = "ci"
+    ESCALATE = "escalate"
+    OUT_OF_SCOPE = "outofscope"
+    IN_SCOPE = "inscope"
+    CONFIRM = "confirm"
+    REOPEN = "reopen"
+    ARCHIVE = "archive"
+    REJECT = "reject"
+    CANCEL = "cancel"
+    STATUS = "status"
+    LIST = "list"
+    HELP = "help"
+
+
+class Role(StrEnum):
+    """What a person is to the process (procedure §1)."""
+
+    REQUESTER = "requester"
+    DESK = "desk"
+    ENGINEER = "engineer"
+    PM = "pm"
+    MANAGER = "manager"
+    DIRECTOR = "director"
+    SALES = "sales"
+    DUTY = "duty"
+    VENDOR = "vendor"
+
+
+class Who(StrEnum):
+    """Who may use a keyword, seen from one ticket; the values allowed under `who:` in keywords.yaml."""
+
+    ANYONE = "anyone"
+    PARTICIPANT = "participant"
+    REQUESTER = "requester"
+    STAFF = "staff"
+    ASSIGNEE = "assignee"
+    TEAM = "team"
+    DESK = "desk"
+    PM = "pm"
+    MANAGER = "manager"
+    SALES = "sales"
+    DUTY = "duty"
+
+
+class Severity(IntEnum):
+    """How bad it is: 1 is critical, 4 is low (procedure §4)."""
+
+    CRITICAL = 1
+    HIGH = 2
+    MEDIUM = 3
+    LOW = 4
+
+
+class Level(StrEnum):
+    """A degree of impact or of urgency."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class HoldReason(StrEnum):
+    """What a ticket on hold waits for; rules/timetables.yaml says for which of them the clock stands still."""
+
+    CUSTOMER = "customer"
+    VENDOR = "vendor"
+    CHANGE = "change"
+    DATE = "date"
+
+
+class Nature(StrEnum):
+    """What kind of mail a letter is; anything but HUMAN withholds our automatic answers, never the mail."""
+
+    HUMAN = "human"
+    AUTOMATIC = "automatic"
+    BOUNCE = "bounce"
+    LIST = "list"
+    OWN = "own"
+
+
+class Visibility(StrEnum):
+    """Who may read a message: internal ones never reach a requester."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+
+
+class Proof(StrEnum):
+    """How sure we are that a letter comes from the address in From."""
+
+    TOKEN = "token"  # a reply token that we issued to this very person came back
+    VERIFIED = "verified"  # a trusted server's Authentication-Results says dmarc=pass
+    NONE = "none"  # only From says so
+    FAILED = "failed"  # the trusted server says that From is forged, or From is not one plain address
+
+
+class Matched(StrEnum):
+    """How a letter was matched to a ticket, strongest evidence first."""
+
+    TOKEN = "token"
+    REFERENCE = "reference"
+    TAG = "tag"
+    NOTHING = "nothing"
+
+
+class MailStatus(StrEnum):
+    """What became of a mail that we keep; every UID ends in one of the last six."""
+
+    RECEIVED = "received"
+    HANDLED = "handled"
+    DUPLICATE = "duplicate"
+    IGNORED = "ignored"
+    QUARANTINED = "quarantined"
+    DROPPED = "dropped"
+    VANISHED = "vanished"
+
+
+class NoticeState(StrEnum):
+    """What became of a mail that we owe."""
+
+    OWED = "owed"
+    SENT = "sent"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox as written in a header: `name` may be empty, `address` is a lower-cased addr-spec."""
+
+    name: str
+    address: str
+
+
+def domain_of(address: str) -> str:
+    """Return the part after the last @, lower-cased; "" where there is none."""
+    return address.rpartition("@")[2].lower() if "@" in address else ""

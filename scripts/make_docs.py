@@ -1,0 +1,147 @@
+"""Write the tables of docs/ from the code and the starter rules, between their marker comments.
+
+python scripts/make_docs.py           writes them
+python scripts/make_docs.py --check   exits 1 if a table in docs/ is not what the code says
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from pydantic_core import PydanticUndefined  # noqa: E402
+
+from daemon.config import TABLES  # noqa: E402
+from daemon.routing.actions import ACTIONS  # noqa: E402
+from daemon.routing.conditions import (  # noqa: E402
+    OPERATOR_ALIASES,
+    SIZE_FIELDS,
+    SIZE_OPERATORS,
+    TEXT_FIELDS,
+    TEXT_OPERATORS,
+    TIME_KEYS,
+)
+from daemon.routing.loader import load_rulebook  # noqa: E402
+from daemon.routing.sections import AUDIENCES, EVENTS  # noqa: E402
+
+MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Return a Markdown table."""
+    cells = [head, tuple("---" for _ in head), *rows]
+    return "".join("| " + " | ".join(c.replace("|", "\\|") for c in row) + " |\n" for row in cells)
+
+
+def config_table() -> str:
+    rows = []
+    for name, model in TABLES.items():
+        for key, field in model.model_fields.items():
+            place = f"[[{name}]]" if name == "mailbox" else f"[{name}]"
+            rows.append((place, f"`{key}`", _default(name, key, field), field.description or ""))
+    return table(("table", "key", "default", "what it says"), rows)
+
+
+def _default(name: str, key: str, field: object) -> str:
+    default = getattr(field, "default", None)
+    if key == "port":
+        return "993, 143 with starttls" if name == "mailbox" else "587, 465 with implicit"
+    if default is PydanticUndefined:
+        return "**needed**"
+    if isinstance(default, bool):
+        return f"`{str(default).lower()}`"
+    if isinstance(default, tuple):
+        return "`[]`"
+    return f'`"{default}"`' if isinstance(default, str) else f"`{default:g}`" if default < 1e6 else f"`{default}`"
+
+
+def condition_fields_table() -> str:
+    rows = [(f"`{n}`", f.meaning, "text" if not f.choices else ", ".join(f.choices)) for n, f in TEXT_FIELDS.items()]
+    rows.append(("`header NAME`", "every header of this name, as in `header X-Priority is: 1`", "text"))
+    rows += [(f"`{n}`", f.meaning, "size") for n, f in SIZE_FIELDS.items()]
+    return table(("field", "what it looks at", "its values"), rows)
+
+
+def condition_operators_table() -> str:
+    short = {long: alias for alias, long in OPERATOR_ALIASES.items()}
+    rows = [
+        (f"`{n}`" + (f" (`{short[n]}`)" if n in short else ""), "text", o.meaning) for n, o in TEXT_OPERATORS.items()
+    ]
+    rows.append(("`matches`", "text", "a regular expression (RE2) is found in it, without regard to case"))
+    rows += [(f"`{n}`", "size", f"{meaning} this: `500 kB`, `10 MB`") for n, meaning in SIZE_OPERATORS.items()]
+    return table(("operator", "for", "holds if the field"), rows)
+
+
+def condition_time_table() -> str:
+    rows = [(f"`{key}`", meaning, f"`{example}`") for key, (meaning, example) in TIME_KEYS.items()]
+    return table(("key", "holds if", "example"), rows)
+
+
+def actions_table() -> str:
+    rows = [(f"`{word}`", a.value, a.effect) for word, a in ACTIONS.items()]
+    return table(("action", "value", "effect"), rows)
+
+
+def events_table() -> str:
+    return table(("event", "when"), ((f"`{name}`", meaning) for name, meaning in EVENTS.items()))
+
+
+def audiences_table() -> str:
+    return table(("name", "who that is"), ((f"`{name}`", meaning) for name, meaning in AUDIENCES.items()))
+
+
+def keywords_table() -> str:
+    rows = [
+        (
+            f"`{k.verb}`",
+            " ".join(f"`#{word}`" for word in k.words),
+            ", ".join(k.who),
+            k.help.get("en", ""),
+            k.help.get("zh", ""),
+        )
+        for k in load_rulebook(ROOT / "rules").keywords
+    ]
+    return table(("action", "words", "who may", "in English", "中文"), rows)
+
+
+TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
+    "configuration.md": {"config": config_table},
+    "rules.md": {
+        "condition_fields": condition_fields_table,
+        "condition_operators": condition_operators_table,
+        "condition_time": condition_time_table,
+        "actions": actions_table,
+        "events": events_table,
+        "audiences": audiences_table,
+    },
+    "keywords.md": {"keywords": keywords_table},
+}
+
+
+def renewed(file: str, text: str) -> str:
+    """Return the text of a docs file with every marked table made anew."""
+    makers = TABLES_OF[file]
+    return MARKED.sub(lambda m: m[1] + makers[m[2]]() + m[3], text)
+
+
+def main() -> int:
+    stale = []
+    for file in TABLES_OF:
+        path = ROOT / "docs" / file
+        old = path.read_text("utf-8")
+        new = renewed(file, old)
+        if new != old:
+            stale.append(file)
+            if "--check" not in sys.argv:
+                path.write_text(new, "utf-8")
+    print("\n".join(f"docs/{file}: tables {'differ' if '--check' in sys.argv else 'written'}" for file in stale))
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

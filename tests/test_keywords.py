@@ -1,0 +1,90 @@
+"""Keywords in the words of a mail."""
+
+import pytest
+
+from daemon.intake.arguments import date_in, hold_in, level_in, severity_in
+from daemon.intake.keywords import find_commands
+from daemon.routing.loader import load_rulebook
+from daemon.words import HoldReason, Level, Severity, Verb
+from tests.desk import MONDAY_10AM, ROOT
+
+KEYWORDS = load_rulebook(ROOT / "rules").keywords
+
+
+def commands(text):
+    return [(c.verb, c.argument) for c in find_commands(text, KEYWORDS)[0]]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("#accept", [(Verb.ACCEPT, "")]),
+        ("＃受理", [(Verb.ACCEPT, "")]),
+        ("#接单。", [(Verb.ACCEPT, "")]),
+        ("# accept", [(Verb.ACCEPT, "")]),
+        ("#ACCEPT", [(Verb.ACCEPT, "")]),
+        ("#进展 已定位，正在更换。", [(Verb.PROGRESS, "已定位，正在更换。")]),
+        ("#进展：已定位", [(Verb.PROGRESS, "已定位")]),
+        ("#已解决重启了交换机", [(Verb.RESOLVE, "重启了交换机")]),
+        ("#级别2 核心业务", [(Verb.SEVERITY, "2 核心业务")]),
+        ("#受理范围内", [(Verb.IN_SCOPE, "")]),
+        ("#progress We found it.\nIt is the router.\n\n#severity 2", [(Verb.PROGRESS, "We found it.\nIt is the router."), (Verb.SEVERITY, "2")]),
+        ("受理", [(Verb.ACCEPT, "")]),
+        ("\n已解决\n换了网线", [(Verb.RESOLVE, "换了网线")]),
+        ("Accept\nOn my way", [(Verb.ACCEPT, "")]),
+    ],
+)  # fmt: skip
+def test_a_command_is_found_however_it_is_written(text, expected):
+    assert commands(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please see ticket #12 for more",
+        "#1 the printer\n#2 the scanner",
+        "I accept that this takes time",
+        "问题已解决了吗？",
+        "# Summary of findings",
+        "",
+    ],
+)
+def test_ordinary_words_are_not_commands(text):
+    assert commands(text) == []
+
+
+def test_a_mistyped_keyword_is_told_apart_and_the_right_one_suggested():
+    (command,), _ = find_commands("#acept", KEYWORDS)
+    assert command.verb is None and command.near == " (did you mean 'accept'?)"
+
+
+def test_words_behind_a_command_without_text_are_left_over():
+    _, left = find_commands("#accept\nI am on my way", KEYWORDS)
+    assert left == "I am on my way"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason", "until", "rest"),
+    [
+        ("customer until 2026-11-25 10:30 logs asked for", HoldReason.CUSTOMER, "2026-11-25T10:30:00+08:00", "logs asked for"),
+        ("客户 请提供日志", HoldReason.CUSTOMER, None, "请提供日志"),
+        ("厂商，至11月30日 等备件", HoldReason.VENDOR, "2026-11-30T09:00:00+08:00", "等备件"),
+        ("到明天", HoldReason.DATE, "2026-11-24T09:00:00+08:00", ""),
+        ("until 1-5", HoldReason.DATE, "2027-01-05T09:00:00+08:00", ""),
+        ("because", None, None, "because"),
+    ],
+)  # fmt: skip
+def test_what_a_hold_waits_for(text, reason, until, rest):
+    found = hold_in(text, MONDAY_10AM)
+    assert (found[0], found[1].isoformat() if found[1] else None, found[2]) == (reason, until, rest)
+
+
+def test_grades_are_read_in_both_languages():
+    assert severity_in("2 core business down") == (Severity.HIGH, "core business down")
+    assert severity_in("二级 影响核心业务") == (Severity.HIGH, "影响核心业务")
+    assert severity_in("7") == (None, "7")
+    assert level_in("高") is Level.HIGH and level_in("Medium") is Level.MEDIUM and level_in("huge") is None
+
+
+def test_an_impossible_date_is_no_date():
+    assert date_in("2026-02-30 x", MONDAY_10AM) == (None, "2026-02-30 x")

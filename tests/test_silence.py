@@ -1,0 +1,190 @@
+"""It goes quiet by itself: no loop, no storm, no answer to robots."""
+
+import pytest
+
+from daemon.notify.postman import Fate
+from daemon.words import State
+from tests.desk import TestDesk, reply, write
+from tests.test_conversations import CUSTOMER, ENGINEER, opened, resolved
+
+ROBOT = "Robot <noreply@robot.example.org>"
+
+
+@pytest.fixture
+def desk(tmp_path):
+    return TestDesk(tmp_path)
+
+
+def to(sent, address):
+    return [m for m in sent if m.to == address]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"auto_submitted": "auto-generated"},
+        {"precedence": "bulk"},
+        {"list_id": "<news.robot.example.org>"},
+        {"return_path": "<>"},
+    ],
+)
+def test_automatic_mail_is_kept_and_not_answered(desk, headers):
+    sent = desk.receives(write(ROBOT, "disk 95 % full on db-01", subject="ALERT VPN db-01", **headers))
+
+    assert desk.ticket(1) is not None and not to(sent, "noreply@robot.example.org")
+    assert "AnswerWithheld" in desk.history(1)
+    assert sent, "the engineers are told all the same"
+
+
+def test_a_vacation_notice_lands_on_its_ticket_and_changes_nothing(desk):
+    to_customer, _ = resolved(desk)
+    notice = reply(to_customer, CUSTOMER, "我正在休假。", auto_submitted="auto-replied")
+    sent = desk.receives(notice)
+
+    assert desk.ticket(1).state is State.RESOLVED and not to(sent, "zhang.san@huaxing.example.com")
+    assert desk.history(1)[-1] == "MessageAdded"
+
+
+def test_a_vacation_notice_to_nothing_of_ours_opens_nothing(desk):
+    desk.receives(write(ROBOT, "I am away", subject="Out of office", auto_submitted="auto-replied"))
+
+    assert desk.ticket(1) is None and desk.mail_status()[0][0] == "ignored"
+
+
+def test_a_robot_without_any_mark_is_answered_three_times_at_most(desk):
+    answers = 0
+    for n in range(12):
+        sent = desk.receives(write(ROBOT, f"Your request {n} was received.", subject=f"Re: Request {n} received"))
+        answers += len(to(sent, "noreply@robot.example.org"))
+    assert answers <= 3
+    assert len(desk.mail_status()) == 12 and all(s == "handled" for s, _ in desk.mail_status())
+
+
+def test_a_robot_that_answers_every_mail_of_ours_falls_silent_with_us(desk):
+    waiting = desk.receives(write(ROBOT, "hello", subject="hello"))
+    exchanged = 0
+    for _ in range(10):
+        waiting = [
+            answer
+            for m in to(waiting, "noreply@robot.example.org")
+            for answer in desk.receives(reply(m, ROBOT, "Thank you, we received your mail."))
+        ]
+        exchanged += len(to(waiting, "noreply@robot.example.org"))
+    assert exchanged <= 3
+
+
+def test_our_own_mail_coming_back_is_recognised(desk):
+    ack, _ = opened(desk)
+    desk.receives(b"Received: from a list\r\n" + ack.raw)
+
+    assert desk.mail_status()[-1] == ("ignored", "a mail of our own came back")
+    assert desk.ticket(2) is None
+
+
+def bounce_of(sent, *, permanent=True):
+    status = "5.1.1" if permanent else "4.2.2"
+    text = f"""From: MAILER-DAEMON@mx.example.org
+To: {sent.mail.envelope_from}
+Return-Path: <>
+Subject: Undelivered Mail Returned to Sender
+Message-ID: <b1@mx.example.org>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="b"
+
+--b
+Content-Type: text/plain
+
+#已解决 This is the mail system.
+
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.org
+
+Final-Recipient: rfc822; {sent.to}
+Action: failed
+Status: {status}
+
+--b
+Content-Type: text/rfc822-headers
+
+Message-ID: {sent.mail.message_id}
+
+--b--
+"""
+    return text.replace("\n", "\r\n").encode()
+
+
+def test_a_bounce_is_noted_on_its_ticket_and_told_once(desk):
+    ack, _ = opened(desk)
+    sent = desk.receives(bounce_of(ack))
+
+    (failed,) = desk.events(1, "NoticeFailed")
+    assert (failed.address, failed.permanent) == ("zhang.san@huaxing.example.com", True)
+    assert not to(sent, "zhang.san@huaxing.example.com") and to(sent, "wang.wei@example.com")
+    assert desk.ticket(1).state is State.ASSIGNED
+
+
+def test_a_forged_bounce_changes_nothing(desk):
+    ack, _ = opened(desk)
+    forged = bounce_of(ack).replace(ack.mail.envelope_from.encode(), b"support@example.com")
+    forged = forged.replace(ack.mail.message_id.encode(), b"<n1.a1-aaaaaaaaaaaaaaaaaaaa@example.com>")
+    length = desk.ticket(1).length
+    desk.receives(forged)
+
+    assert desk.ticket(1).length == length and desk.mail_status()[-1][0] == "ignored"
+
+
+def test_a_refused_mail_is_noted_and_does_not_breed(desk):
+    desk.sink.fates["zhang.san@huaxing.example.com"] = Fate(outcome="permanent", code=550, text="no such user")
+    desk.sink.fates["wang.wei@example.com"] = Fate(outcome="permanent", code=550, text="no such user")
+    desk.sink.fates["zhao.min@example.com"] = Fate(outcome="permanent", code=550, text="no such user")
+    desk.receives(write(CUSTOMER, "VPN 坏了"))
+    for _ in range(5):
+        desk.waits(minutes=1)
+
+    assert len(desk.events(1, "NoticeFailed")) <= 9
+    assert desk.desk.store.outbox.counts().get("owed", 0) == 0
+
+
+def test_an_old_mailbox_causes_no_answers(desk):
+    desk.now = desk.clock.at
+    desk.arrives(write(CUSTOMER, "很久以前的信"))
+    desk.clock.at = desk.clock.at.replace(day=25)
+    sent = desk.works()
+
+    assert not to(sent, "zhang.san@huaxing.example.com") and desk.ticket(1) is not None
+
+
+def test_a_staff_member_may_give_many_commands(desk):
+    _, to_engineer = opened(desk)
+    answers = 0
+    for n in range(15):
+        sent = desk.receives(reply(to_engineer, ENGINEER, f"#备注 第 {n} 条"))
+        answers += len([m for m in to(sent, "wang.wei@example.com")])
+    assert answers == 15
+
+
+def test_mail_to_two_of_our_mailboxes_is_one_ticket(desk):
+    mail = write(CUSTOMER, "VPN 坏了").as_bytes()
+    desk.receives(b"Delivered-To: support@example.com\r\n" + mail)
+    sent = desk.receives(b"Delivered-To: noc@example.com\r\n" + mail, mailbox="noc")
+
+    assert desk.ticket(2) is None and sent == [] and desk.mail_status()[-1][0] == "duplicate"
+
+
+def test_many_mails_without_a_message_id_are_many_messages(desk):
+    mail = b"From: a@huaxing.example.com\r\nSubject: alert\r\nMessage-ID: <>\r\n\r\nsame text\r\n"
+    for _ in range(20):
+        desk.arrives(mail)
+    desk.works()
+
+    assert len([t for t in desk.desk.store.register.tickets()]) == 20
+
+
+def test_one_message_id_used_for_many_mails_loses_none(desk):
+    for n in range(5):
+        desk.arrives(write(CUSTOMER, f"问题 {n}", message_id="<template@huaxing.example.com>"))
+    desk.works()
+
+    assert len(list(desk.desk.store.register.tickets())) == 5
