@@ -29,6 +29,7 @@ from daemon.config import Config, MailboxConfig, secret_file_fault, shipped
 from daemon.errors import ConfigError, Problem, TicketdError, UnreachableError
 from daemon.flow import Desk
 from daemon.intake.mailbox import Mailbox, MailboxUnreachableError
+from daemon.intake.reader import ReadsInChild
 from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
 from daemon.notify.render import Renderer, ServiceFacts
@@ -76,12 +77,12 @@ def open_store(config: Config) -> Store:
     return Store(config.database.url, state)
 
 
-def open_desk(config: Config, clock: Clock, store: Store | None = None) -> Desk:
+def open_desk(config: Config, clock: Clock) -> Desk:
     """Open everything that the story needs. Raises ConfigError with every problem found."""
     keys = read_keys(Path(config.service.secret_file))
     service = service_of(config)
     return Desk(
-        store=store or open_store(config),
+        store=open_store(config),
         rulebook=load_rulebook(Path(config.paths.rules)),
         service=service,
         keys=keys,
@@ -133,6 +134,7 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
     or 1 where a mailbox could not be read."""
     with instance_lock(config):
         desk = open_desk(config, Clock(as_of))
+        desk.reader = ReadsInChild()
         desk.store.outbox.release_leases()
         spool = _open_spool(config)
         links = [(m, link) for m in config.mailbox if (link := _opened(m, spool, desk))]
@@ -142,6 +144,7 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
         _offer_everything(config, desk)
         for settings, link in links:
             _file_and_close(settings, link, desk)
+        desk.reader.close()
         desk.store.close()
         return 0 if len(links) == len(config.mailbox) else 1
 
@@ -158,7 +161,7 @@ def _opened(settings: MailboxConfig, spool: Spool, desk: Desk) -> Mailbox | None
     try:
         link.connect()
         flow.keep_new(link, settings.name, settings.first_run, desk)
-    except UnreachableError as e:
+    except (UnreachableError, OSError) as e:
         log.warning("mailbox.unreachable", mailbox=settings.name, error=str(e))
         link.close()
         return None
@@ -225,6 +228,7 @@ class Daemon:
         notify_systemd("STOPPING=1")
         for thread in threads:
             thread.join(timeout=60)
+        self.desk.reader.close()
         log.info("daemon.stopped", failed=self.failed)
         return 1 if self.failed else 0
 
@@ -275,7 +279,7 @@ class Daemon:
                     nudge.clear()
                     if not self.stop.is_set():
                         link.wait(settings.poll_seconds, nudge)
-            except UnreachableError as e:
+            except (UnreachableError, OSError) as e:  # OSError: our own disk is full or fails; the mail waits
                 self._trouble(pulse, str(e))
                 wish = e.wish if isinstance(e, MailboxUnreachableError) else None
                 kind = e.kind if isinstance(e, MailboxUnreachableError) else "transport"
@@ -408,6 +412,7 @@ def run_forever(config: Config) -> int:
     """Run the daemon in the foreground until it is told to stop."""
     with instance_lock(config):
         desk = open_desk(config, Clock())
+        desk.reader = ReadsInChild()
         desk.store.outbox.release_leases()
         daemon = Daemon(config=config, desk=desk, spool=_open_spool(config))
         signal.signal(signal.SIGTERM, lambda *_: daemon.quit())

@@ -25,13 +25,17 @@ from daemon.clock import Clock
 from daemon.config import Config, find_config, load_config, shipped, starter_config
 from daemon.errors import ConfigError, TicketdError
 from daemon.inspection import check_everything, explain_mail
-from daemon.flow import read_kept
 from daemon.intake.as_json import letter_as_json
 from daemon.intake.letter import Letter, read_letter_file
+from daemon.intake.reader import ReadsHere
 from daemon.notify.envelope import new_key_line
 from daemon.store import Store
 from daemon.words import Nature
 
+_OVERWRITTEN = (
+    "ticketd: its package 'daemon' has been overwritten by another distribution (python-daemon?): "
+    "install ticketd again, in a virtual environment of its own"
+)
 OK, PROBLEMS, USAGE, CONFIGURATION = 0, 1, 64, 78
 
 
@@ -42,6 +46,9 @@ def main(args: list[str] | None = None) -> None:
 
 def run_command(args: list[str] | None = None) -> int:
     """Run one command and return its exit status; every expected error becomes a plain sentence on stderr."""
+    if getattr(daemon, "PRODUCT", "") != "ticketd":
+        click.echo(_OVERWRITTEN, err=True)
+        return CONFIGURATION
     try:
         result = cli.main(args=args, prog_name="ticketd", standalone_mode=False)
     except click.exceptions.Abort:
@@ -64,7 +71,7 @@ def run_command(args: list[str] | None = None) -> int:
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--config", "config_path", default=None, metavar="FILE", help="The configuration file.")
 @click.option("--log-level", default="info", type=click.Choice(["debug", "info", "warning", "error"]))
-@click.version_option(daemon.__version__, prog_name="ticketd")
+@click.version_option(getattr(daemon, "__version__", "?"), prog_name="ticketd")
 @click.pass_context
 def cli(ctx: click.Context, config_path: str | None, log_level: str) -> None:
     """An incident process that runs by mail.
@@ -351,7 +358,7 @@ def quarantine_show(ctx: click.Context, mail: int, raw: bool) -> int:
     if raw:
         sys.stdout.buffer.write(Path(kept.path).read_bytes() if kept.content is None else kept.content)
     else:
-        _show_letter(read_kept(kept), f"mail {mail}")
+        _show_letter(ReadsHere().letter(kept), f"mail {mail}")
     return OK
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
@@ -57,14 +58,14 @@ NEW = 0
 _QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """What happens to one ticket: as it was (number NEW for one that is opened), and the events."""
 
     before: Ticket
     events: tuple[Event, ...]
 
-    @property
+    @cached_property
     def now(self) -> Ticket:
         """The ticket after the change."""
         return after(self.before, self.events)

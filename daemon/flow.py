@@ -14,7 +14,6 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import islice
 
 import structlog
 
@@ -22,8 +21,9 @@ from daemon.clock import Clock
 from daemon.decide import NEW, Change, Decision, decide, tick
 from daemon.errors import UnreachableError
 from daemon.events import Assigned, MessageAdded, NoticeFailed
-from daemon.intake.letter import Letter, RawMail, read_letter, read_letter_file
+from daemon.intake.letter import Letter, RawMail
 from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
+from daemon.intake.reader import ReadingFailedError, Reads, ReadsHere
 from daemon.intake.understand import Intent, Known, understand
 from daemon.notify.envelope import Keys
 from daemon.notify.notice import Notice, OutgoingMail
@@ -43,6 +43,7 @@ BATCH = 25
 LEASE = timedelta(minutes=30)
 GIVE_UP = timedelta(days=5)
 _KEEP_AT_ONCE = 50
+_KEEP_BYTES = 8 << 20
 _UNREADABLE_TRIES = 3
 _ALARM_AGAIN = timedelta(hours=24)
 _MOST_TURNS = 20
@@ -68,6 +69,8 @@ class Desk:
     clock: Clock
     operator: str = ""
     attempts: int = 3
+    reader: Reads = field(default_factory=ReadsHere)
+    ahead: list[KeptMail] = field(default_factory=list)
     uncounted: set[int] = field(default_factory=set)
 
 
@@ -94,9 +97,20 @@ def keep_new(link: Mailbox, name: str, first_run: str, desk: Desk) -> int:
 
 def _fetched(link: Mailbox, uids: list[int], name: str, desk: Desk) -> Iterator[list[RawMail]]:
     """Yield mails in handfuls; what is no mail (vanished, unreadable, too large) is written down on the way."""
-    mails = _mails(link, uids, name, desk)
-    while chunk := list(islice(mails, _KEEP_AT_ONCE)):
-        yield chunk
+    handful: list[RawMail] = []
+    try:
+        for mail in _mails(link, uids, name, desk):
+            handful.append(mail)
+            if len(handful) >= _KEEP_AT_ONCE or sum(m.size for m in handful if m.content) > _KEEP_BYTES:
+                yield handful
+                handful = []
+    except UnreachableError:
+        # What came before the line broke is kept too.
+        if handful:
+            yield handful
+        raise
+    if handful:
+        yield handful
 
 
 def _mails(link: Mailbox, uids: list[int], name: str, desk: Desk) -> Iterator[RawMail]:
@@ -161,7 +175,8 @@ def handle_waiting(desk: Desk, limit: int = BATCH) -> int:
     if desk.uncounted:
         desk.store.ledger.uncount(desk.uncounted)
         desk.uncounted.clear()
-    mails = desk.store.ledger.waiting(now, limit)
+    mails = desk.ahead or desk.store.ledger.waiting(now, limit)
+    _read_ahead(mails, now, limit, desk)
     worn_out = [m for m in mails if m.attempts >= desk.attempts]
     for mail in worn_out:
         _quarantine(mail, f"it was tried {mail.attempts} times, and each time ticketd died over it", desk)
@@ -171,37 +186,57 @@ def handle_waiting(desk: Desk, limit: int = BATCH) -> int:
     return len(mails)
 
 
+def _read_ahead(mails: list[KeptMail], now: datetime, limit: int, desk: Desk) -> None:
+    """Let the reader begin with these mails and with the next handful: it works while we decide."""
+    desk.ahead = []
+    desk.reader.ahead(mails)
+    if len(mails) >= limit:
+        desk.ahead = desk.store.ledger.waiting(now, 2 * limit, held={m.id for m in mails})
+        desk.reader.ahead(desk.ahead)
+
+
 def _handle_all(mails: list[KeptMail], now: datetime, desk: Desk) -> None:
     numbers = {m.id for m in mails}
     desk.store.ledger.attempt(numbers)
-    letters = [read_kept(m) for m in mails]
+    letters = [_read(m, desk) for m in mails]
     try:
         with desk.store.transaction():
-            failed = [m for m, letter in zip(mails, letters, strict=True) if not _handled(m, letter, now, desk)]
+            faults = [(m, _handled(m, letter, now, desk)) for m, letter in zip(mails, letters, strict=True)]
     except UnreachableError:
         desk.uncounted |= numbers
         raise
-    for mail in failed:
-        if mail.attempts + 1 >= desk.attempts:
-            _quarantine(mail, "it could not be handled; the log has the traceback", desk)
+    for mail, fault in faults:
+        if fault and mail.attempts + 1 >= desk.attempts:
+            _quarantine(mail, fault, desk)
 
 
-def _handled(mail: KeptMail, letter: Letter, now: datetime, desk: Desk) -> bool:
+def _read(mail: KeptMail, desk: Desk) -> Letter | str:
+    """READ: the mail as a person would describe it, or why it could not be read."""
     try:
-        with desk.store.transaction():
-            handle_mail(mail, letter, desk, now)
+        letter = desk.reader.letter(mail)
+    except ReadingFailedError as e:
+        return str(e)
+    if letter.sha256 != mail.sha256:
+        return "its stored bytes are damaged: restore them from a backup; the server's copy is where it was filed"
+    return letter
+
+
+def _handled(mail: KeptMail, letter: Letter | str, now: datetime, desk: Desk) -> str:
+    """Handle one mail in a savepoint of its own; return "" or why it could not be handled this time."""
+    try:
+        if isinstance(letter, Letter):
+            with desk.store.transaction():
+                handle_mail(mail, letter, desk, now)
+            return ""
+        fault = letter
     except UnreachableError:
         raise
-    except Exception:
+    except Exception as e:
         log.exception("mail.failed", mail=mail.id, mailbox=mail.mailbox, uid=mail.uid)
-        desk.store.ledger.put_off(mail.id, now + timedelta(seconds=30), "it could not be handled")
-        return False
-    return True
-
-
-def read_kept(mail: KeptMail) -> Letter:
-    """READ: the mail as a person would describe it; never raises."""
-    return read_letter_file(mail.path) if mail.content is None else read_letter(mail.content)
+        fault = f"it could not be handled ({type(e).__name__}); the log has the traceback"
+    log.error("mail.put_off", mail=mail.id, mailbox=mail.mailbox, uid=mail.uid, reason=fault)
+    desk.store.ledger.put_off(mail.id, now + timedelta(seconds=30), fault)
+    return fault
 
 
 def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> Decision:
@@ -235,7 +270,7 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
 
 
 def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Known, Intent, Decision]:
-    """LOOK UP, UNDERSTAND and DECIDE: everything up to the point where something is written; `explain` asks this too."""
+    """LOOK UP, UNDERSTAND and DECIDE: everything up to the point where something is written. `explain` asks it too."""
     known = desk.store.lookup.what_we_know(letter, mail, desk.rulebook, desk.service, desk.keys, now)
     intent = understand(letter, known, desk.rulebook)
     decision = decide(intent, known, desk.rulebook, desk.service, now=now, received_at=mail.received_at, mail=mail.id)
@@ -263,7 +298,7 @@ def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime)
     """ANNOUNCE and RECORD one ticket's events: the history and the mails owed for it, together."""
     notices = choose_notices(change, scene)
     subject = stem(change.now.subject, desk.service.subject_tag)
-    desk.store.register.append(change.before, change.events, cause, now)
+    desk.store.register.append(change, cause, now)
     desk.store.outbox.owe(notices, change.before.number, cause, subject, now)
 
 
@@ -336,6 +371,8 @@ def deliver_outbox(desk: Desk, postman: Postman, limit: int = 50) -> tuple[int, 
         fate = postman.send(mail)
         if fate.connection_lost:
             log.warning("smtp.unreachable", text=fate.text)
+            if fate.refused_us:
+                raise_alarm(desk, "smtp", "The mail server refuses us", [fate.text, "Mails wait until it is mended."])
             _put_back(owed[done:], fate, desk)
             return done, False
         settle(item, fate, desk)

@@ -131,11 +131,11 @@ class Ticket:
 
 def after(ticket: Ticket, events: Iterable[Event]) -> Ticket:
     """Return the ticket as it is once `events` have happened."""
-    return reduce(_apply, events, ticket)
+    happened = tuple(events)
+    return replace(reduce(_apply, happened, ticket), length=ticket.length + len(happened)) if happened else ticket
 
 
 def _apply(ticket: Ticket, event: Event) -> Ticket:
-    ticket = replace(ticket, length=ticket.length + 1)
     match event:
         case Opened():
             return _opened(ticket, event)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +17,9 @@ from typing import Any
 
 from daemon.intake.letter import read_letter
 from daemon.notify.notice import OutgoingMail
+from daemon.words import Nature
 from tests.desk import MONDAY_10AM, Sent, prepare
+from tests.forks import Ended, Forks
 from tests.servers.dovecot import PASSWORD, Dovecot, running_dovecot
 from tests.servers.smtp_sink import SmtpSink
 
@@ -36,6 +37,8 @@ class Office:
     now: datetime = MONDAY_10AM
     extra: str = ""
     seen: int = 0
+    forks: Forks | None = None
+    last_seconds: float = 0.0
     environ: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,21 +55,32 @@ class Office:
 
     # --- mail in ---
 
-    def arrives(self, mail: EmailMessage | bytes, to: str = "") -> None:
-        """Deliver a mail as a mail server does; plus-addresses are kept."""
+    def arrives(self, mail: EmailMessage | bytes) -> None:
+        """Deliver a mail as a mail server does: to the plus-address in To, with the sender in Return-Path."""
         raw = mail if isinstance(mail, bytes) else mail.as_bytes(policy=SMTP)
-        self.dovecot.deliver(to or self.user, raw)
+        letter = read_letter(raw)
+        _, plus, detail = letter.to[0].address.partition("@")[0].partition("+")
+        sender = "" if letter.nature is Nature.BOUNCE else letter.senders[0].address
+        self.dovecot.deliver(f"{self.user}{plus}{detail}", raw, sender=sender)
 
     # --- the daemon ---
 
-    def command(self, *args: str) -> list[str]:
-        return [sys.executable, "-m", "daemon", "--config", str(self.folder / "ticketd.toml"), "--log-level", "warning", *args]
+    def arguments(self, *args: str) -> list[str]:
+        return ["--config", str(self.folder / "ticketd.toml"), "--log-level", "warning", *args]
 
-    def ticketd(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def command(self, *args: str) -> list[str]:
+        return [sys.executable, "-m", "daemon", *self.arguments(*args)]
+
+    def ticketd(self, *args: str, check: bool = True) -> subprocess.CompletedProcess[str] | Ended:
         """Run one command to its end."""
-        done = subprocess.run(
-            self.command(*args), capture_output=True, text=True, cwd=ROOT, env={**os.environ, **self.environ}, timeout=120
-        )
+        if self.forks is not None:
+            done: subprocess.CompletedProcess[str] | Ended = self.forks.run(self.arguments(*args))
+            self.last_seconds = done.seconds
+        else:
+            done = subprocess.run(
+                self.command(*args), capture_output=True, text=True, cwd=ROOT, env={**os.environ, **self.environ},
+                timeout=120,
+            )  # fmt: skip
         if check and done.returncode:
             raise AssertionError(f"ticketd {args} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
@@ -77,18 +91,14 @@ class Office:
         self.ticketd("run", "--once", "--as-of", self.now.isoformat())
         return self.new_mails()
 
-    def killed_round(self, after_seconds: float) -> bool:
-        """Start a round and kill -9 it after a while; return whether it was still at work."""
-        process = subprocess.Popen(
-            self.command("run", "--once", "--as-of", self.now.isoformat()), cwd=ROOT, stderr=subprocess.DEVNULL,
-            env={**os.environ, **self.environ},
-        )  # fmt: skip
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(after_seconds)
-        died = process.poll() is None
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        return died
+    def killed_round(self, after_seconds: float, **later: float) -> bool:
+        """Let time pass, start a round and kill -9 it after a while; return whether it was still at work."""
+        assert self.forks is not None, "an interpreter's start would take most of the time"
+        self.now += timedelta(**later)
+        done = self.forks.run(self.arguments("run", "--once", "--as-of", self.now.isoformat()), kill_after=after_seconds)
+        if not done.killed and done.returncode:
+            raise AssertionError(f"the round ended with {done.returncode}:\n{done.stderr}")
+        return done.killed
 
     @contextlib.contextmanager
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -108,14 +118,27 @@ class Office:
         self.seen = len(self.sink.mails)
         return [as_sent(t) for t in taken]
 
+    def everything(self) -> list[Sent]:
+        """Return every mail that ever reached the SMTP server, copies and all."""
+        return [as_sent(t) for t in self.sink.mails]
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "state" / "ticketd.db"
+
     def tickets(self) -> list[dict[str, Any]]:
         return json.loads(self.ticketd("ticket", "list", "--json").stdout)
 
     def ticket(self, number: int) -> dict[str, Any]:
         return json.loads(self.ticketd("ticket", "show", str(number), "--json").stdout)
 
+    def history(self, number: int) -> list[dict[str, Any]]:
+        return json.loads(self.ticketd("ticket", "history", str(number), "--json").stdout)
+
     def folder_sizes(self) -> dict[str, int]:
-        return {f: len(self.dovecot.raw_mails(self.user, f)) for f in ("INBOX", "Handled", "Quarantine")}
+        there = self.dovecot.folders(self.user)
+        names = ("INBOX", "Handled", "Quarantine")
+        return {f: len(self.dovecot.raw_mails(self.user, f)) if f in there else 0 for f in names}
 
 
 def as_sent(taken: Any) -> Sent:

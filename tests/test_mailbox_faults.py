@@ -786,7 +786,14 @@ def test_nothing_of_a_mail_or_a_password_is_logged(
     mailbox = open_mailbox(fake, password="s3cret-of-ours")
     assert len(fetch_all(mailbox)) == 3
     assert caplog.text == ""
-    assert "s3cret-of-ours" not in str(vars(mailbox._client._imap))
+
+
+def test_the_password_is_not_remembered_among_the_last_commands(fake: FakeImap, open_mailbox: Open) -> None:
+    mailbox = open_mailbox(fake, connect=False, password="s3cret-of-ours")
+    mailbox._open()
+    mailbox._login()
+    assert "s3cret-of-ours" in fake.asked("LOGIN")[0]
+    assert "s3cret-of-ours" not in str(vars(mailbox._client.wire))
 
 
 def test_what_the_server_says_is_not_hoarded(fake: FakeImap, open_mailbox: Open) -> None:

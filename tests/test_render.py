@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from daemon.errors import ConfigError
 from daemon.notify.catalogue import NO_TICKET, SAMPLE_TICKET, sparse_facts, templates_table
 from daemon.notify.envelope import Keys, bounced_notice, check_token, find_tokens, is_echo
 from daemon.notify.notice import Notice
@@ -235,6 +236,17 @@ def assert_fit_for_the_wire(content: bytes) -> None:
     assert content.isascii()
 
 
+def test_no_field_of_a_notice_can_add_a_header() -> None:
+    evil = "x\r\nBcc: victim@example.org\r\n\r\nbody"
+    for template in ("acknowledgement", evil):
+        mail = RENDERER.render(
+            notice(template, to=evil, to_name=evil, answers=evil, references=(evil,), language=evil), 1, AT
+        )
+        message = read(mail)
+        assert message.keys() == [h for h in OURS if h not in ("In-Reply-To", "References")]
+        assert message["Content-Language"] in ("zh", "en")
+
+
 def test_nothing_of_theirs_is_markup_or_template() -> None:
     evil = "<script>alert(1)</script> {{ 7*7 }} {% raw %} ${x} javascript:x"
     facts = {
@@ -339,6 +351,15 @@ def test_the_operators_own_text_goes_out_in_both_parts(tmp_path: Path) -> None:
     assert "In our own words: a < b" in mail.text and "In our own words: a &lt; b" in mail.html
 
 
+def test_the_operators_own_html_goes_with_the_shipped_text(tmp_path: Path) -> None:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "progress.html").write_text("<p>{{ words.reply_line }} ours {{ text }}</p>", "utf-8")
+    mail = Renderer(tmp_path, SHIPPED, SERVICE, KEYS).render(notice("progress"), 1, AT)
+    assert mail.problem == "" and check_templates(tmp_path, SHIPPED) == []
+    assert mail.html.startswith("<p>##- Please reply above this line -## ours")
+    assert "has news for you" in mail.text
+
+
 def test_a_language_may_be_added_as_a_folder(tmp_path: Path) -> None:
     (tmp_path / "de").mkdir()
     (tmp_path / "de" / "progress.txt").write_text("Neues\n\nBis {{ ticket.resolve_by|when }}.\n", "utf-8")
@@ -401,6 +422,7 @@ def test_the_shipped_templates_have_no_problems() -> None:
         ("progress.txt", "x\n\n{{ ticket.number + text }}", "progress.txt:3: TypeError"),
         ("progress.txt", "\n\n", "progress.txt:1: line 1 is the subject"),
         ("progess.txt", "x\n\ny", "progess.txt: is no template that ticketd sends (did you mean 'progress.txt'?)"),
+        ("progress.html", "<p>{{ text }}</p>", "progress.html:1: lacks {{ words.reply_line }}"),
         ("progress.md", "x\n\ny", "progress.md: is no template"),
         ("_words.j2", "{% set state = 1 // 0 %}", "_words.j2:1: ZeroDivisionError"),
     ],
@@ -419,6 +441,13 @@ def test_check_says_what_a_language_lacks(tmp_path: Path) -> None:
     problems = [str(p) for p in check_templates(tmp_path, SHIPPED)]
     assert len(problems) == len(TEMPLATES) - 1
     assert f"{tmp_path / 'de'}: lacks acknowledgement.txt: write it, or copy it from en/" in problems
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "en").mkdir()
+    (tmp_path / "en" / "progress.txt").symlink_to(tmp_path / "en" / "progress.txt")
+    with pytest.raises(ConfigError, match=r"progress\.txt: cannot be read"):
+        Renderer(tmp_path, SHIPPED, SERVICE, KEYS)
 
 
 def test_backups_of_editors_do_not_count(tmp_path: Path) -> None:

@@ -11,9 +11,12 @@ import re
 from daemon.intake.headers import decode_header, one_line
 from daemon.words import Address
 
-_TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|<[^<>]*>|[,;:()]|[^",;:()<>]+|.', re.DOTALL)
+# Quoted names are bounded, so that a quote that never ends cannot make the search quadratic.
+_TOKEN = re.compile(r'"(?:[^"\\]|\\.){0,300}"|<[^<>]*>|[,;:()]|[^",;:()<>]+|.', re.DOTALL)
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:\[\]]+@[^\s<>\"'(),;]+")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.){0,300})"')
 _MAX = 500
+_LONG = 1000  # characters of one mailbox
 
 
 def parse_addresses(raw: str, hint: str = "") -> tuple[Address, ...]:
@@ -70,12 +73,8 @@ class _Pending:
 
     def take(self) -> list[Address]:
         """Return the mailbox (or none) and begin anew."""
-        words, comment, angle, has_angle = (
-            "".join(self.words).strip(),
-            self.comment,
-            self.angle,
-            self.has_angle,
-        )
+        words, has_angle = "".join(self.words).strip()[:_LONG], self.has_angle
+        comment, angle = self.comment[:_LONG], self.angle[:_LONG]
         self.words, self.comment, self.angle, self.has_angle = [], "", "", False
         address, name = (angle, words) if angle or has_angle else _bare(words)
         clean = _addr_spec(address)
@@ -87,6 +86,8 @@ class _Pending:
 
 def _bare(words: str) -> tuple[str, str]:
     """A mailbox without brackets: the part with an @ is the address, anything else its name."""
+    if "@" not in words:
+        return "", words
     match = _ADDRESS.search(re.sub(r"\s*([.@])\s*", r"\1", words) if " " in words else words)
     if match:
         return match[0], (match.string[: match.start()] + match.string[match.end() :]).strip()
@@ -95,7 +96,7 @@ def _bare(words: str) -> tuple[str, str]:
 
 def _display(name: str, hint: str) -> str:
     name = name.strip()
-    quoted = re.sub(r'"((?:[^"\\]|\\.)*)"', lambda m: re.sub(r"\\(.)", r"\1", m[1]), name)
+    quoted = _QUOTED.sub(lambda m: re.sub(r"\\(.)", r"\1", m[1]), name)
     return decode_header(quoted, hint).strip().strip('"').strip()[:500]
 
 

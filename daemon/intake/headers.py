@@ -18,7 +18,7 @@ from daemon.intake.charset import clean_text, decode_text
 HEADER_CAP = 32_768
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
 _CONTROL = re.compile("[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]+")
-_PARAM = re.compile(r';[;\s]*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)')
+_PARAM = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)')
 _ID = re.compile(r"<([^<>\s]+)>")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 _DATE = re.compile(r"\b(\d{1,2})[ -]([A-Za-z]{3,9})[ -](\d{4}) (\d{1,2}):(\d{2})(?::(\d{2}))?")

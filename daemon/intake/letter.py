@@ -192,7 +192,7 @@ def _whole_letter(draft: _Draft) -> Letter:
 
 def _tree(draft: _Draft) -> tuple[Skeleton, _Tree]:
     """Parse the skeleton; a multipart whose boundary is misspelt is parsed again with the one in use."""
-    source, token = draft.source, draft.sha256[:16]
+    source, token = _with_line_ends(draft.source), draft.sha256[:16]
     small = isinstance(source, Bytes) and is_small(source.content)
     skeleton = mend_headers(Skeleton(content=source.at(0, source.size)) if small else make_skeleton(source, token))
     tree = _parse(skeleton.content, draft.defects)
@@ -203,6 +203,13 @@ def _tree(draft: _Draft) -> tuple[Skeleton, _Tree]:
             skeleton = mend_headers(make_skeleton(other, token))
             tree = _parse(skeleton.content, draft.defects)
     return skeleton, tree
+
+
+def _with_line_ends(source: Source) -> Source:
+    """Old clients end lines with a bare CR; nothing else would find a line in such a mail."""
+    if isinstance(source, Bytes) and b"\n" not in source.content:
+        return Bytes(source.content.replace(b"\r", b"\n"))
+    return source
 
 
 def _parse(content: bytes, defects: list[str]) -> _Tree:

@@ -110,7 +110,7 @@ class _Open:
     keeps_space: bool
 
 
-def html_lines(html: str, cap: int = 500_000) -> list[Line]:
+def html_lines(html: str, cap: int = 1_000_000) -> list[Line]:
     """Return the visible lines of a page."""
     page = _Page()
     for kind, value in stream(html[:cap]):

@@ -24,6 +24,8 @@ _TEXT_HEAD = 1_000_000
 _TOP_HEADERS = 262_144
 _PART_HEADERS = 32_768
 _ONE_HEADER = 32_768
+_ONE_PARAMETERS = 4096
+_PARAMETERS = 100
 _TOTAL = 6_000_000
 _CHUNK = 786_432
 _BLANK = re.compile(rb"\r?\n\r?\n|\A\r?\n")
@@ -136,13 +138,14 @@ def mend_headers(skeleton: Skeleton) -> Skeleton:
     block = skeleton.content[: match.end()] if match else b""
     bad = _BAD_LINE.search(block)
     good = [m.start() for m in _GOOD_LINE.finditer(block, bad.end())] if bad else []
-    if not good:
-        return skeleton
-    mended = _BAD_LINE.sub(b"", _SPACED_NAME.sub(rb"\1:", block[: good[-1]])) + _SPACED_NAME.sub(
-        rb"\1:", block[good[-1] :]
-    )
-    skeleton.content = mended + skeleton.content[len(block) :]
-    skeleton.defects.append("a broken header line was dropped")
+    mended = _cap_headers(block)
+    if good:
+        spaced = _SPACED_NAME.sub(rb"\1:", mended)
+        last = [m.start() for m in _GOOD_LINE.finditer(spaced)][-1]
+        mended = _BAD_LINE.sub(b"", spaced[:last]) + spaced[last:]
+        skeleton.defects.append("a broken header line was dropped")
+    if mended is not block:
+        skeleton.content = mended + skeleton.content[len(block) :]
     return skeleton
 
 
@@ -233,12 +236,12 @@ class _Cutter:
         end = match.end() if match else len(window)
         inside = self._next_delimiter(start, start + end) if start and self.stack else None
         if inside is not None:
-            return window[: max(0, inside.start - start)], inside.start
+            return _cap_headers(window[: max(0, inside.start - start)]), inside.start
         if not match and start + end < self.source.size:
             self.result.defects.append("headers too long: cut")
             tail = self._find_blank(start + end)
             return _cap_headers(window.rpartition(b"\n")[0] + b"\r\n\r\n"), tail
-        return (_cap_headers(window[:end]) if end > _ONE_HEADER else window[:end]), start + end
+        return _cap_headers(window[:end]), start + end
 
     def _find_blank(self, position: int) -> int:
         """Return where the body begins behind a header block that is longer than we read."""
@@ -341,9 +344,14 @@ def _marked(block: bytes, mark: str) -> bytes:
 
 
 def _cap_headers(block: bytes) -> bytes:
-    """Shorten every header that is longer than a person would write."""
-    lines = _FOLDED.split(block)
-    return b"\r\n".join(line[:_ONE_HEADER].rstrip(b"\r\n") if line else line for line in lines)
+    """Shorten every header that is longer than a person would write; parameters are parsed most dearly."""
+    if len(block) <= _ONE_PARAMETERS and block.count(b";") <= _PARAMETERS:
+        return block
+    return b"\r\n".join(_cap_parameters(x) if _HEADER.match(x) else x[:_ONE_HEADER] for x in _FOLDED.split(block))
+
+
+def _cap_parameters(line: bytes) -> bytes:
+    return b";".join(line[:_ONE_PARAMETERS].split(b";")[:_PARAMETERS])
 
 
 def _without_line_end(source: Source, end: int) -> int:

@@ -198,6 +198,8 @@ def _children(message: Message) -> list[Message]:
 
 def _payload_text(part: _Part) -> str:
     """A delivery report as text: the email package has split it into header blocks."""
+    if part.cut is not None:
+        return clean_text(part.cut.head.decode("utf-8", "replace"))
     if part.message.is_multipart():
         blocks = _children(part.message)
         return "\n\n".join("\n".join(f"{k}: {v}" for k, v in block.raw_items()) for block in blocks)

@@ -158,9 +158,7 @@ def _suffixes(addresses: Iterable[str], service_address: str) -> Iterator[str]:
 
 def bounce_address(service_address: str, notice_id: int, keys: Keys) -> str:
     """Return the envelope sender of one notice: a bounce of any shape then names the notice that failed."""
-    return reply_address(
-        service_address, f"b{notice_id}-{keys.current}{_mac(keys, keys.current, 'bounce', notice_id)}"
-    )
+    return reply_address(service_address, f"b{notice_id}-{keys.current}{_mac(keys, keys.current, 'bounce', notice_id)}")
 
 
 def bounced_notice(addresses: Iterable[str], service_address: str, keys: Keys) -> int | None:
@@ -184,9 +182,7 @@ def is_echo(marker: str, message_id: str, keys: Keys) -> bool:
 
 
 def _proved(keys: Keys, key: str, mac: str, purpose: str, *parts: object) -> bool:
-    return key.lower() in keys.secrets and hmac.compare_digest(
-        mac.lower(), _mac(keys, key.lower(), purpose, *parts)
-    )
+    return key.lower() in keys.secrets and hmac.compare_digest(mac.lower(), _mac(keys, key.lower(), purpose, *parts))
 
 
 def _mac(keys: Keys, key: str, purpose: str, *parts: object) -> str:
@@ -248,12 +244,8 @@ def clean_header(text: str, limit: int = SUBJECT_CHARS) -> str:
 
 
 # What may not stand in a mail's text: controls but tab and line break, surrogates, what turns reading round.
-_NO_TEXT = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]"
-)
-_ADDRESS = re.compile(
-    r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f-\x9f]{1,64}@[^\s@<>()\\,;\"\x00-\x20\x7f-\x9f]{1,253}"
-)
+_NO_TEXT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff\u202a-\u202e\u2066-\u2069]")
+_ADDRESS = re.compile(r"[^\s@<>()\[\]\\,;:\"\x00-\x20\x7f-\x9f]{1,64}@[^\s@<>()\\,;\"\x00-\x20\x7f-\x9f]{1,253}")
 
 
 def clean_text(text: str) -> str:

@@ -223,7 +223,9 @@ def _language_chain(wanted: str, service: str) -> Iterable[str]:
 
 
 def _folder(language: str) -> str:
-    return language.strip().replace("_", "-").lower()
+    """Return the folder's name for a language, "" for what is no language: it goes into a header."""
+    name = language.strip().replace("_", "-").lower()
+    return name if re.fullmatch("[a-z0-9]{1,8}(-[a-z0-9]{1,8})*", name) else ""
 
 
 def _number(facts: Mapping[str, object]) -> int:
@@ -533,8 +535,16 @@ class _Choice:
     @property
     def text_path(self) -> str:
         """The file that the text comes from."""
-        found = self.voice.shelf.find(self.voice.language, self._text)
-        return found[1] if found else self._text
+        return self._path_of(self._text)
+
+    @property
+    def html_path(self) -> str:
+        """The file that the HTML comes from."""
+        return self._path_of(self._html)
+
+    def _path_of(self, file: str) -> str:
+        found = self.voice.shelf.find(self.voice.language, file)
+        return found[1] if found else file
 
 
 def _line_of(error: BaseException, path: str) -> int:
@@ -626,4 +636,7 @@ def _rehearse(voice: _Voice, name: str) -> list[Problem]:
             return [Problem(file, int(line), f"{_reason(error)}: mend it, or the mail goes out in a plain form")]
         if not words.subject.strip() or not words.text.strip():
             return [Problem(choice.text_path, 1, "line 1 is the subject, line 3 begins the text: one is empty")]
+        if voice.word_at("reply_line") not in words.html:
+            what = "lacks {{ words.reply_line }}: put it at the top, or extend _layout.html"
+            return [Problem(choice.html_path, 1, what)]
     return []

@@ -2,12 +2,15 @@
 
 What comes in: the operator's folder and the shipped one, each `<language>/<file>` with shared files beside the
 languages. What goes out: the text of a file and its path. This file alone knows which folder goes before which.
+A file that cannot be read raises ConfigError.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+
+from daemon.errors import ConfigError, Problem
 
 
 class Shelf:
@@ -70,8 +73,12 @@ def _in(language: str, files: Iterable[str]) -> list[str]:
 
 def _read_all(root: Path) -> Iterable[tuple[str, str]]:
     for path in sorted(root.glob("*")) + sorted(root.glob("*/*")):
-        if path.is_file() and not _is_backup(path):
+        if _is_backup(path) or path.is_dir():
+            continue
+        try:
             yield path.relative_to(root).as_posix(), path.read_text("utf-8", errors="replace")
+        except OSError as error:
+            raise ConfigError([Problem(str(path), 0, f"cannot be read: {error.strerror}")]) from error
 
 
 def _is_backup(path: Path) -> bool:

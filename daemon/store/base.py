@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import peewee as pw
-from playhouse.db_url import connect
 from playhouse.migrations import Runner
 
 from daemon.errors import StoreError, UnreachableError
@@ -56,7 +55,10 @@ class Database:
 
         The hot paths use this instead of model objects, which cost several times as much per row.
         """
-        return self.db.execute_sql(self._spelt(sql), params)
+        if self.db.in_transaction():
+            return self.db.execute_sql(self._spelt(sql), params)
+        with self._weather():
+            return self.db.execute_sql(self._spelt(sql), params)
 
     def one(self, sql: str, params: Sequence[Any] = ()) -> Any:
         """Return the first row, or None."""
@@ -122,6 +124,8 @@ def _open_sqlite(url: str, folder: Path) -> pw.SqliteDatabase:
 
 
 def _open_postgres(url: str) -> Any:
+    from playhouse.db_url import connect
+
     try:
         return connect(url, autorollback=True)
     except pw.ImproperlyConfigured as e:

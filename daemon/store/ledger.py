@@ -5,13 +5,11 @@ What comes in: RawMails and verdicts. What goes out: kept mails to handle, and U
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from daemon.errors import StoreError
 from daemon.intake.letter import RawMail
 from daemon.store.base import Database
 from daemon.store.tables import stamp, unstamp
@@ -113,17 +111,18 @@ class Ledger:
     def ignore_old(self, mailbox: str, uidvalidity: int, uids: Sequence[int], now: datetime) -> None:
         """Write down that these UIDs were there before us and are left alone by choice."""
         with self._base.transaction():
+            reason = "it was there before the first run (first_run = ignore)"
             for uid in uids:
-                self._base.run(_KEEP, (mailbox, uidvalidity, uid, stamp(now), 0, "", "", str(MailStatus.IGNORED),
-                                       "it was there before the first run (first_run = ignore)", False, True))  # fmt: skip
+                row = (mailbox, uidvalidity, uid, stamp(now), 0, "", "", str(MailStatus.IGNORED), reason, False, True)
+                self._base.run(_KEEP, row)
 
-    def waiting(self, now: datetime, limit: int) -> list[KeptMail]:
+    def waiting(self, now: datetime, limit: int, held: Collection[int] = ()) -> list[KeptMail]:
         """Return mails still to be handled, oldest first. One that failed before comes alone, so that it cannot
         take others with it."""
         sql = f"{_MAIL} WHERE status = ? AND (retry_at IS NULL OR retry_at <= ?) ORDER BY id LIMIT ?"
         rows = self._base.rows(sql, (str(MailStatus.RECEIVED), stamp(now), limit))
         fresh = next((i for i, row in enumerate(rows) if row[8] > 0), len(rows))
-        return [self._kept(row) for row in (rows[:fresh] or rows[:1])]
+        return [self._kept(row) for row in (rows[:fresh] or rows[:1]) if row[0] not in held]
 
     def get(self, mail: int) -> KeptMail | None:
         """Return one kept mail with its bytes."""
@@ -133,8 +132,6 @@ class Ledger:
     def _kept(self, row: Any) -> KeptMail:
         found = None if row[7] else self._base.one("SELECT content FROM raw WHERE mail = ?", (row[0],))
         content = bytes(found[0]) if found else None
-        if content is not None and hashlib.sha256(content).hexdigest() != row[6]:
-            raise StoreError(f"the stored bytes of mail {row[0]} are damaged: restore the database from a backup")
         return KeptMail(
             id=row[0], mailbox=row[1], uidvalidity=row[2], uid=row[3], received_at=unstamp(row[4]), size=row[5],
             sha256=row[6], path=row[7], attempts=row[8], quiet=bool(row[9]), content=content,

@@ -143,13 +143,13 @@ class Lookup:
 
     def _by_reference(self, letter: Letter, sender: Sender) -> Ticket | None:
         """Return the ticket of a mail that this one answers, if its sender is on that record."""
-        ids = dict.fromkeys((*letter.in_reply_to, *letter.references[::-1][:_MOST_REFERENCES]))
-        for message_id in ids:
-            row = self._base.one("SELECT ticket FROM message WHERE message_id = ? LIMIT 1", (message_id,))
-            ticket = self._register.ticket(row[0]) if row else None
-            if ticket and _on_record(ticket, sender):
-                return ticket
-        return None
+        ids = list(dict.fromkeys((*letter.in_reply_to, *letter.references[::-1][:_MOST_REFERENCES])))
+        if not ids:
+            return None
+        sql = f"SELECT message_id, ticket FROM message WHERE message_id IN ({','.join('?' * len(ids))})"
+        found = sorted(self._base.rows(sql, ids), key=lambda row: ids.index(row[0]))
+        referred = (self._register.ticket(number) for _, number in found)
+        return next((t for t in referred if t and _on_record(t, sender)), None)
 
     # --- seen before ---
 

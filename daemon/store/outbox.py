@@ -64,8 +64,9 @@ class Outbox:
         with self._base.transaction():
             sql = f"{_CLAIMED} WHERE {_OPEN} ORDER BY next_try_at, id LIMIT ?"
             rows = self._base.rows(sql, (stamp(now), stamp(now), limit))
-            for row in rows:
-                self._base.run("UPDATE notice SET leased_until = ? WHERE id = ?", (stamp(now + lease), row[0]))
+            if rows:
+                held = f"UPDATE notice SET leased_until = ? WHERE id IN ({','.join('?' * len(rows))})"
+                self._base.run(held, (stamp(now + lease), *(row[0] for row in rows)))
             return [_owed(row) for row in rows]
 
     def keep_words(self, rendered: Sequence[tuple[int, OutgoingMail]]) -> None:

@@ -6,11 +6,12 @@ What comes in: Changes and the letter that caused them. What goes out: Tickets a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from daemon.decide import Change
 from daemon.events import Event, MessageAdded, event_data, event_from
 from daemon.intake.letter import Letter
 from daemon.plain import from_plain, to_plain
@@ -44,13 +45,14 @@ class Register:
         row = self._base.one("SELECT picture FROM ticket WHERE number = ?", (number,))
         return _from_picture(row[0]) if row else None
 
-    def append(self, before: Ticket, events: Sequence[Event], cause: str, now: datetime) -> None:
+    def append(self, change: Change, cause: str, now: datetime) -> None:
         """Append the events to a ticket's history and redraw it. A second writer fails on (ticket, seq)."""
-        for seq, event in enumerate(events, start=before.length + 1):
+        before, at = change.before, stamp(now)
+        for seq, event in enumerate(change.events, start=before.length + 1):
             data = json.dumps(event_data(event), ensure_ascii=False)
-            self._base.run(_EVENT, (before.number, seq, type(event).__name__, data, stamp(now), cause))
-        if events:
-            self.draw(after(before, events), known=before)
+            self._base.run(_EVENT, (before.number, seq, type(event).__name__, data, at, cause))
+        if change.events:
+            self.draw(change.now, known=before)
 
     def draw(self, ticket: Ticket, known: Ticket | None = None) -> None:
         """Write the ticket's row and who is on the record."""

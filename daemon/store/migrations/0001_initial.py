@@ -3,7 +3,7 @@
 import peewee as pw
 
 
-def up(migrator, db):  # noqa: ARG001, D103
+def up(_migrator, db):  # noqa: D103
     class Base(pw.Model):
         class Meta:
             database = db
@@ -152,5 +152,5 @@ def up(migrator, db):  # noqa: ARG001, D103
     db.create_tables([Mail, Raw, MailboxSeen, Ticket, Event, Message, Participant, Notice, Note], safe=False)
 
 
-def down(migrator, db):  # noqa: D103
+def down(_migrator, _db):  # noqa: D103
     raise RuntimeError("the schema never goes backwards: restore a backup made before the upgrade instead")

@@ -1,0 +1,225 @@
+"""Reading in a child process: a hostile mail may hang or kill the child, never the daemon; and it overlaps with work.
+
+What comes in: kept mails. What goes out: their Letters, or a ReadingFailedError for the mail that the child was at
+when it died or fell silent. This file alone knows the child and how it is
+talked to: length-prefixed pickles over its pipes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import queue
+import resource
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import IO, Protocol
+
+from daemon.errors import TicketdError
+from daemon.intake.letter import Letter, read_letter, read_letter_file
+
+SILENCE_SECONDS = 30.0
+"""A child that has a mail before it and says nothing for so long is killed; ordinary mails take milliseconds."""
+MEMORY_BYTES = 1 << 30
+_LENGTH = struct.Struct(">I")
+
+
+class ReadingFailedError(TicketdError):
+    """The child died or hung over this mail."""
+
+
+class Readable(Protocol):
+    """What can be read: a number, and either bytes or the path of a file."""
+
+    # fmt: off
+    @property
+    def id(self) -> int: ...  # noqa: D102
+    @property
+    def content(self) -> bytes | None: ...  # noqa: D102
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    # fmt: on
+
+
+class Reads(Protocol):
+    """Whoever turns kept mails into Letters."""
+
+    def ahead(self, mails: Iterable[Readable]) -> None:
+        """Begin with these mails; they will be asked for soon."""
+
+    def letter(self, mail: Readable) -> Letter:
+        """Return the Letter. Raises ReadingFailedError."""
+
+    def close(self) -> None:
+        """Let go of whatever is held."""
+
+
+class ReadsHere:
+    """Reads in this very process: for commands that a person watches, and for tests."""
+
+    def ahead(self, mails: Iterable[Readable]) -> None:
+        """Do nothing: reading takes place when asked."""
+
+    def letter(self, mail: Readable) -> Letter:
+        """Return the Letter."""
+        return read_letter_file(mail.path) if mail.content is None else read_letter(mail.content)
+
+    def close(self) -> None:
+        """Hold nothing, let go of nothing."""
+
+
+@dataclass
+class _Child:
+    """One child process with the two threads that feed it and listen to it."""
+
+    process: subprocess.Popen[bytes]
+    orders: queue.SimpleQueue[bytes | None] = field(default_factory=queue.SimpleQueue)
+    threads: list[threading.Thread] = field(default_factory=list)
+    gone: bool = False
+
+
+class ReadsInChild:
+    """Reads in a child process, in the order asked. For one calling thread."""
+
+    def __init__(self, silence: float = SILENCE_SECONDS) -> None:
+        self._silence = silence
+        self._changed = threading.Condition()
+        self._pending: dict[int, Readable] = {}
+        self._letters: dict[int, Letter] = {}
+        self._failed: set[int] = set()
+        self._heard = 0.0
+        self._child = self._start()
+
+    def ahead(self, mails: Iterable[Readable]) -> None:
+        """Begin with these mails; those already begun are left as they are."""
+        with self._changed:
+            for mail in mails:
+                if mail.id not in self._pending and mail.id not in self._letters and mail.id not in self._failed:
+                    self._order(mail)
+
+    def letter(self, mail: Readable) -> Letter:
+        """Return the Letter. Raises ReadingFailedError where the child died or hung over this mail."""
+        self.ahead([mail])
+        while not self._settled(mail.id):
+            self._begin_anew()
+        if mail.id in self._failed:
+            self._failed.discard(mail.id)
+            raise ReadingFailedError("the process that reads mails died or hung over it")
+        return self._letters.pop(mail.id)
+
+    def _settled(self, number: int) -> bool:
+        """Wait for this mail's Letter; False where the child has died or says nothing."""
+        with self._changed:
+            while number not in self._letters and number not in self._failed:
+                left = self._heard + self._silence - time.monotonic()
+                if self._child.gone or left <= 0:
+                    return False
+                self._changed.wait(left)
+        return True
+
+    def close(self) -> None:
+        """End the child."""
+        child = self._child
+        child.orders.put(None)
+        child.process.kill()
+        child.process.wait()
+        for thread in child.threads:
+            thread.join(timeout=5)
+        for pipe in (child.process.stdin, child.process.stdout):
+            with contextlib.suppress(OSError):  # what was not yet written has nobody left to go to
+                if pipe:
+                    pipe.close()
+
+    def _order(self, mail: Readable) -> None:
+        if not self._pending:
+            self._heard = time.monotonic()
+        self._pending[mail.id] = mail
+        self._child.orders.put(pickle.dumps((mail.id, mail.content, mail.path)))
+
+    def _begin_anew(self) -> None:
+        """Blame the mail that the child was at, and let a new child go on with the others."""
+        self.close()
+        with self._changed:
+            culprit = next(iter(self._pending), None)
+            if culprit is not None:
+                self._failed.add(culprit)
+            left = [m for n, m in self._pending.items() if n != culprit]
+            self._pending.clear()
+            self._child = self._start()
+            for mail in left:
+                self._order(mail)
+
+    def _start(self) -> _Child:
+        process = subprocess.Popen(
+            [sys.executable, *(["-P"] if sys.flags.safe_path else []), "-m", "daemon.intake.reader"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        child = _Child(process)
+        child.threads = [threading.Thread(target=b, args=(child,), daemon=True) for b in (self._feed, self._listen)]
+        for thread in child.threads:
+            thread.start()
+        self._heard = time.monotonic()
+        return child
+
+    def _feed(self, child: _Child) -> None:
+        pipe = child.process.stdin
+        with contextlib.suppress(OSError):  # the listener notices that the child is gone
+            while pipe and (order := child.orders.get()) is not None:
+                _send(pipe, order)
+
+    def _listen(self, child: _Child) -> None:
+        pipe = child.process.stdout
+        while pipe and (answer := _receive(pipe)) is not None:
+            number, letter = pickle.loads(answer)
+            with self._changed:
+                self._heard = time.monotonic()
+                if self._pending.pop(number, None) is not None:
+                    self._letters[number] = letter
+                self._changed.notify_all()
+        with self._changed:
+            child.gone = True
+            self._changed.notify_all()
+
+
+def _send(pipe: IO[bytes], data: bytes) -> None:
+    pipe.write(_LENGTH.pack(len(data)))
+    pipe.write(data)
+    pipe.flush()
+
+
+def _receive(pipe: IO[bytes]) -> bytes | None:
+    """Return one message, or None where the other side has ended."""
+    head = pipe.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    size = _LENGTH.unpack(head)[0]
+    data = pipe.read(size)
+    return data if len(data) == size else None
+
+
+def serve() -> None:
+    """Be the child: read mails from standard input until it ends, within bounded memory."""
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    reader = ReadsHere()
+    while (order := _receive(sys.stdin.buffer)) is not None:
+        number, content, path = pickle.loads(order)
+        letter = reader.letter(_Order(number, content, path))
+        _send(sys.stdout.buffer, pickle.dumps((number, letter), pickle.HIGHEST_PROTOCOL))
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    id: int
+    content: bytes | None
+    path: str
+
+
+if __name__ == "__main__":
+    serve()

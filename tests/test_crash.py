@@ -1,0 +1,372 @@
+"""Nothing is lost and nothing happens twice, wherever the process dies.
+
+Four ways to die: kill -9 after each mail of the story, at a seeded moment of the round; every single database statement,
+IMAP filing and SMTP hand-over of a round raising once; a SIGKILL at every N-th write and sync that the kernel sees; and
+the order of things, since no recovery helps if the server's copy goes before ours is safe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from datetime import timedelta
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import peewee as pw
+import pytest
+
+from daemon import app
+from daemon.config import load_config
+from daemon.errors import UnreachableError
+from daemon.intake.mailbox import Mailbox, MailboxUnreachableError
+from daemon.intake.reader import ReadsHere
+from daemon.notify.postman import Postman
+from daemon.spool import Incoming
+from daemon.store.base import Database
+from tests.desk import Sent, reply, write
+from tests.forks import Forks, forks
+from tests.office import ROOT, Office
+from tests.servers.dovecot import Dovecot, running_dovecot
+from tests.servers.smtp_sink import SmtpSink
+from tests.story import MAILS, MAILS_OUT, STEPS, WANG, ZHANG, Step, Story, check_the_end, kinds, notices
+
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("crash")]
+
+SEEDS = range(int(os.environ.get("TICKETD_CRASH_SEEDS", "2")))
+ODD = ("attempts", "last_reply")
+"""What a repeated try may change in the picture of a notice."""
+
+
+@dataclass(frozen=True)
+class Servers:
+    dovecot: Dovecot
+    forks: Forks
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[Servers]:
+    with running_dovecot() as dovecot, forks() as helper:
+        yield Servers(dovecot, helper)
+
+
+def an_office(servers: Servers, sink: SmtpSink, folder: Path, user: str) -> Office:
+    return Office(folder=folder, dovecot=servers.dovecot, sink=sink, user=user, forks=servers.forks)
+
+
+@dataclass(frozen=True)
+class Straight:
+    """How the story ends undisturbed, and how long each of its rounds took."""
+
+    tickets: dict[int, dict[str, Any]]
+    seconds: dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def straight(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Straight:
+    with SmtpSink() as sink:
+        place = an_office(servers, sink, tmp_path_factory.mktemp("straight"), "straight")
+        seconds: dict[str, float] = {}
+
+        def timed(_: Any, step: Step) -> list[Sent]:
+            sent = place.round(**step.later)
+            seconds[step.name] = place.last_seconds
+            return sent
+
+        Story().play(place, timed)
+        return Straight({n: place.ticket(n) for n in (1, 2)}, seconds)
+
+
+# --- kill -9 after each mail ---
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_killed_after_every_mail_the_story_ends_the_same(
+    seed: int, servers: Servers, straight: Straight, tmp_path: Path
+) -> None:
+    dice, killed = random.Random(seed), list[str]()
+    with SmtpSink() as sink:
+        place = an_office(servers, sink, tmp_path, f"killed{seed}")
+
+        def killed_then_again(_: Any, step: Step) -> list[Sent]:
+            if place.killed_round(straight.seconds[step.name] * dice.uniform(0.2, 1), **step.later):
+                killed.append(f"{step.name}: {where_it_stands(place, sink)}")
+            return place.round()
+
+        Story().play(place, killed_then_again)
+        print(f"\nseed {seed}: {len(killed)} of {len(STEPS)} rounds were killed at work", *killed, sep="\n  ")
+        assert killed, "a test in which nothing was killed proves nothing"
+        check_the_end({n: place.ticket(n) for n in (1, 2)})
+        assert same_as(straight, place)
+        nothing_twice(place, sink)
+
+
+def where_it_stands(place: Office, sink: SmtpSink) -> dict[str, Any]:
+    """Return what the dead process left: mails by status, notices by state, mails in INBOX, mails at the sink."""
+    with closing(sqlite3.connect(place.database)) as db:
+        has_tables = db.execute("SELECT count(*) FROM sqlite_master WHERE name = 'notice'").fetchone()[0]
+        mails, notices = (
+            dict(db.execute(f"SELECT {c}, count(*) FROM {t} GROUP BY 1").fetchall()) if has_tables else {}
+            for c, t in (("status", "mail"), ("state", "notice"))
+        )
+    return {"mails": mails, "notices": notices, "inbox": place.folder_sizes()["INBOX"], "sink": len(sink.mails)}
+
+
+def same_as(straight: Straight, place: Office) -> bool:
+    """Whether every ticket is to the letter what it is without a crash, but for how often a mail was offered."""
+    found = {n: place.ticket(n) for n in (1, 2)}
+    assert without_tries(found) == without_tries(straight.tickets)
+    return True
+
+
+def without_tries(tickets: dict[int, dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    return {
+        number: {**t, "notices": [{k: v for k, v in n.items() if k not in ODD} for n in t["notices"]]}
+        for number, t in tickets.items()
+    }
+
+
+def nothing_twice(place: Office, sink: SmtpSink) -> None:
+    """Fail if a mail of ours left more than twice or in two wordings, or if something was owed twice."""
+    bytes_of: dict[str, set[bytes]] = {}
+    times = Counter[str]()
+    for sent in place.everything():
+        times[sent.mail.message_id] += 1
+        bytes_of.setdefault(sent.mail.message_id, set()).add(sent.raw)
+    copies = {i: n for i, n in times.items() if n > 1}
+    print(f"  {len(sink.mails)} mails at the sink, {len(copies)} of them a second copy")
+    assert len(times) == MAILS_OUT, "every notice arrived, and nothing else did"
+    assert max(times.values()) <= 2
+    assert all(len(wordings) == 1 for wordings in bytes_of.values())
+    assert place.folder_sizes() == {"INBOX": 0, "Handled": MAILS, "Quarantine": 0}
+    nothing_owed_twice(place.database)
+
+
+def nothing_owed_twice(database: Path) -> None:
+    """Look into the tables with no code of ours."""
+    with closing(sqlite3.connect(database)) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        owed = db.execute("SELECT count(*) FROM notice GROUP BY ticket, template, recipient, cause").fetchall()
+        assert set(owed) == {(1,)}
+        assert db.execute("SELECT DISTINCT state FROM notice").fetchall() == [("sent",)]
+        assert db.execute("SELECT DISTINCT status, filed FROM mail").fetchall() == [("handled", 1)]
+        gaps = db.execute("SELECT ticket FROM event GROUP BY ticket HAVING max(seq) <> count(*)").fetchall()
+        assert gaps == []
+
+
+# --- every single call of a round fails once ---
+
+
+class Died(BaseException):
+    """The process is gone: nothing of ours may catch this."""
+
+
+class Ports:
+    """Counts every call to the world outside and lets the N-th one fail, before or after it had its effect."""
+
+    def __init__(self) -> None:
+        self.links: list[Mailbox] = []
+        self.names: list[str] = []
+        self.rest()
+
+    def rest(self) -> None:
+        """Let everything through again."""
+        self.fail(0, lambda _: Died(), after=False)
+
+    def fail(self, at: int, error: Callable[[str], BaseException], *, after: bool) -> None:
+        self.at, self.error, self.after = at, error, after
+        self.names.clear()
+
+    @property
+    def calls(self) -> int:
+        return len(self.names)
+
+    def through(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+        def passed(*args: Any, **more: Any) -> Any:
+            self.names.append(name)
+            now = self.calls == self.at
+            if now and not self.after:
+                raise self.error(name)
+            result = call(*args, **more)
+            if now:
+                raise self.error(name)
+            return result
+
+        return passed
+
+
+@pytest.fixture
+def ports(monkeypatch: pytest.MonkeyPatch) -> Ports:
+    """Our ways out of the process, wrapped; reading stays in this process, and rules are loaded but once."""
+    all_of_them = Ports()
+    for owner, name in ((Database, "run"), (Mailbox, "file"), (Postman, "send"), (Incoming, "keep")):
+        wrapped = all_of_them.through(f"{owner.__name__}.{name}", getattr(owner, name))
+        monkeypatch.setattr(owner, name, wrapped)
+    monkeypatch.setattr(app, "Mailbox", lambda *args: _remembered(Mailbox(*args), all_of_them.links))
+    monkeypatch.setattr(app, "ReadsInChild", ReadsHere)
+    monkeypatch.setattr(app, "load_rulebook", _once(app.load_rulebook))
+    monkeypatch.setattr(app, "open_renderer", _once(app.open_renderer))
+    return all_of_them
+
+
+def _remembered(link: Mailbox, links: list[Mailbox]) -> Mailbox:
+    links.append(link)
+    return link
+
+
+def _once(make: Callable[..., Any]) -> Callable[..., Any]:
+    made: list[Any] = []
+
+    def first(*args: Any) -> Any:
+        if not made:
+            made.append(make(*args))
+        return made[0]
+
+    return first
+
+
+def weather(name: str) -> BaseException:
+    """What such a call may raise when its server is gone."""
+    if name.startswith("Mailbox"):
+        return MailboxUnreachableError("the line is cut", "transport")
+    return OSError(28, "No space left on device") if name.startswith("Incoming") else pw.OperationalError("gone")
+
+
+@dataclass
+class Scene:
+    """A state before one mail, to go back to as often as needed, and how a straight round leaves it."""
+
+    place: Office
+    ports: Ports
+    mail: EmailMessage
+    calls: list[str] = field(default_factory=list)
+    straight: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.state = self.place.folder / "state"
+        self.before = self.place.folder / "before"
+        shutil.copytree(self.state, self.before)
+        self._go_back()
+        assert self._round() == 0
+        self.calls = list(self.ports.names)
+        self.straight = self._seen()
+        assert set(self.straight["copies"].values()) == {1}
+
+    def dies_at(self, number: int, *, after: bool) -> None:
+        """Let the process die at this call, start it again, and expect that nobody can tell."""
+        self._go_back()
+        self._fails(number, lambda _: Died(), after=after)
+        assert self._round() == 0
+        seen = self._seen()
+        copies, expected = seen.pop("copies"), {k: v for k, v in self.straight.items() if k != "copies"}
+        assert seen == expected
+        assert set(copies) == set(self.straight["copies"])
+        assert sum(copies.values()) <= len(copies) + 1, "one death, one second copy at most"
+
+    def weathers(self, number: int, *, after: bool) -> None:
+        """Let this call find its server gone, and expect that a round a minute later makes up for it."""
+        self._go_back()
+        self._fails(number, weather, after=after)
+        assert self._round(later=timedelta(minutes=1)) == 0
+        seen = self._seen()
+        assert {n: gist(t) for n, t in seen["tickets"].items()} == {
+            n: gist(t) for n, t in self.straight["tickets"].items()
+        }
+        assert (seen["inbox"], set(seen["copies"])) == (0, set(self.straight["copies"]))
+        assert sum(seen["copies"].values()) <= len(seen["copies"]) + 1
+
+    def _go_back(self) -> None:
+        shutil.rmtree(self.state)
+        shutil.copytree(self.before, self.state)
+        self.place.sink.mails.clear()
+        self.filed = self.place.folder_sizes()["Handled"]
+        self.place.arrives(self.mail)
+        self.ports.rest()
+
+    def _round(self, later: timedelta = timedelta(0)) -> int:
+        return app.run_once(load_config(self.place.folder / "ticketd.toml"), self.place.now + later)
+
+    def _fails(self, number: int, error: Callable[[str], BaseException], *, after: bool) -> None:
+        self.ports.fail(number, error, after=after)
+        with contextlib.suppress(Died, UnreachableError):
+            self._round()
+        assert self.ports.calls >= number, "the fault was met"
+        for link in self.ports.links:
+            link.close()
+        self.ports.links.clear()
+        self.ports.rest()
+
+    def _seen(self) -> dict[str, Any]:
+        """Return all that can be seen from outside: at the IMAP server, at the SMTP server, by the commands."""
+        sent = self.place.everything()
+        copies = Counter(m.mail.message_id for m in sent)
+        assert len({(m.mail.message_id, m.raw) for m in sent}) == len(copies), "copies are the same to the byte"
+        nothing_owed_twice(self.place.database)
+        sizes = self.place.folder_sizes()
+        tickets = {t["number"]: self.place.ticket(t["number"]) for t in self.place.tickets()}
+        handled = sizes["Handled"] - self.filed
+        return {"copies": copies, "inbox": sizes["INBOX"], "handled": handled, "tickets": without_tries(tickets)}
+
+
+def gist(ticket: dict[str, Any]) -> tuple[str, list[str], list[tuple[str, str, str]]]:
+    return ticket["state"], kinds(ticket), notices(ticket)
+
+
+def _report(story: Story) -> EmailMessage:
+    return STEPS[0].write(story)  # type: ignore[misc,return-value]
+
+
+def _report_with_log(_: Story) -> EmailMessage:
+    mail = write(ZHANG, "VPN 连不上，日志见附件。")
+    mail.add_attachment(b"line of a log\n" * 100_000, maintype="application", subtype="octet-stream", filename="vpn.log")
+    return mail
+
+
+def _command(story: Story) -> EmailMessage:
+    return reply(story.last("wang.wei"), WANG, "#受理\n#进展 正在更换证书。\n#挂起 客户 请提供日志")
+
+
+SCENES: dict[str, tuple[int, Callable[[Story], EmailMessage]]] = {
+    "a new incident": (0, _report),
+    "a large new incident": (0, _report_with_log),
+    "a command": (1, _command),
+}
+"""Name → (steps of the story that go before, the mail whose round fails)."""
+
+
+@pytest.fixture(params=SCENES)
+def scene(request: pytest.FixtureRequest, servers: Servers, ports: Ports, tmp_path: Path) -> Iterator[Scene]:
+    before, mail = SCENES[request.param]
+    with SmtpSink() as sink:
+        place = an_office(servers, sink, tmp_path, f"scene{list(SCENES).index(request.param)}{request.node.originalname[-7:]}")
+        story = Story()
+        place.round()  # the folders and tables are there
+        for step in STEPS[:before]:
+            place.arrives(step.write(story))  # type: ignore[misc]
+            story.sent += place.round()
+        yield Scene(place=place, ports=ports, mail=mail(story))
+
+
+def test_dying_at_any_call_changes_nothing_in_the_end(scene: Scene) -> None:
+    for number in range(1, len(scene.calls) + 1):
+        scene.dies_at(number, after=True)
+    for number in [n for n, name in enumerate(scene.calls, 1) if not name.startswith("Database")]:
+        scene.dies_at(number, after=False)
+
+
+def test_any_call_that_fails_for_a_while_is_made_up_for(scene: Scene) -> None:
+    for number, name in enumerate(scene.calls, 1):
+        if name != "Postman.send":  # it never raises: its Fates have tests of their own
+            scene.weathers(number, after=name.startswith("Mailbox"))
