@@ -18,6 +18,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+from click.core import ParameterSource
 
 import daemon
 from daemon import app, log, views
@@ -512,12 +513,16 @@ def _show_history(events: Iterable[dict[str, Any]]) -> None:
 @click.option(
     "--serve", is_flag=True, default=False, help="Keep the servers up afterwards, to look with a mail client."
 )
-@click.option("--quick", is_flag=True, default=False, help="Do not pause between the mails.")
-def demo(out: Path, serve: bool, quick: bool) -> int:
+@click.option("--quick", is_flag=True, default=False, help="Do not pause between the scenes.")
+@click.pass_context
+def demo(ctx: click.Context, out: Path, serve: bool, quick: bool) -> int:
     """Play a day at a service desk, with an IMAP and an SMTP server of its own (needs the extra "demo")."""
     from daemon.demo import play
 
-    return play(out, serve=serve, quick=quick)
+    given = ctx.parent.get_parameter_source("log_level") if ctx.parent else None
+    if given is not ParameterSource.COMMANDLINE:
+        log.configure("error")  # the log would stand between the lines of the story
+    return play(out, serve=serve, quick=quick, say=click.echo)
 
 
 if __name__ == "__main__":

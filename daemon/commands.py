@@ -142,7 +142,8 @@ def _one(command: Command, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | 
 
 def _refused(command: Command, refusal: Refusal) -> Line:
     if refusal.code == "unknown":
-        return Line(text=command.line, outcome="unknown", why="unknown", did_you_mean=refusal.detail)
+        near = f"#{refusal.detail}" if refusal.detail else ""
+        return Line(text=command.line, outcome="unknown", why="unknown", did_you_mean=near)
     return Line(text=command.line, outcome="refused", why=f"{refusal.code}:{refusal.detail}")
 
 

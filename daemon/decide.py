@@ -237,6 +237,9 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     if _only_asks(letter, commands, desk):
         return Decision(transcript=transcript, withheld=withheld, note="an enquiry")
     events = _with_clocks(ticket, (message, *events), desk.rulebook, desk.service, desk.at)
+    if transcript.applied and all(c.plain for c in commands):
+        # Who wrote ordinary words is not answered like a machine; the mails about what followed say enough.
+        return Decision(changes=(Change(before=ticket, events=events),), withheld=withheld)
     if withheld:
         said = AnswerWithheld(to=desk.known.sender.address, template="transcript", reason=withheld)
         events = (*events, said)
@@ -322,7 +325,9 @@ def _enquired(command: Command) -> Line:
     if command.verb in _QUESTIONS:
         return Line(text=command.line, outcome="done")
     if command.verb is None:
-        return Line(text=command.line, outcome="unknown", why="unknown", did_you_mean=command.near)
+        return Line(
+            text=command.line, outcome="unknown", why="unknown", did_you_mean=f"#{command.near}" if command.near else ""
+        )
     return Line(text=command.line, outcome="refused", why="no_ticket:")
 
 

@@ -45,6 +45,12 @@ class UnreachableError(TicketdError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the nearest known word, or "" where nothing is near."""
-    near = difflib.get_close_matches(word.casefold(), {k.casefold(): k for k in known}, n=1, cutoff=0.6)
-    names = {k.casefold(): k for k in known} if near else {}
-    return f" (did you mean '{names[near[0]]}'?)" if near else ""
+    near = nearest(word, known)
+    return f" (did you mean '{near}'?)" if near else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that looks most like this one, or "" where none does."""
+    names = {k.casefold(): k for k in known}
+    near = difflib.get_close_matches(word.casefold(), names, n=1, cutoff=0.6)
+    return names[near[0]] if near else ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -136,9 +137,11 @@ class Office:
         return json.loads(self.ticketd("ticket", "history", str(number), "--json").stdout)
 
     def folder_sizes(self) -> dict[str, int]:
-        there = self.dovecot.folders(self.user)
-        names = ("INBOX", "Handled", "Quarantine")
-        return {f: len(self.dovecot.raw_mails(self.user, f)) if f in there else 0 for f in names}
+        """Return how many mails lie in each folder; a folder that is not there holds none."""
+        with self.dovecot.login(self.user) as imap:
+            answers = {f: imap.status(f, "(MESSAGES)") for f in ("INBOX", "Handled", "Quarantine")}
+        found = {f: re.search(rb"MESSAGES (\d+)", data[0]) if kind == "OK" else None for f, (kind, data) in answers.items()}
+        return {f: int(m[1]) if m else 0 for f, m in found.items()}
 
 
 def as_sent(taken: Any) -> Sent:

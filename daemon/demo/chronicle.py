@@ -30,7 +30,9 @@ from daemon.events import (
     StepReached,
 )
 from daemon.intake.letter import Letter
-from daemon.words import Nature, domain_of
+from daemon.words import Nature, Proof, domain_of
+
+IN_TIME, TOO_LATE = "in time", "too late"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,17 @@ class Scene:
     changes: list[Change] = field(default_factory=list)
     held: list[str] = field(default_factory=list)
     broken: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """The day in numbers, one row for each ticket, and what was refused and why."""
+
+    day: str
+    numbers: tuple[tuple[str, str], ...]
+    columns: tuple[str, ...]
+    tickets: tuple[tuple[str, ...], ...]
+    refused: tuple[str, ...]
 
 
 def side_of(letter: Letter, service: str, sender: str) -> str:
@@ -113,8 +126,10 @@ def _other_words(event: Event, names: Mapping[str, str]) -> tuple[str, str, bool
             return "note", f"{part}: {text}", False
         case ProgressTold(by=by):
             return "note", f"progress told by {names.get(by, by)}", False
-        case MessageAdded(nature=nature, proof=proof, author=author):
-            return "note", f"{nature} mail of {author} noted (proof: {proof})", False
+        case MessageAdded(nature=nature, author=author) if nature is not Nature.HUMAN:
+            return "note", f"{nature} mail of {names.get(author, author)}: kept, and never answered", True
+        case MessageAdded(proof=proof, author=author) if proof is not Proof.NONE:
+            return "note", f"mail of {names.get(author, author)}, proved by {proof}", False
         case _:
             return None
 
@@ -128,7 +143,7 @@ def _clock_words(event: ClockStarted | ClockPaused | ClockResumed | ClockStopped
         case ClockResumed(clock=clock, due_at=due):
             return f"{clock} clock goes on, due {_moment(due, zone)}"
         case ClockStopped(clock=clock, met=met):
-            return f"{clock} clock stops: {'in time' if met else 'too late'}"
+            return f"{clock} clock stops: {IN_TIME if met else TOO_LATE}"
         case StepReached(clock=clock, percent=percent, audience=audience):
             return f"{clock} clock at {percent} %: tell {', '.join(audience)}"
 

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 from daemon import app, flow
 from daemon.clock import Clock
 from daemon.config import Config, load_config, shipped, starter_config
-from daemon.demo.chronicle import Change, Scene, Shown, in_words, side_of
+from daemon.demo.chronicle import IN_TIME, TOO_LATE, Change, Scene, Shown, Summary, in_words, side_of
 from daemon.demo.programs import Draft, Program
 from daemon.demo.servers import HOST, Arrived, MailServers, owner
 from daemon.errors import TicketdError
@@ -34,6 +34,7 @@ from daemon.spool import Spool
 from daemon.ticket import Ticket
 
 SERVICE = "support@example.com"
+OPERATOR = "root@example.com"
 PASSWORD = "demo"
 ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -142,6 +143,12 @@ class Office:
         flow.file_away(self.link, box.name, self.desk)
         self._take_down()
 
+    def goes_on(self) -> list[Shown]:
+        """Do one more round after the story; return the mails that arrived since the last one."""
+        before = len(self.scene.mails)
+        self.works()
+        return self.scene.mails[before:]
+
     # --- what can be looked at ---
 
     def expects(self, what: str, holds: object) -> None:
@@ -179,6 +186,29 @@ class Office:
             raise BrokenPromiseError(f"{address} has got a mail about {tag}")
         return found
 
+    def summary(self) -> Summary:
+        """Return the day in numbers."""
+        mails = [m for scene in self.scenes for m in scene.mails]
+        tickets = list(self.desk.store.register.tickets())
+        came = sum(m.incoming for m in mails)
+        sent = self.desk.store.outbox.counts().get("sent", 0)
+        refused = [f"{s.at:%H:%M} INC-{c.ticket}: {c.text}" for s in self.scenes for c in s.changes if c.refused]
+        return Summary(
+            day=f"{self.scenes[0].at:%Y-%m-%d}",
+            numbers=(("mails in 来信", str(came)), ("mails out 去信", str(sent)), ("tickets 工单", str(len(tickets))),
+                     ("refused, withheld, returned 拒绝与退信", str(len(refused))),
+                     ("promises kept 验证通过", str(sum(len(s.held) for s in self.scenes)))),
+            columns=("ticket", "state", "severity", "response", "solution", "by", "subject"),
+            tickets=tuple(self._row(t) for t in tickets),
+            refused=tuple(refused),
+        )  # fmt: skip
+
+    def _row(self, ticket: Ticket) -> tuple[str, ...]:
+        kept = {True: IN_TIME, False: TOO_LATE, None: "-"}
+        met = [kept[clock.met] if (clock := ticket.clock(name)) else "-" for name in ("respond", "resolve")]
+        return (f"INC-{ticket.number}", str(ticket.state), str(int(ticket.severity)), *met,
+                self.names.get(ticket.assignee, ticket.assignee), ticket.subject)  # fmt: skip
+
     # --- the chronicle ---
 
     def _take_down(self) -> None:
@@ -199,9 +229,11 @@ class Office:
     def _shown(self, mail: Arrived, number: int) -> Shown:
         letter = read_letter(mail.content)
         incoming = owner(mail.to) == SERVICE
+        side = side_of(letter, SERVICE, mail.sender)
         sender = (letter.sender.name or letter.sender.address) if letter.sender else "?"
         return Shown(
-            at=mail.at.astimezone(ZONE), side=side_of(letter, SERVICE, mail.sender), sender=sender,
+            at=mail.at.astimezone(ZONE), side=side,
+            sender=f"“{sender}”, really {mail.sender}" if side == "stranger" else sender,
             to=SERVICE if incoming else self.names.get(mail.to, mail.to), address=owner(mail.to),
             subject=letter.subject, words=letter.new_text if incoming else without_marker(letter.text),
             quoted=letter.quoted_text if incoming else "", file=self._keep(mail, letter, number), incoming=incoming,
@@ -245,6 +277,7 @@ def _configured(folder: Path, servers: MailServers) -> Config:
         imap=(HOST, servers.imap_port, "none"), smtp=(HOST, servers.smtp_port, "none"), username=SERVICE,
         address=SERVICE, name="Example Support",
     )  # fmt: skip
+    text = text.replace('# operator_address = "root@example.com"', f'operator_address = "{OPERATOR}"')
     (folder / "ticketd.toml").write_text(text, "utf-8")
     for name, content in (("secret", new_key_line(secrets.token_bytes(32))), ("imap.password", PASSWORD)):
         (folder / name).touch(mode=0o600)

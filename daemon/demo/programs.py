@@ -131,14 +131,20 @@ def holiday_machine(draft: Draft) -> EmailMessage:
 def undelivered(original: bytes, to: str, sender: str, at: datetime) -> bytes:
     """Return the report (RFC 3464) that a mail server sends back to `sender` when the mailbox `to` is full."""
     host = f"mx.{to.rpartition('@')[2]}"
-    report = MIMEMultipart("report", **{"report-type": "delivery-status"})
+    report = MIMEMultipart("report")
+    report.set_param("report-type", "delivery-status")
     report["From"] = f"Mail Delivery System <MAILER-DAEMON@{host}>"
     report["To"], report["Subject"] = sender, "Undelivered Mail Returned to Sender"
     report["Date"], report["Auto-Submitted"] = format_datetime(at), "auto-replied"
     report["Message-ID"] = f"<{sha256(original + host.encode()).hexdigest()[:20]}@{host}>"
     why = "552 5.2.2 The recipient's mailbox is full"
     report.attach(MIMEText(f"This is the mail system at host {host}.\n\n<{to}>: host {host} said: {why}\n"))
-    failed = {"Final-Recipient": f"rfc822; {to}", "Action": "failed", "Status": "5.2.2", "Diagnostic-Code": f"smtp; {why}"}
+    failed = {
+        "Final-Recipient": f"rfc822; {to}",
+        "Action": "failed",
+        "Status": "5.2.2",
+        "Diagnostic-Code": f"smtp; {why}",
+    }
     report.attach(_status({"Reporting-MTA": f"dns; {host}"}, failed))
     report.attach(MIMEMessage(BytesParser(policy=compat32).parsebytes(original)))
     return report.as_bytes(policy=SMTP)
@@ -146,10 +152,12 @@ def undelivered(original: bytes, to: str, sender: str, at: datetime) -> bytes:
 
 def _status(*blocks: Mapping[str, str]) -> Message:
     part = MIMENonMultipart("message", "delivery-status")
-    groups = [Message() for _ in blocks]
-    for group, fields in zip(groups, blocks, strict=True):
+    groups: list[Message | str] = []
+    for fields in blocks:
+        group = Message()
         for name, value in fields.items():
             group[name] = value
+        groups.append(group)
     part.set_payload(groups)
     return part
 

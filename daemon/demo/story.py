@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time
 
-from daemon.demo.office import ZONE, Office, Person
+from daemon.demo.office import OPERATOR, ZONE, Office, Person
 from daemon.demo.programs import apple_mail, foxmail, gmail, holiday_machine, outlook_zh, phone
 from daemon.events import CommandsRefused, NoticeFailed, StepReached
 from daemon.words import HoldReason, Severity, State
@@ -77,7 +77,9 @@ def _erp_is_reported(o: Office) -> None:
     o.writes(ANN, "URGENT: ERP does not save orders", words)
     o.works()
     ticket = o.ticket(ERP)
-    o.expects("INC-2 is open: severity 2", (ticket.category, ticket.severity) == ("software/application", Severity.HIGH))
+    o.expects(
+        "INC-2 is open: severity 2", (ticket.category, ticket.severity) == ("software/application", Severity.HIGH)
+    )
     o.expects("Ann is answered in English", "INC-2" in o.told(ANN) and not _is_chinese(o.told(ANN)))
     o.expects("Tom is asked to take it up", "error 500" in o.told(TOM))
     o.expects("张三 hears nothing of it", not o.told(ZHANG))
@@ -137,7 +139,9 @@ def _vpn_waits(o: Office) -> None:
     o.replies(WANG, "#挂起 客户 新证书已换上。请用工号登录一次，把结果和时间告诉我们。", about=VPN)
     o.works()
     ticket = o.ticket(VPN)
-    o.expects("INC-1 waits for the customer", (ticket.state, ticket.hold_reason) == (State.ON_HOLD, HoldReason.CUSTOMER))
+    o.expects(
+        "INC-1 waits for the customer", (ticket.state, ticket.hold_reason) == (State.ON_HOLD, HoldReason.CUSTOMER)
+    )
     clock = ticket.clock("resolve")
     o.expects("its clock stands still", clock is not None and not clock.running)
     o.expects("张三 is asked", "请用工号登录一次" in o.told(ZHANG))
@@ -188,7 +192,8 @@ def _vpn_is_resolved(o: Office) -> None:
     o.replies(WANG, "#已解决 重启网关，新证书已生效，已用测试账号验证。\n#原因 VPN 网关证书过期", about=VPN)
     o.works()
     ticket = o.ticket(VPN)
-    o.expects("INC-1 is resolved, with its cause", (ticket.state, ticket.cause) == (State.RESOLVED, "VPN 网关证书过期"))
+    o.expects("INC-1 is resolved", ticket.state is State.RESOLVED)
+    o.expects("its cause is on record", ticket.cause.startswith("VPN 网关证书过期"))
     o.expects("its clock stops in time", o.in_time(VPN, "resolve"))
     o.expects("张三 gets the solution", "新证书已生效" in o.told(ZHANG))
 
@@ -213,6 +218,7 @@ def _erp_is_archived(o: Office) -> None:
     o.expects("INC-2 is archived", o.ticket(ERP).state is State.ARCHIVED)
     counts = o.desk.store.outbox.counts()
     o.expects("nothing is owed any more", set(counts) == {"sent"})
+    o.expects("the daemon had no trouble to report", all(m.to != OPERATOR for m in o.servers.arrived))
     o.expects("every mail was understood", set(o.desk.store.ledger.counts()) == {"handled"})
     o.expects("the history tells the same as the register", o.desk.store.register.rebuild() == [])
 

@@ -62,6 +62,8 @@ class _Pending:
         self.has_angle = False
 
     def add(self, token: str) -> None:
+        if token in "<>":
+            return  # a bracket without its other half says nothing
         if token.startswith("<"):
             if not self.angle:
                 self.angle = token.strip("<> ")

@@ -18,7 +18,7 @@ _GAP = 2  # empty or continued lines inside such a block
 _KINDS = 3  # different headers that make a block
 _ATTRIBUTION = 4  # lines
 _WORDS = 600  # characters of an attribution
-_SIGNATURE, _FOOTER, _CLOSING = 12, 8, 6  # lines that may stand beneath
+_SIGNATURE, _FOOTER = 12, 8  # lines that may stand beneath
 
 
 def split_words(text: str, quoted: frozenset[int] = frozenset()) -> tuple[str, str]:
@@ -103,8 +103,13 @@ class _Page:
             if not line or (self.marked[start] and not self.marked[place]) or len(words) > _WORDS:
                 return None
             if quoting.is_dated_writer(words) if end == "address" else quoting.says_who_and_when(words, line):
-                return start
+                return self._with_date_above(start)
         return None
+
+    def _with_date_above(self, start: int) -> int:
+        """Where name and address fill the line, the date stands in the one above."""
+        above = self.look[start - 1].strip() if start else ""
+        return start - 1 if above and quoting.begins_with_date(above) else start
 
     def _is_header_block(self, place: int) -> bool:
         """Three different mail headers beneath each other (or two that prove it) are the top of a quoted mail."""
@@ -163,9 +168,6 @@ class _Page:
         """A signature stands at the end of the new words, short, behind its delimiter."""
         self._drop_from(lambda line, beneath: quoting.is_signature_delimiter(line) and len(beneath) <= _SIGNATURE)
         self._drop_from(lambda line, beneath: quoting.is_footer_rule(line) and _is_brief(beneath, _FOOTER))
-        self._drop_from(
-            lambda line, beneath: bool(beneath) and quoting.is_closing(line) and _is_brief(beneath, _CLOSING)
-        )
         kept = self._kept()
         while len(kept) > 1 and quoting.is_device_line(self.look[kept[-1]].strip()):
             self.dropped[kept.pop()] = True

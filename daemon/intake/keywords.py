@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from daemon.errors import did_you_mean
+from daemon.errors import nearest
 from daemon.rulebook import Keyword
 from daemon.words import Verb
 
@@ -37,13 +37,17 @@ _LONGEST_LINE = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """One command: `verb` is None where the word is not known; `line` is what was written, `near` a suggestion."""
+    """One command: `verb` is None where the word is not known; `line` is what was written, `near` a suggestion.
+
+    `plain` marks ordinary words of a requester that were understood as a command.
+    """
 
     verb: Verb | None
     word: str
     argument: str
     line: str
     near: str = ""
+    plain: bool = False
 
 
 def find_commands(text: str, keywords: Iterable[Keyword]) -> tuple[tuple[Command, ...], str]:
@@ -97,7 +101,7 @@ def _read(line: str, table: Mapping[str, Verb]) -> Command | None:
     if word is not None:
         return Command(verb=table[word], word=word, argument=_behind(word, body), line=written)
     first = body.split(maxsplit=1)[0] if body else ""
-    near = did_you_mean(first.strip(_SEPARATORS), table) if first else ""
+    near = nearest(first.strip(_SEPARATORS), table) if first else ""
     if not first or not first[0].isalpha() or (spaced and not near):
         return None
     return Command(verb=None, word=first, argument="", line=written, near=near)

@@ -7,7 +7,7 @@ This file alone knows justhtml, and how mail clients mark what they quote.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from justhtml import stream
 
@@ -56,6 +56,19 @@ _BLOCK = frozenset(
         "caption",
     ]
 )
+_ROW = frozenset({"td", "th", "tr", "tbody", "tfoot", "thead"})
+_IMPLIED_ENDS = {
+    "p": _BLOCK,
+    "li": frozenset({"li"}),
+    "td": _ROW,
+    "th": _ROW,
+    "tr": _ROW - {"td", "th"},
+    "dt": frozenset({"dt", "dd"}),
+    "dd": frozenset({"dt", "dd"}),
+}
+_SIGNS = frozenset({"br", "li", "img", "td", "th"})
+_ALT = 200  # characters of a picture's description
+_DEEP = 200  # how far an end tag looks for its beginning
 _PARAGRAPH = frozenset({"p", "blockquote", "ul", "ol", "table", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "dl"})
 _QUOTE_CLASS = frozenset(
     [
@@ -94,16 +107,16 @@ _OUTLOOK_RULE = re.compile(r"border(?:-top)?\s*:\s*(?:none;\s*border-top\s*:\s*)
 _SPACE = re.compile(r"[ \t\n\r\f\u00a0]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line of a page as a reader sees it."""
 
     text: str
     quoted: bool
 
 
-@dataclass(slots=True)
-class _Open:
+class _Open(NamedTuple):
+    """An open element, and what held before it."""
+
     name: str
     hidden: bool
     quoted: bool
@@ -136,13 +149,12 @@ class _Page:
         self.hidden = self.quoted = self.rest = self.pre = False
 
     def write(self, text: str) -> None:
+        """Add text to the line; only <pre> keeps the page's own line ends."""
         if self.hidden:
             return
         if not self.pre:
-            text = _SPACE.sub(" ", text)
-            if text == " " and not self.line:
-                return
-            self.line.append(text)
+            if self.line or not text.isspace():
+                self.line.append(text)
             return
         first, *more = text.split("\n")
         self.line.append(first)
@@ -151,65 +163,79 @@ class _Page:
             self.line.append(piece)
 
     def start(self, name: str, attributes: dict[str, str | None]) -> None:
-        if name == "br":
-            self.break_line(keep_empty=True)
-        elif name == "img" and (alt := (attributes.get("alt") or "").strip()) and not self.hidden:
-            self.line.append(alt[:200])
-        elif name in ("td", "th") and self.line:
-            self.line.append(" ")
-        elif name in _BLOCK or name == "hr":
-            self.break_block(name)
-        if name in ("li",) and not self.hidden:
-            self.line.append("- ")
-        self._look(name, attributes)
-        if name not in _VOID:
-            hidden = self.hidden or name in _SKIP or self._is_hidden(attributes)
-            quoted = self.quoted or _is_quote(name, attributes)
-            self.open.append(_Open(name, self.hidden, self.quoted, self.pre))
-            self.hidden, self.quoted, self.pre = hidden, quoted, self.pre or name == "pre"
-
-    def _look(self, name: str, attributes: dict[str, str | None]) -> None:
-        """Some clients only mark where the quoted mail begins; all that follows is quoted."""
-        if self.hidden or not attributes:
-            return
-        identity = (attributes.get("id") or "").lower()
-        style = (attributes.get("style") or "").lower()
-        if identity in _REST_ID or ("border" in style and name == "div" and _OUTLOOK_RULE.search(style)):
-            self.rest = True
-
-    @staticmethod
-    def _is_hidden(attributes: dict[str, str | None]) -> bool:
-        style = attributes.get("style")
-        return "hidden" in attributes or bool(style and _HIDDEN.search(style.lower()))
-
-    def end(self, name: str) -> None:
+        """Open an element."""
+        while self.open and name in _IMPLIED_ENDS.get(self.open[-1].name, ()):
+            self.close(len(self.open) - 1)
         if name in _BLOCK:
             self.break_block(name)
-        for place in range(len(self.open) - 1, max(-1, len(self.open) - 200), -1):
+        elif name in _SIGNS:
+            self.sign(name, attributes)
+        if attributes and not self.hidden and _begins_rest(name, attributes):
+            self.rest = True
+        if name not in _VOID:
+            self.open.append(_Open(name, self.hidden, self.quoted, self.pre))
+            self.hidden = self.hidden or name in _SKIP or (bool(attributes) and _is_hidden(attributes))
+            self.quoted = self.quoted or (bool(attributes) and _is_quote(name, attributes))
+            self.pre = self.pre or name == "pre"
+
+    def sign(self, name: str, attributes: dict[str, str | None]) -> None:
+        """Elements that stand for characters."""
+        if name == "br":
+            self.break_line(keep_empty=True)
+        elif name == "li":
+            self.break_line()
+            self.write("- ")
+        elif name == "img":
+            self.write((attributes.get("alt") or "").strip()[:_ALT])
+        elif self.line:
+            self.line.append(" ")
+
+    def end(self, name: str) -> None:
+        """Close an element and whatever was left open inside it."""
+        if name in _BLOCK:
+            self.break_block(name)
+        elif name == "li":
+            self.break_line()
+        for place in range(len(self.open) - 1, max(-1, len(self.open) - _DEEP), -1):
             if self.open[place].name == name:
-                before = self.open[place]
-                self.hidden, self.quoted, self.pre = before.hidden, before.quoted, before.keeps_space
-                del self.open[place:]
+                self.close(place)
                 return
+
+    def close(self, place: int) -> None:
+        """Return to what held before the element at this place was opened."""
+        _, self.hidden, self.quoted, self.pre = self.open[place]
+        del self.open[place:]
 
     def break_block(self, name: str) -> None:
         """End the line; between paragraphs leave one empty line."""
-        self.break_line()
+        if self.line:
+            self.break_line()
         if name in _PARAGRAPH and self.lines and self.lines[-1].text:
             self.lines.append(Line("", self.quoted or self.rest))
 
     def break_line(self, keep_empty: bool = False) -> None:
-        text = "".join(self.line).rstrip() if self.pre else _SPACE.sub(" ", "".join(self.line)).strip()
+        """End the line; empty ones are kept where the page asks for them, never two in a row."""
+        text = "".join(self.line)
         self.line = []
-        if self.hidden and not text:
-            return
-        if text or (keep_empty and self.lines and (self.lines[-1].text or self.pre)):
+        text = text.rstrip() if self.pre else _SPACE.sub(" ", text).strip()
+        if text or (keep_empty and not self.hidden and self.lines and (self.lines[-1].text or self.pre)):
             self.lines.append(Line(text, self.quoted or self.rest))
 
 
+def _is_hidden(attributes: dict[str, str | None]) -> bool:
+    style = attributes.get("style")
+    return "hidden" in attributes or bool(style and _HIDDEN.search(style.lower()))
+
+
+def _begins_rest(name: str, attributes: dict[str, str | None]) -> bool:
+    """Some clients only mark where the quoted mail begins; all that follows is quoted."""
+    if (attributes.get("id") or "").lower() in _REST_ID:
+        return True
+    style = attributes.get("style") if name == "div" else None
+    return bool(style and "border" in style.lower() and _OUTLOOK_RULE.search(style.lower()))
+
+
 def _is_quote(name: str, attributes: dict[str, str | None]) -> bool:
-    if not attributes:
-        return False
     if name == "blockquote" and (attributes.get("type") or "").lower() == "cite":
         return True
     if (attributes.get("id") or "").lower() in _QUOTE_ID:

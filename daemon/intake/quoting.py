@@ -27,13 +27,14 @@ _DATE = re.compile(
 _LEAD = re.compile(
     r"\s*[*_-]*\s*(?:on|at|am|le|el|il|em|op|den|dne|dnia|w dniu|på|kl|pada|vào|le|în|la|a|в|у|вт|ср|чт|пт|сб|вс|пн"
     r"|στις|tarihinde|från|from|mon|tue|wed|thu|fri|sat|sun|lun|mar|mer|jeu|ven|sam|dim|tor|ons|tir|man|fre|lør|søn"
-    r"|ma|ti|ke|to|pe|su|Op|ב|在|于|於|\d)\b",
+    r"|ma|ti|ke|to|pe|su|Op|ב|在|于|於)\b|\s*\d{1,4}[-./:年 ]",
     re.I,
 )
 _ADDRESS_ENDS = re.compile(r"[<(\[]?\s?[^\s<>]{1,100}@[^\s<>]{1,100}[>)\]]\s*[:：]\s*$")
 _ADDRESS_SAID = re.compile(
     rf"^\s*[^\s<>][^<>]{{1,80}}<[^\s<>]{{1,100}}@[^\s<>]{{1,100}}>\s*(?:{_VERBS})\s*[:：]\s*$", re.I
 )
+_WHOLE_DATE = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}")
 _YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _FIELDS = {
     "from": "from|von|de|da|van|från|fra|od|от|от кого|отправитель|від|发件人|發件人|寄件者|寄件人|差出人"
@@ -82,18 +83,7 @@ _MARKER = re.compile(r"^[\s>]*##- .{0,300} -##\s*$")
 _LINK_END = re.compile(r"^[(<]?(?:https?://\S+|[^\s=/&?%]*[=/&?%]\S*)[\s)>]*$")
 _UNDERSCORES = re.compile(r"^\s*_{2,}\s*$")
 _TELLS = re.compile(r"[.!?。！？；;]$|^\s*[#/@!>]|^p\.?\s?s\b|^(?:附|另)[:：]|^#|\b(?:please|bitte|请)\b", re.I)
-_CLOSING = re.compile(
-    r"^\s*(?:(?:best|kind|warm|many)? ?regards|best wishes|yours (?:sincerely|faithfully|truly)|sincerely(?: yours)?"
-    r"|(?:mit )?(?:freundliche[nr]?|besten?|herzliche[nr]?|viele[nr]?|schöne[nr]?|liebe[nr]?) gr(?:ü|ue|u)(?:ß"
-    r"|ss)e?n?|mfg|lg|vg"
-    r"|cordialement|bien cordialement|cordiales saludos|saludos(?: cordiales)?|un saludo|atentamente|atenciosamente"
-    r"|cordiali saluti|distinti saluti|met vriendelijke groet(?:en)?|mvh|kh|vh|med vän?lig(?:a)? hälsning(?:ar)?"
-    r"|med (?:venlig|vennlig) hilsen|venlig hilsen|vennlig hilsen|pozdrawiam|z poważaniem|z powazaniem"
-    r"|ystävällisin terveisin"
-    r"|с уважением|此致|敬礼|祝好|顺祝商祺|谨上|敬上|以上、?よろしくお願いいたします)[\s,，.!。！]*$",
-    re.I,
-)
-_SIGNATURE = re.compile(r"^(?:--|—|––) ?$")
+_SIGNATURE = re.compile(r"^-- ?$")
 _DEVICE = re.compile(
     r"^[\s(*_]*(?:sent from |sent via |sent with |get outlook for |von meinem |gesendet (?:von|mit) "
     r"|diese nachricht wurde von meinem"
@@ -178,13 +168,20 @@ def is_dated_address(line: str) -> bool:
 
 
 def says_who_and_when(words: str, first: str) -> bool:
-    """Tell whether joined lines, of which `first` is the uppermost, name a writer and a moment."""
+    """Tell whether joined lines, of which `first` is the uppermost, name a writer and a whole date or an address."""
     if "@" in words and _ADDRESS_SAID.match(words):
         return True
-    dated, addressed = bool(_DATE.search(words)), "@" in words
+    dated, addressed = bool(_WHOLE_DATE.search(words)), "@" in words
     if _LEAD.match(first):
         return dated or addressed
     return dated and (addressed or (bool(_NAME.match(first)) and len(words) < _SHORT))
+
+
+def begins_with_date(line: str) -> bool:
+    """Tell whether a line is the first of an attribution that goes on beneath: a lead, a date, no end."""
+    if len(line) > _SHORT or "@" in line or line.endswith((".", "。", ":", "：", "!", "?")):
+        return False
+    return bool(_LEAD.match(line) and _WHOLE_DATE.search(line))
 
 
 def is_dated_writer(words: str) -> bool:
@@ -213,13 +210,8 @@ def is_footer_rule(line: str) -> bool:
     return bool(_UNDERSCORES.match(line[:200]))
 
 
-def is_closing(line: str) -> bool:
-    """Tell whether a line is kind regards and nothing else."""
-    return bool(_CLOSING.match(line[:80]))
-
-
 def tells_something(line: str) -> bool:
-    """Tell whether a line beneath a closing is more than a name, a role or a number."""
+    """Tell whether a line beneath a ruler is more than a name, a link or a number."""
     return len(line) > _BRIEF or bool(_TELLS.search(line))
 
 

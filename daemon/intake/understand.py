@@ -174,7 +174,7 @@ def _says(said: str, phrases: tuple[str, ...]) -> bool:
 
 def _plain(verb: Verb, letter: Letter) -> Command:
     line = next((x.strip() for x in letter.new_text.splitlines() if x.strip()), "")
-    return Command(verb=verb, word=line[:80], argument=letter.new_text.strip(), line=line[:200])
+    return Command(verb=verb, word=line[:80], argument=letter.new_text.strip(), line=line[:200], plain=True)
 
 
 def answers_by_robot(letter: Letter) -> bool:

@@ -25,6 +25,7 @@ from daemon.events import (
     StateChanged,
     StepReached,
 )
+from daemon.intake.keywords import find_commands
 from daemon.intake.letter import Letter
 from daemon.lifecycle import next_state
 from daemon.notify.notice import Notice
@@ -35,6 +36,8 @@ from daemon.words import Role, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
+# One mail instead of two: the second one says what the first one would.
+_SAYS_IT_TOO = {"taken_up": "progress", "resumed": "progress"}
 # Whom an escalation goes to that was asked for when the timetable has no step left.
 _LAST_RESORT = ("lead", "pm")
 
@@ -69,11 +72,15 @@ def choose_notices(change: Change, scene: Scene) -> tuple[Notice, ...]:
         return ()
     ticket = change.now
     chosen: dict[tuple[str, str], Notice] = {}
+    opening = any(isinstance(e, Opened) for e in change.events)
     for event in change.events:
+        if isinstance(event, MessageAdded) and (opening or not _has_words(scene)):
+            continue
         for announcement in _announcements(event, scene.rulebook):
             for notice in _notices(announcement, event, ticket, scene):
                 chosen.setdefault((notice.template, notice.to), notice)
-    return tuple(n for n in chosen.values() if not (scene.withheld and n.automatic_answer))
+    kept = (n for (template, to), n in chosen.items() if (_SAYS_IT_TOO.get(template), to) not in chosen)
+    return tuple(n for n in kept if not (scene.withheld and n.automatic_answer))
 
 
 def transcript_notice(decision: Decision, ticket: Ticket | None, language: str, scene: Scene) -> tuple[Notice, ...]:
@@ -118,8 +125,6 @@ def _speaks_of(announcement: Announcement, event: StateChanged) -> bool:
 
 
 def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Scene) -> Iterator[Notice]:
-    if isinstance(event, MessageAdded) and not _worth_telling(event, ticket, scene):
-        return
     for to in recipients(_audience(announcement, event, ticket), ticket, scene):
         if to.key and to.key == scene.actor:
             continue
@@ -140,11 +145,12 @@ def _audience(announcement: Announcement, event: Event, ticket: Ticket) -> tuple
     return tuple(dict.fromkeys(n for group in names for n in group))
 
 
-def _worth_telling(event: MessageAdded, ticket: Ticket, scene: Scene) -> bool:
-    """A new ticket's first message is told by the assignment; our own people's notes are told to nobody."""
-    if scene.letter is None or ticket.message_id == scene.letter.message_id != "":
+def _has_words(scene: Scene) -> bool:
+    """Whether a mail holds words for those at work, and not only commands: what those did is told by itself."""
+    if scene.letter is None:
         return False
-    return event.visibility is Visibility.PUBLIC
+    left = find_commands(scene.letter.new_text, scene.rulebook.keywords)[1]
+    return bool(left.strip() or scene.letter.attachments)
 
 
 def recipients(audience: Iterable[str], ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
@@ -356,6 +362,7 @@ def keyword_facts(keywords: Iterable[Keyword], language: str) -> list[dict[str, 
     """Return the keywords as a mail shows them: the word of its language first."""
     return [
         {
+            "verb": str(k.verb),
             "word": f"#{_word_for(k, language)}",
             "words": [f"#{w}" for w in k.words],
             "help": _named(k.help, language),
