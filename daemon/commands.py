@@ -177,7 +177,11 @@ def _accept(_: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal
     if person and ticket.assignee != person.key:
         team = ticket.team or next(iter(person.teams), "")
         taken = (Assigned(team=team, line=person.line, assignee=person.key, by=actor.name, reason="taken up"),)
-    return (*taken, _move(Verb.ACCEPT, ticket, actor))
+    return taken if ticket.state is State.IN_PROGRESS else (*taken, _move(Verb.ACCEPT, ticket, actor))
+
+
+def _resume(_: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    return (_move(Verb.RESUME, ticket, actor),) if ticket.state is State.ON_HOLD else ()
 
 
 def _progress(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
@@ -331,7 +335,7 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.PROGRESS: _progress,
     Verb.NOTE: _note,
     Verb.HOLD: _hold,
-    Verb.RESUME: _moves(Verb.RESUME),
+    Verb.RESUME: _resume,
     Verb.RESOLVE: _resolve,
     Verb.CAUSE: _part("cause"),
     Verb.WORKAROUND: _part("workaround"),

@@ -30,8 +30,9 @@ from daemon.events import (
     Opened,
     Rejected,
     Routed,
+    StateChanged,
 )
-from daemon.intake.keywords import Command, find_commands
+from daemon.intake.keywords import Command, find_commands, spoken
 from daemon.intake.letter import Letter
 from daemon.intake.understand import (
     Bounced,
@@ -50,11 +51,13 @@ from daemon.service import Service
 from daemon.silence import may_answer
 from daemon.sla import clock_events, steps_due
 from daemon.ticket import Ticket, after
-from daemon.words import Kind, MailStatus, Nature, Verb, Visibility
+from daemon.words import HoldReason, Kind, MailStatus, Nature, State, Verb, Visibility
 from daemon.workhours import is_working
 
 NEW = 0
 """The number of a ticket that the store has still to number."""
+_LONGEST_SUBJECT = 300
+_NO_SUBJECT = {"zh": "（无主题）", "en": "(no subject)"}
 _QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 
 
@@ -166,7 +169,7 @@ def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Open
     others = {a.address.lower() for a in (*letter.to, *letter.cc) if a.address and not service.owns(a.address)}
     return Opened(
         kind=Kind(routing.kind),
-        subject=letter.subject,
+        subject=letter.subject[:_LONGEST_SUBJECT] or _NO_SUBJECT[_language(letter, desk)],
         requester=sender.address,
         requester_name=sender.name,
         customer=sender.customer.key if sender.customer else "",
@@ -187,13 +190,16 @@ def _language(letter: Letter, desk: _Desk) -> str:
 
 
 def _routed(routing: Routing, rulebook: Rulebook) -> Routed:
+    person = rulebook.people.get(routing.assignee)
+    key = routing.team or (next(iter(person.teams), "") if person else "")
+    team = rulebook.teams.get(key)
     return Routed(
         category=routing.category,
         impact=routing.impact,
         urgency=routing.urgency,
         severity=routing.severity,
-        team=routing.team,
-        line=routing.line,
+        team=key,
+        line=routing.line or (person.line if person else 0) or (team.line if team else 1),
         assignee=routing.assignee,
         tags=tuple(routing.tags),
         watchers=tuple(_address_of(w, rulebook) for w in routing.watchers),
@@ -232,7 +238,9 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     message = _message(letter, visibility, desk)
     withheld = may_answer(letter, desk.known, desk.service)
     if not commands:
-        return Decision(changes=(Change(before=ticket, events=(message,)),), withheld=withheld)
+        events = (message, *_awaited(letter, ticket, desk))
+        events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at)
+        return Decision(changes=(Change(before=ticket, events=events),), withheld=withheld)
     transcript, events = _commanded(commands, ticket, desk)
     if _only_asks(letter, commands, desk):
         return Decision(transcript=transcript, withheld=withheld, note="an enquiry")
@@ -246,9 +254,19 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     return Decision(changes=(Change(before=ticket, events=events),), transcript=transcript, withheld=withheld)
 
 
+def _awaited(letter: Letter, ticket: Ticket, desk: _Desk) -> tuple[Event, ...]:
+    """Return the end of a hold that waited for just this customer's answer: from now on it is our turn again."""
+    known = desk.known
+    waits = ticket.state is State.ON_HOLD and ticket.hold_reason is HoldReason.CUSTOMER
+    answered = letter.nature is Nature.HUMAN and known.sender.address == ticket.requester and known.proof in PROVED
+    if not (waits and answered):
+        return ()
+    return (StateChanged(verb=Verb.RESUME, old=ticket.state, new=State.IN_PROGRESS, by=known.sender.address),)
+
+
 def _only_asks(letter: Letter, commands: tuple[Command, ...], desk: _Desk) -> bool:
     """Whether the mail is nothing but questions to us: then it is no message on the ticket."""
-    left = find_commands(letter.new_text, desk.rulebook.keywords)[1]
+    left = find_commands(spoken(letter), desk.rulebook.keywords)[1]
     return {c.verb for c in commands} <= _QUESTIONS and not left
 
 

@@ -31,7 +31,7 @@ from daemon.notify.notices import Scene, alarm_notice, choose_notices, transcrip
 from daemon.notify.postman import Fate, Postman
 from daemon.notify.render import Renderer
 from daemon.rulebook import Rulebook
-from daemon.service import Service
+from daemon.service import LATE, Service
 from daemon.store import KeptMail, OwedNotice, Store, core_of, stem
 from daemon.store.ledger import Generation
 from daemon.words import MailStatus
@@ -127,10 +127,15 @@ def _mails(link: Mailbox, uids: list[int], name: str, desk: Desk) -> Iterator[Ra
 
 
 def _keep_some(mails: list[RawMail], generation: Generation, desk: Desk) -> int:
-    quietly = generation.treat == "import-quietly"
-    kept = desk.store.ledger.keep((m, quietly and m.uid <= generation.baseline) for m in mails)
+    kept = desk.store.ledger.keep((m, _quietly(m, generation, desk)) for m in mails)
     log.info("mails.kept", mailbox=mails[0].mailbox, count=kept)
     return kept
+
+
+def _quietly(mail: RawMail, generation: Generation, desk: Desk) -> bool:
+    """Whether nobody is to be written to about this mail: it was there before us, and is old or asked to be quiet."""
+    old = desk.clock.now() - mail.received_at > LATE
+    return mail.uid <= generation.baseline and (old or generation.treat == "import-quietly")
 
 
 def _unreadable(name: str, link: Mailbox, thing: Unreadable, desk: Desk) -> None:

@@ -26,6 +26,7 @@ NEXT_STATE: Mapping[tuple[State, Verb], State] = MappingProxyType(
         (State.ON_HOLD, Verb.HOLD): State.ON_HOLD,
         (State.ON_HOLD, Verb.RESUME): State.IN_PROGRESS,
         (State.ON_HOLD, Verb.ACCEPT): State.IN_PROGRESS,
+        (State.IN_PROGRESS, Verb.ACCEPT): State.IN_PROGRESS,
         (State.NEW, Verb.RESOLVE): State.RESOLVED,
         (State.ASSIGNED, Verb.RESOLVE): State.RESOLVED,
         (State.IN_PROGRESS, Verb.RESOLVE): State.RESOLVED,
@@ -47,6 +48,7 @@ NEXT_STATE: Mapping[tuple[State, Verb], State] = MappingProxyType(
 STAYS: Mapping[Verb, frozenset[State]] = MappingProxyType(
     {
         Verb.PROGRESS: frozenset({State.IN_PROGRESS, State.ON_HOLD}),
+        Verb.RESUME: frozenset({State.IN_PROGRESS}),
         Verb.NOTE: frozenset(State) - {State.ARCHIVED},
         Verb.CAUSE: frozenset(State) - {State.ARCHIVED, State.CANCELLED},
         Verb.WORKAROUND: frozenset(State) - {State.ARCHIVED, State.CANCELLED},

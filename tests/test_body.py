@@ -204,6 +204,9 @@ def test_what_a_page_marks_as_quoted(quote: str) -> None:
         ('<p style="font-size:0px">tiny</p>seen', "seen"),
         ("<table><tr><td>a<td>b<tr><td>c</table>", "a b\nc"),
         ("unclosed <div><p>tags <b>everywhere", "unclosed\n\ntags everywhere"),
+        ("<ul><li>one<li>two<p>more</p></ul>", "- one\n- two\n\nmore"),
+        ('<p style="display:none">hidden<p>seen', "seen"),
+        ('<table><tr style="display:none"><td>hidden<tr><td>seen</table>', "seen"),
         ("", ""),
     ],
 )

@@ -62,6 +62,8 @@ def test_the_whole_life_of_an_incident(desk):
 
     sent = desk.receives(reply(ack, CUSTOMER, "日志见附件。"))
     assert "日志见附件。" in mail_to(sent, "wang.wei").letter.text
+    assert desk.ticket(1).state is State.IN_PROGRESS, "the answer has come, so it is our turn again"
+    assert not [m for m in sent if m.to.startswith("zhang.san")]
     desk.receives(reply(to_engineer, ENGINEER, "#恢复"))
 
     sent = desk.receives(reply(to_engineer, ENGINEER, "#已解决 更换了网关证书\n#原因 证书过期"))
@@ -249,7 +251,9 @@ def test_a_reply_to_an_archived_ticket_opens_a_linked_new_one(desk):
 
 
 def test_english_customers_are_answered_in_english(desk):
-    sent = desk.receives(write("Ann <ann@northwind.example.com>", "The VPN has been down since nine.", subject="VPN down"))
+    sent = desk.receives(
+        write("Ann <ann@northwind.example.com>", "The VPN has been down since nine.", subject="VPN down")
+    )
 
     ack = mail_to(sent, "ann@")
     assert not any("\u4e00" <= c <= "\u9fff" for c in ack.letter.text)

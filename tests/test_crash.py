@@ -374,13 +374,117 @@ def scene(request: pytest.FixtureRequest, servers: Servers, ports: Ports, tmp_pa
 
 
 def test_dying_at_any_call_changes_nothing_in_the_end(scene: Scene) -> None:
-    for number in range(1, len(scene.calls) + 1):
+    for number in numbers(scene):
         scene.dies_at(number, after=True)
-    for number in [n for n, name in enumerate(scene.calls, 1) if not name.startswith("Database")]:
+    for number in [n for n in numbers(scene) if scene.calls[n - 1] != "Database.execute_sql"]:
         scene.dies_at(number, after=False)
 
 
 def test_any_call_that_fails_for_a_while_is_made_up_for(scene: Scene) -> None:
-    for number, name in enumerate(scene.calls, 1):
-        if name != "Postman.send":  # it never raises: its Fates have tests of their own
-            scene.weathers(number, after=name.startswith("Mailbox"))
+    for number in numbers(scene):
+        if scene.calls[number - 1] != "Postman.send":  # it never raises: its Fates have tests of their own
+            scene.weathers(number, after=scene.calls[number - 1] == "Mailbox.file")
+
+
+def numbers(scene: Scene) -> range:
+    """Return which calls are to fail: all, or those until the file is kept where the mail is large."""
+    kept = scene.calls.index("Incoming.keep") + 8 if "Incoming.keep" in scene.calls else len(scene.calls)
+    return range(1, kept + 1)
+
+
+# --- the order of things ---
+
+
+def test_the_servers_are_only_touched_once_it_is_committed(
+    servers: Servers, ports: Ports, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A connection of its own sees what is committed and nothing else: it looks whenever a server is about to change."""
+    filed: list[tuple[str, int, bool]] = []
+    offered: list[tuple[str, bytes]] = []
+    with SmtpSink() as sink:
+        place = an_office(servers, sink, tmp_path, "order")
+
+        def look(sql: str) -> list[Any]:
+            with closing(sqlite3.connect(place.database)) as db:
+                return db.execute(sql).fetchall()
+
+        def file(link: Mailbox, uids: Any, where: Any, *, uidvalidity: int) -> set[int]:
+            filed.extend(look("SELECT m.status, m.uid, r.content IS NOT NULL FROM mail m LEFT JOIN raw r ON r.mail = m.id"))
+            return real_file(link, uids, where, uidvalidity=uidvalidity)
+
+        def send(postman: Postman, mail: Any) -> Any:
+            offered.extend(look("SELECT recipient, content FROM notice WHERE content IS NOT NULL AND state = 'owed'"))
+            assert (mail.to, mail.content) in offered, "its words were committed before it went out"
+            return real_send(postman, mail)
+
+        real_file, real_send = Mailbox.file, Postman.send
+        monkeypatch.setattr(Mailbox, "file", file)
+        monkeypatch.setattr(Postman, "send", send)
+        place.arrives(STEPS[0].write(Story()))  # type: ignore[misc]
+        assert app.run_once(load_config(place.folder / "ticketd.toml"), place.now) == 0
+        assert filed == [("handled", 1, 1)] and len(offered) >= 3 and len(sink.mails) == 3
+
+
+STRACE = shutil.which("strace")
+EVERY = int(os.environ.get("TICKETD_STRACE_EVERY", "37"))
+SYNCS = "fsync,fdatasync,pwrite64"
+needs_strace = pytest.mark.skipif(STRACE is None, reason="needs strace (Debian: strace)")
+
+
+def traced(place: Office, log_file: Path, *options: str) -> int:
+    """Do one round under strace; return its exit status (128 + 9 or -9 when it was killed)."""
+    command = [str(STRACE), "-f", "--seccomp-bpf", "-o", str(log_file), *options]
+    command += place.command("run", "--once", "--as-of", place.now.isoformat())
+    return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120).returncode
+
+
+@pytest.fixture
+def one_report(servers: Servers, tmp_path: Path) -> Iterator[Office]:
+    """An office with one report waiting; its folders and tables are there."""
+    with SmtpSink() as sink:
+        place = an_office(servers, sink, tmp_path / "office", f"traced{os.getpid()}")
+        place.round()
+        shutil.copytree(place.folder / "state", tmp_path / "before")
+        place.arrives(STEPS[0].write(Story()))  # type: ignore[misc]
+        yield place
+
+
+@needs_strace
+def test_the_disk_has_it_before_the_server_moves_it_and_killed_at_any_write_it_ends_the_same(
+    one_report: Office, tmp_path: Path
+) -> None:
+    trace = tmp_path / "trace"
+    assert traced(one_report, trace, "-s", "1000", "-e", f"trace={SYNCS},sendto") == 0
+    lines = trace.read_text("utf-8", "replace").splitlines()
+    syncs = [i for i, line in enumerate(lines) if re.search(r"\bf(data)?sync\(", line)]
+    (moved,) = [i for i, line in enumerate(lines) if "UID MOVE" in line]
+    data = [i for i, line in enumerate(lines) if "DATA\\r\\n" in line]
+    assert syncs[0] < data[0] < moved and any(data[-1] < s < moved for s in syncs)
+    writes = sum(bool(re.search(rf"\b({SYNCS.replace(',', '|')})\(", line)) for line in lines)
+
+    expected = seen_from_outside(one_report)
+    for number in range(1, writes + 1, EVERY):
+        go_back(one_report, tmp_path / "before")
+        ended = traced(one_report, trace, "-e", f"trace={SYNCS}", "-e", f"inject={SYNCS}:signal=SIGKILL:when={number}")
+        assert ended in (-9, 128 + 9), "the kernel did kill it"
+        one_report.round()
+        found = seen_from_outside(one_report)
+        copies = found.pop("copies") - {1}
+        assert found == {k: v for k, v in expected.items() if k != "copies"}, f"killed at write {number}"
+        assert copies <= {2}
+    print(f"\n{writes} writes and syncs in the round, killed at every {EVERY}th")
+
+
+def go_back(place: Office, before: Path) -> None:
+    shutil.rmtree(place.folder / "state")
+    shutil.copytree(before, place.folder / "state")
+    place.sink.mails.clear()
+    place.seen = 0
+    place.arrives(STEPS[0].write(Story()))  # type: ignore[misc]
+
+
+def seen_from_outside(place: Office) -> dict[str, Any]:
+    nothing_owed_twice(place.database)
+    copies = Counter(m.mail.message_id for m in place.everything())
+    return {"ticket": without_tries({1: place.ticket(1)}), "ids": set(copies), "copies": set(copies.values()),
+            "inbox": place.folder_sizes()["INBOX"]}  # fmt: skip

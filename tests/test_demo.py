@@ -122,6 +122,21 @@ def test_a_link_to_somewhere_else_is_refused(tmp_path):
         demo(tmp_path / "out")
 
 
+def test_two_demos_do_not_play_in_one_folder(tmp_path):
+    out = tmp_path / "out"
+    refusals: list[str] = []
+
+    def say(line: str) -> None:
+        if not refusals:
+            refusals.append("")
+            with pytest.raises(TicketdError, match="another demo is playing"):
+                demo(out)
+            refusals[0] = line
+
+    assert play(out, serve=False, quick=True, say=say) == 0
+    assert refusals[0]
+
+
 def test_without_the_extra_it_says_what_to_install(tmp_path, monkeypatch, capsys):
     monkeypatch.delitem(sys.modules, "daemon.demo.servers")
     monkeypatch.setitem(sys.modules, "pymap.backend.dict", None)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from unicodedata import east_asian_width
 
 from daemon.errors import TicketdError
@@ -60,13 +60,7 @@ def _need_the_extra() -> None:
 @contextlib.contextmanager
 def _claimed(out: Path) -> Iterator[None]:
     """Hold the folder, emptied of a former demo; refuse one that holds anything else."""
-    marker = out / _MARKER
-    if out.is_symlink() or (out.exists() and not out.is_dir()):
-        raise TicketdError(f"{out} is no folder; name another with --out")
-    if out.is_dir() and any(out.iterdir()) and not marker.is_file():
-        raise TicketdError(f"{out} is not empty and not a former demo: name another folder with --out")
-    out.mkdir(parents=True, exist_ok=True)
-    with marker.open("a") as file:
+    with _opened_marker(out) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as e:
@@ -74,6 +68,20 @@ def _claimed(out: Path) -> Iterator[None]:
         for name in _OURS:
             _remove(out / name)
         yield
+
+
+def _opened_marker(out: Path) -> IO[str]:
+    """Open the file that says: this folder is a demo's. It is made only in a folder that is new or empty."""
+    marker = out / _MARKER
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise TicketdError(f"{out} is no folder; name another with --out")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()) and not marker.is_file():
+            raise TicketdError(f"{out} is not empty and not a former demo: name another folder with --out")
+        return marker.open("a")
+    except OSError as e:
+        raise TicketdError(f"{out} cannot be used ({e.strerror}): name another folder with --out") from e
 
 
 def _remove(path: Path) -> None:

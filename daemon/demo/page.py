@@ -164,9 +164,9 @@ thead th { border-top: 0; color: var(--faint); font-weight: 500; }
 .mail { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--side); border-radius: 8px;
   padding: 9px 13px; margin-bottom: 10px; }
 .mail.ticketd { margin-left: 36px; }
-.route { display: flex; gap: 6px; flex-wrap: wrap; font-size: 13px; color: var(--faint); }
+.route { display: flex; gap: 10px; justify-content: space-between; font-size: 13px; color: var(--faint); }
 .route b { color: var(--side); }
-.eml { margin-left: auto; color: var(--faint); }
+.eml { flex: none; color: var(--faint); }
 .subject { font-weight: 600; }
 .text { white-space: pre-wrap; margin-top: 4px; }
 .quoted { color: var(--faint); font-size: 13px; }

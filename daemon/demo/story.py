@@ -218,6 +218,7 @@ def _erp_is_archived(o: Office) -> None:
     o.expects("INC-2 is archived", o.ticket(ERP).state is State.ARCHIVED)
     counts = o.desk.store.outbox.counts()
     o.expects("nothing is owed any more", set(counts) == {"sent"})
+    o.expects("the mailbox is empty: every mail is filed away", not o.link.uids())
     o.expects("the daemon had no trouble to report", all(m.to != OPERATOR for m in o.servers.arrived))
     o.expects("every mail was understood", set(o.desk.store.ledger.counts()) == {"handled"})
     o.expects("the history tells the same as the register", o.desk.store.register.rebuild() == [])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import Message
 
 from flufl.bounce import all_failures
@@ -94,13 +94,20 @@ _GAVE_UP = re.compile(
 _MESSAGE_ID = re.compile(r"^[\s>]*message-id:\s*<([^<>\s]{1,998})>", re.I | re.M)
 
 
+_LONGEST_DIAGNOSTIC = 300
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedRecipient:
-    """An address that a bounce calls undeliverable; `status` is an enhanced code (RFC 3463) or ""."""
+    """An address that a bounce calls undeliverable; `status` is an enhanced code (RFC 3463) or "".
+
+    `diagnostic` is what the refusing server said, in its own words, or "".
+    """
 
     address: str
     permanent: bool
     status: str = ""
+    diagnostic: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +171,12 @@ def _from_reports(reports: Iterable[str]) -> list[FailedRecipient] | None:
         action = fields.get("action", "").partition(" ")[0].lower()
         if action not in _REACHED:
             status = _STATUS.search(fields.get("status", ""))
-            person = FailedRecipient(address=address, permanent=action != "delayed", status=status[1] if status else "")
+            person = FailedRecipient(
+                address=address,
+                permanent=action != "delayed",
+                status=status[1] if status else "",
+                diagnostic=fields.get("diagnostic-code", "").partition(";")[2].strip()[:_LONGEST_DIAGNOSTIC],
+            )
             found.setdefault(address, person)
     return list(found.values())
 
@@ -239,7 +251,7 @@ def _with_status(person: FailedRecipient, mail: Returned) -> FailedRecipient:
     text = mail.text[:_TEXT]
     place = text.lower().find(person.address)
     near = _STATUS.search(text, max(0, place - 200), place + 600) if place >= 0 else _STATUS.search(text)
-    return FailedRecipient(address=person.address, permanent=person.permanent, status=near[1] if near else "")
+    return replace(person, status=near[1] if near else "")
 
 
 def _original_id(mail: Returned) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from daemon.errors import nearest
+from daemon.intake.letter import Letter
 from daemon.rulebook import Keyword
 from daemon.words import Verb
 
@@ -70,6 +71,16 @@ def find_commands(text: str, keywords: Iterable[Keyword]) -> tuple[tuple[Command
         else:
             left.append(line)
     return tuple(commands), "\n".join(left).strip()
+
+
+def spoken(letter: Letter) -> str:
+    """Return the new words without what some mail programs put below them: the sender's own name or address alone."""
+    sender = letter.sender
+    names = {fold(n) for n in (sender.name, sender.address) if n} if sender else set()
+    lines = letter.new_text.rstrip().splitlines()
+    while lines and (not lines[-1].strip() or fold(lines[-1]) in names):
+        lines.pop()
+    return "\n".join(lines)
 
 
 def fold(word: str) -> str:

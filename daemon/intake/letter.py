@@ -108,6 +108,11 @@ class Letter:
     sha256: str
 
     @property
+    def words(self) -> str:
+        """What the mail has to say: the new words, or all of it where there are none (a forward without a comment)."""
+        return self.new_text or self.text
+
+    @property
     def sender(self) -> Address | None:
         """The first From address, or None."""
         return self.senders[0] if self.senders else None

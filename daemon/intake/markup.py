@@ -166,10 +166,10 @@ class _Page:
         """Open an element."""
         while self.open and name in _IMPLIED_ENDS.get(self.open[-1].name, ()):
             self.close(len(self.open) - 1)
-        if name in _BLOCK:
-            self.break_block(name)
-        elif name in _SIGNS:
+        if name in _SIGNS:
             self.sign(name, attributes)
+        elif name in _BLOCK:
+            self.break_block(name)
         if attributes and not self.hidden and _begins_rest(name, attributes):
             self.rest = True
         if name not in _VOID:
@@ -194,8 +194,6 @@ class _Page:
         """Close an element and whatever was left open inside it."""
         if name in _BLOCK:
             self.break_block(name)
-        elif name == "li":
-            self.break_line()
         for place in range(len(self.open) - 1, max(-1, len(self.open) - _DEEP), -1):
             if self.open[place].name == name:
                 self.close(place)

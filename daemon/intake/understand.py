@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from daemon.intake.keywords import Command, find_commands, fold
+from daemon.intake.keywords import Command, find_commands, fold, spoken
 from daemon.intake.letter import Letter
 from daemon.rulebook import Customer, Person, Rulebook
 from daemon.ticket import Ticket
@@ -132,7 +132,7 @@ def understand(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
 def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
     if letter.nature is not Nature.HUMAN:
         return Ignore("an automatic reply to nothing of ours") if answers_by_robot(letter) else NewIncident(letter)
-    commands, left = find_commands(letter.new_text, rulebook.keywords)
+    commands, left = find_commands(spoken(letter), rulebook.keywords)
     verbs = {c.verb for c in commands}
     only_questions = bool(commands) and not left and verbs <= _ASKS
     if only_questions or (known.sender.person and verbs - {None}):
@@ -141,7 +141,7 @@ def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
 
 
 def _on_ticket(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> Intent:
-    commands, _ = find_commands(letter.new_text, rulebook.keywords)
+    commands, _ = find_commands(spoken(letter), rulebook.keywords)
     if known.sender.person is None:
         commands = tuple(c for c in commands if c.verb is not None) or _plain_words(letter, ticket, known, rulebook)
     if ticket.state in (State.ARCHIVED, State.CANCELLED) and not commands and known.sender.person is None:

@@ -160,7 +160,12 @@ _SAMPLE_WORDS: Mapping[str, object] = {
     "keywords": [
         {"verb": "status", "word": "#状态", "words": ["#status", "#状态"], "help": "查询状态 / ask how it stands"},
         {"verb": "escalate", "word": "#升级", "words": ["#escalate", "#升级"], "help": "请求升级 / ask for escalation"},
-        {"verb": "progress", "word": "#进展", "words": ["#progress", "#进展"], "help": "告诉用户进展 / tell the customer"},
+        {
+            "verb": "progress",
+            "word": "#进展",
+            "words": ["#progress", "#进展"],
+            "help": "告诉用户进展 / tell the customer",
+        },
         {"verb": "assign", "word": "#转派", "words": ["#assign", "#转派"], "help": "转给别人 / hand over"},
     ],
     "reason": "Not part of the contract & needs an offer",

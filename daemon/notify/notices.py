@@ -25,14 +25,14 @@ from daemon.events import (
     StateChanged,
     StepReached,
 )
-from daemon.intake.keywords import find_commands
+from daemon.intake.keywords import find_commands, spoken
 from daemon.intake.letter import Letter
 from daemon.lifecycle import next_state
 from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import Role, Visibility, Who
+from daemon.words import Role, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
@@ -126,12 +126,17 @@ def _speaks_of(announcement: Announcement, event: StateChanged) -> bool:
 
 def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Scene) -> Iterator[Notice]:
     for to in recipients(_audience(announcement, event, ticket), ticket, scene):
-        if to.key and to.key == scene.actor:
+        if (to.key and to.key == scene.actor) or _did_it(to, event):
             continue
         visibility = Visibility.INTERNAL if to.key or not ticket.concerns(to.address) else Visibility.PUBLIC
         facts = event_facts(event, ticket, to, scene, visibility)
         answer = announcement.template in _ANSWERS and isinstance(event, Opened | Rejected)
         yield _notice(announcement.template, to, ticket, facts, scene, visibility, automatic=answer)
+
+
+def _did_it(to: Recipient, event: Event) -> bool:
+    """Whether this mail would tell a requester that their own answer has come."""
+    return isinstance(event, StateChanged) and event.verb is Verb.RESUME and event.by == to.address
 
 
 def _audience(announcement: Announcement, event: Event, ticket: Ticket) -> tuple[str, ...]:
@@ -149,7 +154,7 @@ def _has_words(scene: Scene) -> bool:
     """Whether a mail holds words for those at work, and not only commands: what those did is told by itself."""
     if scene.letter is None:
         return False
-    left = find_commands(scene.letter.new_text, scene.rulebook.keywords)[1]
+    left = find_commands(spoken(scene.letter), scene.rulebook.keywords)[1]
     return bool(left.strip() or scene.letter.attachments)
 
 
@@ -399,7 +404,7 @@ def _text(event: Event, scene: Scene, *, internal: bool) -> str:
     if isinstance(event, Assigned):
         return scene.story[:_LONGEST_TEXT] if internal else ""
     if isinstance(event, Opened | MessageAdded | Rejected):
-        return (scene.letter.new_text if scene.letter else "")[:_LONGEST_TEXT]
+        return (scene.letter.words if scene.letter else "")[:_LONGEST_TEXT]
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
 
 

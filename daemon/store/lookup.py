@@ -14,8 +14,8 @@ from datetime import datetime, timedelta
 
 from daemon.intake.arguments import numbers_in
 from daemon.intake.identity import prove
-from daemon.intake.keywords import find_commands
-from daemon.intake.letter import Letter
+from daemon.intake.keywords import find_commands, spoken
+from daemon.intake.letter import FailedRecipient, Letter
 from daemon.intake.understand import FailedNotice, Known, Sender, sender_of
 from daemon.notify.envelope import (
     Keys,
@@ -66,7 +66,7 @@ class Lookup:
         proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.authserv_ids)
         duplicate, repeated = self._seen_before(letter, mail)
         to_address, to_subject = self._answers_lately(letter, sender, service, now)
-        commands = find_commands(letter.new_text, rulebook.keywords)[0] if letter.nature is Nature.HUMAN else ()
+        commands = find_commands(spoken(letter), rulebook.keywords)[0] if letter.nature is Nature.HUMAN else ()
         asked = [c for c in commands if c.verb in _ASKS]
         numbers = {n for c in asked for n in numbers_in(c.argument, service.subject_tag)}
         related = {n: t for n in sorted(numbers)[:20] if (t := self._register.ticket(n))}
@@ -198,7 +198,7 @@ class Lookup:
         return (
             FailedNotice(
                 notice=owed.id, ticket=ticket, address=owed.notice.to, template=owed.notice.template,
-                reason=(first.status if first else "") or letter.subject[:200],
+                reason=_said(first) or letter.subject[:200],
                 permanent=first.permanent if first else True,
             ),
         )  # fmt: skip
@@ -210,6 +210,13 @@ class Lookup:
                 if row:
                     return int(row[0])
         return 0
+
+
+def _said(failed: FailedRecipient | None) -> str:
+    """Return why a recipient was not reached: the server's words, which hold the code, or the code alone."""
+    if failed is None:
+        return ""
+    return failed.diagnostic or failed.status
 
 
 def core_of(letter: Letter) -> str:

@@ -70,7 +70,7 @@ class Register:
         """Write down the words that the event refers to."""
         recipients = [a.address for a in (*letter.to, *letter.cc)]
         values = (event.mail, ticket, letter.message_id, event.author, event.author_name, json.dumps(recipients),
-                  stamp(at), str(event.nature), str(event.visibility), letter.subject, letter.new_text,
+                  stamp(at), str(event.nature), str(event.visibility), letter.subject, letter.words,
                   json.dumps([asdict(a) for a in letter.attachments], ensure_ascii=False))  # fmt: skip
         self._base.run(_MESSAGE, values)
 

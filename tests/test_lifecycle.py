@@ -1,0 +1,123 @@
+"""The table of moves is the whole lifecycle: every state, every keyword, and what the documents draw from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from daemon.commands import Actor, carry_out
+from daemon.config import shipped
+from daemon.intake.keywords import Command
+from daemon.intake.understand import Sender
+from daemon.lifecycle import ENDED_STATES, NEXT_STATE, OPEN_STATES, STAYS, as_markdown, as_mermaid, next_state, verbs_in
+from daemon.routing.loader import load_rulebook
+from daemon.ticket import Ticket, after
+from daemon.words import State, Verb
+from tests.desk import MONDAY_10AM
+
+BOOK = load_rulebook(shipped("rules"))
+TERMINAL = {State.ARCHIVED, State.CANCELLED}
+QUESTIONS = {Verb.STATUS, Verb.LIST, Verb.HELP}
+
+
+def test_every_state_can_be_reached_from_new() -> None:
+    reached, frontier = {State.NEW}, [State.NEW]
+    while frontier:
+        old = frontier.pop()
+        fresh = {new for (before, _), new in NEXT_STATE.items() if before is old} - reached
+        reached |= fresh
+        frontier += fresh
+    assert reached == set(State)
+
+
+def test_the_end_is_the_end_and_nothing_else_is() -> None:
+    assert {s for s in State if not any(old is s for old, _ in NEXT_STATE)} == TERMINAL
+
+
+def test_from_every_other_state_there_is_a_way_to_an_end() -> None:
+    leads = set(TERMINAL)
+    for _ in State:
+        leads |= {old for (old, _), new in NEXT_STATE.items() if new in leads}
+    assert leads == set(State)
+
+
+def test_every_verb_is_good_somewhere_and_has_a_keyword() -> None:
+    assert {v for s in State for v in verbs_in(s)} == set(Verb)
+    assert {k.verb for k in BOOK.keywords} == set(Verb)
+
+
+def test_open_and_ended_states_do_not_overlap() -> None:
+    assert not OPEN_STATES & ENDED_STATES
+    assert set(State) - OPEN_STATES - ENDED_STATES == {State.OUT_OF_SCOPE, State.CANCELLED}
+
+
+def test_next_state_agrees_with_the_two_tables_for_every_pair() -> None:
+    for state in State:
+        for verb in Verb:
+            expected = NEXT_STATE.get((state, verb), state if state in STAYS.get(verb, ()) else None)
+            assert next_state(state, verb) is expected
+            assert (verb in verbs_in(state)) == (expected is not None)
+
+
+# --- what commands really do, for every state and every keyword ---
+
+
+def _argument(verb: Verb) -> str:
+    return {
+        Verb.ASSIGN: "赵敏", Verb.SEVERITY: "1 全公司断网", Verb.IMPACT: "high 都断了", Verb.URGENCY: "high 很急",
+        Verb.CATEGORY: "network/vpn", Verb.CI: "gw-1", Verb.HOLD: "客户 请提供日志",
+    }.get(verb, "写几句话")  # fmt: skip
+
+
+def _actor() -> Actor:
+    """Return somebody who may do this: a person with every role there is, who also is the requester."""
+    roles = frozenset(r for p in BOOK.people.values() for r in p.roles)
+    person = replace(BOOK.people["wang.wei"], roles=roles, teams=("network",))
+    book = replace(BOOK, people={**BOOK.people, "wang.wei": person})
+    sender = Sender(address=person.address, name=person.name, person=person, customer=None)
+    return Actor(sender=sender, rulebook=book, now=MONDAY_10AM)
+
+
+@pytest.mark.parametrize("verb", sorted(set(Verb) - QUESTIONS))
+@pytest.mark.parametrize("state", list(State))
+def test_a_command_moves_a_ticket_as_the_table_says_and_no_other_way(state: State, verb: Verb) -> None:
+    ticket = Ticket(
+        number=1, state=state, team="network", assignee="wang.wei", requester="wang.wei@example.com", length=1,
+        opened_at=MONDAY_10AM, category="network",
+    )  # fmt: skip
+    command = Command(verb=verb, word=str(verb), argument=_argument(verb), line=f"#{verb}")
+    events, lines = carry_out((command,), ticket, _actor())
+    expected = next_state(state, verb)
+    if expected is None:
+        assert lines[0].outcome == "refused" and after(ticket, events).state is state
+    else:
+        assert lines[0].outcome in ("done", "unchanged"), lines[0]
+        assert after(ticket, events).state is expected
+
+
+# --- documents ---
+
+
+def test_the_markdown_has_one_row_for_every_move() -> None:
+    rows = as_markdown().splitlines()[2:]
+    assert rows == [f"| {old} | {verb} | {new} |" for (old, verb), new in NEXT_STATE.items()]
+
+
+def test_the_diagram_names_every_move() -> None:
+    arrows = [line.strip() for line in as_mermaid().splitlines() if ": " in line]
+    drawn = {
+        (old, verb, new)
+        for arrow in arrows
+        for ends, verbs in [arrow.split(": ")]
+        for old, new in [ends.split(" --> ")]
+        for verb in verbs.split(", ")
+    }
+    assert drawn == {(str(o), str(v), str(n)) for (o, v), n in NEXT_STATE.items()}
+
+
+@pytest.mark.parametrize("document", [as_markdown, as_mermaid])
+def test_documents_name_every_state(document: Callable[[], str]) -> None:
+    assert all(str(s) in document() for s in State)
+
