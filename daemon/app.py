@@ -36,7 +36,7 @@ from daemon.notify.render import Renderer, ServiceFacts
 from daemon.routing.loader import load_rulebook
 from daemon.service import Service
 from daemon.spool import Spool
-from daemon.store import Store
+from daemon.store import SPOOL, Store
 
 log = structlog.get_logger()
 
@@ -150,7 +150,7 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
 
 
 def _open_spool(config: Config) -> Spool:
-    spool = Spool(Path(config.service.state_dir) / "spool")
+    spool = Spool(Path(config.service.state_dir) / SPOOL)
     spool.sweep()
     return spool
 

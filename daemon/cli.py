@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import shutil
 import sys
@@ -34,7 +35,7 @@ from daemon.store import Store
 from daemon.words import Nature
 
 _OVERWRITTEN = (
-    "ticketd: its package 'daemon' has been overwritten by another distribution (python-daemon?): "
+    "ticketd: {} belongs to another distribution now (python-daemon?): "
     "install ticketd again, in a virtual environment of its own"
 )
 OK, PROBLEMS, USAGE, CONFIGURATION = 0, 1, 64, 78
@@ -48,7 +49,7 @@ def main(args: list[str] | None = None) -> None:
 def run_command(args: list[str] | None = None) -> int:
     """Run one command and return its exit status; every expected error becomes a plain sentence on stderr."""
     if getattr(daemon, "PRODUCT", "") != "ticketd":
-        click.echo(_OVERWRITTEN, err=True)
+        click.echo(_OVERWRITTEN.format(Path(daemon.__file__ or "").parent), err=True)
         return CONFIGURATION
     try:
         result = cli.main(args=args, prog_name="ticketd", standalone_mode=False)
@@ -120,6 +121,16 @@ Next:
     return OK
 
 
+@cli.command("new-key")
+@click.argument("letter", default="b")
+def new_key(letter: str) -> int:
+    """Print a new line for the secret file. Put it on top: new tokens use it, and the older keys stay valid below."""
+    if not re.fullmatch("[a-z]", letter):
+        raise click.UsageError("a key is called by one letter, a to z, that the secret file does not have yet")
+    click.echo(new_key_line(secrets.token_bytes(32), letter))
+    return OK
+
+
 def _write_new(path: Path, text: str, mode: int) -> list[Path]:
     if path.exists():
         click.echo(f"kept {path}")
@@ -145,7 +156,7 @@ def check(ctx: click.Context) -> int:
     for problem in (*errors, *warnings):
         click.echo(str(problem))
     if errors:
-        click.echo(f"{len(errors)} problems", err=True)
+        click.echo(f"{len(errors)} problem{'s' if len(errors) > 1 else ''}", err=True)
         return PROBLEMS
     click.echo("all is well" if not warnings else f"it works; {len(warnings)} remarks")
     return OK

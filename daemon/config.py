@@ -81,16 +81,25 @@ def load_config(path: Path, *, check_secrets: bool = True) -> Config:
     return config
 
 
-def folders_named(path: Path) -> tuple[Path, Path]:
-    """Return the folders of rules and templates that a configuration names, as far as it can be read at all."""
+def places_named(path: Path) -> tuple[Path, Path, Path]:
+    """Return where a configuration says rules, templates and the secret are, as far as it can be read at all."""
     try:
-        paths = tomllib.loads(path.read_text("utf-8")).get("paths", {})
+        said = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
-        paths = {}
-    named = paths if isinstance(paths, dict) else {}
-    places = (named.get("rules", "rules"), named.get("templates", "templates/email"))
-    rules, templates = (path.resolve().parent / (p if isinstance(p, str) else "") for p in places)
-    return rules, templates
+        said = {}
+    usual = (
+        ("paths", "rules", "rules"),
+        ("paths", "templates", "templates/email"),
+        ("service", "secret_file", "secret"),
+    )
+    rules, templates, secret = (path.resolve().parent / _named(said, *place) for place in usual)
+    return rules, templates, secret
+
+
+def _named(said: dict[str, Any], table: str, key: str, usual: str) -> str:
+    section = said.get(table)
+    value = section.get(key, usual) if isinstance(section, dict) else usual
+    return value if isinstance(value, str) else usual
 
 
 def shipped(name: str) -> Path:

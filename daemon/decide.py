@@ -144,6 +144,9 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime) ->
 
 def _open(letter: Letter, follows: int, desk: _Desk) -> Decision:
     routing = route(facts_for_rules(letter, desk.known, desk.rulebook, desk.service, desk.now), desk.rulebook)
+    if desk.known.opens_by_address >= desk.service.opens_per_address_per_hour:
+        flood = f"{desk.known.sender.address} opened {desk.known.opens_by_address} tickets within an hour"
+        return Decision(status=MailStatus.QUARANTINED, note=flood)
     if routing.ignored:
         return Decision(status=MailStatus.IGNORED, note=f"a rule says: {routing.ignored}")
     withheld = may_answer(letter, desk.known, desk.service)

@@ -269,6 +269,8 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
         core=core_of(letter),
         ticket=number,
     )
+    if decision.status is MailStatus.QUARANTINED:
+        raise_alarm(desk, f"flood:{known.sender.address}", "Mails of one sender go to quarantine", [decision.note])
     log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
              events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
     return decision

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.app import read_keys
-from daemon.config import Config, folders_named, load_config, shipped
+from daemon.config import Config, load_config, places_named, shipped
 from daemon.decide import Decision, facts_for_rules
 from daemon.errors import ConfigError, Problem
 from daemon.flow import Desk, judge, scene_for
@@ -20,9 +20,9 @@ from daemon.intake.understand import Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, transcript_notice
 from daemon.notify.render import check_templates
-from daemon.routing.check import check_rulebook, is_warning
+from daemon.routing.check import check_rulebook, check_templates_named, is_warning
 from daemon.routing.evaluate import explain_routing
-from daemon.routing.loader import load_rulebook
+from daemon.routing.loader import load_partly
 from daemon.store import KeptMail
 from daemon.views import explanation
 
@@ -34,11 +34,10 @@ def check_everything(path: Path) -> tuple[list[Problem], list[Problem]]:
     """
     problems: list[Problem] = []
     config = _config(path, problems)
-    rules, templates, zone = _places(path, config)
+    rules, templates, secret, zone = _places(path, config)
     problems += _rule_problems(rules, templates)
     problems += check_templates(templates, shipped("templates") / "email", zone)
-    if config is not None:
-        problems += _secret_problems(Path(config.service.secret_file))
+    problems += _secret_problems(secret)
     unique = sorted(set(problems))
     return [p for p in unique if not is_warning(p)], [p for p in unique if is_warning(p)]
 
@@ -51,20 +50,19 @@ def _config(path: Path, problems: list[Problem]) -> Config | None:
         return None
 
 
-def _places(path: Path, config: Config | None) -> tuple[Path, Path, str]:
-    """Return the folders of rules and templates and the zone, even where the configuration has errors elsewhere."""
-    if config is not None:
-        return Path(config.paths.rules), Path(config.paths.templates), config.service.timezone
-    return *folders_named(path), "UTC"
+def _places(path: Path, config: Config | None) -> tuple[Path, Path, Path, str]:
+    """Return where rules, templates and the secret are, and the zone, even if the configuration has errors."""
+    if config is None:
+        return *places_named(path), "UTC"
+    paths, service = config.paths, config.service
+    return Path(paths.rules), Path(paths.templates), Path(service.secret_file), service.timezone
 
 
 def _rule_problems(rules: Path, templates: Path) -> list[Problem]:
-    try:
-        rulebook = load_rulebook(rules)
-    except ConfigError as e:
-        return list(e.problems)
+    rulebook, problems = load_partly(rules)
     names = {p.stem for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
-    return check_rulebook(rulebook, names, str(rules))
+    further = check_templates_named if problems else check_rulebook
+    return [*problems, *further(rulebook, names, str(rules))]
 
 
 def _secret_problems(secret: Path) -> list[Problem]:

@@ -102,14 +102,14 @@ def setup(folder: Path, dovecot: Dovecot, smtp_port: int, user: str) -> Path:
 
 
 def run_once(config: Path) -> dict[str, float]:
-    """Run one round as a process; return seconds, CPU seconds and peak memory, and those of an empty round."""
+    """Run one round as a process; return seconds, CPU seconds and the peak memory of it and its reader together."""
     command = [sys.executable, "-m", "daemon", "--config", str(config), "--log-level", "error", "run", "--once"]
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     process = subprocess.Popen(command, cwd=ROOT)
     peak = 0
     while process.poll() is None:
-        peak = max(peak, _peak_kb(process.pid))
-        time.sleep(0.05)
+        peak = max(peak, sum(map(_rss_kb, [process.pid, *_children(process.pid)])))
+        time.sleep(0.02)
     took = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
@@ -118,10 +118,16 @@ def run_once(config: Path) -> dict[str, float]:
     return {"seconds": took, "cpu": cpu, "peak_mb": peak / 1024}
 
 
-def _peak_kb(pid: int) -> int:
+def _children(pid: int) -> list[int]:
+    with contextlib.suppress(OSError):
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text("utf-8").split()]
+    return []
+
+
+def _rss_kb(pid: int) -> int:
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/status").read_text("utf-8").splitlines():
-            if line.startswith("VmHWM"):
+            if line.startswith("VmRSS"):
                 return int(line.split()[1])
     return 0
 

@@ -6,9 +6,12 @@ python scripts/make_docs.py --check   exits 1 if a table in docs/ is not what th
 
 from __future__ import annotations
 
+import ast
 import re
 import sys
+import tomllib
 from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -17,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 from pydantic_core import PydanticUndefined  # noqa: E402
 
 from daemon.config import TABLES  # noqa: E402
+from daemon.events import KINDS  # noqa: E402
 from daemon.routing.actions import ACTIONS  # noqa: E402
 from daemon.routing.conditions import (  # noqa: E402
     OPERATOR_ALIASES,
@@ -109,6 +113,36 @@ def keywords_table() -> str:
     return table(("action", "words", "who may", "in English", "中文"), rows)
 
 
+def history_table() -> str:
+    """Every kind of event in a ticket's history, with the keys of its data."""
+    rows = [
+        (f"`{name}`", _first_sentence(kind.__doc__), " ".join(f"`{f.name}`" for f in fields(kind)))
+        for name, kind in KINDS.items()
+    ]
+    return table(("kind", "what happened", "keys of `data`"), rows)
+
+
+def floors_table() -> str:
+    """The floors from the roof down, as the import contract of pyproject.toml says."""
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = next(c["layers"] for c in contracts if c["type"] == "layers")
+    rows = []
+    for floor, layer in zip(range(len(layers), 0, -1), layers, strict=True):
+        for number, name in enumerate(re.findall(r"[\w.]+", layer)):
+            rows.append(("" if number else str(floor), f"`{name.removeprefix('daemon.')}`", _contract_of(name)))
+    return table(("floor", "module", "what it is"), rows)
+
+
+def _contract_of(module: str) -> str:
+    path = ROOT / Path(*module.split("."))
+    source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return _first_sentence(ast.get_docstring(ast.parse(source.read_text("utf-8"))))
+
+
+def _first_sentence(text: str | None) -> str:
+    return re.split(r"(?<=\.)\s", " ".join((text or "").split()), maxsplit=1)[0]
+
+
 TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"config": config_table},
     "rules.md": {
@@ -120,6 +154,8 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
         "audiences": audiences_table,
     },
     "keywords.md": {"keywords": keywords_table},
+    "json.md": {"history": history_table},
+    "architecture.md": {"floors": floors_table},
 }
 
 

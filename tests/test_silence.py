@@ -188,3 +188,16 @@ def test_one_message_id_used_for_many_mails_loses_none(desk):
     desk.works()
 
     assert len(list(desk.desk.store.register.tickets())) == 5
+
+
+def test_a_flood_of_new_tickets_from_one_address_waits_in_quarantine(desk):
+    for n in range(62):
+        desk.arrives(write(CUSTOMER, f"text {'x' * n}", subject=f"VPN {'y' * n}"))
+    desk.works()
+
+    statuses = [s for s, _ in desk.mail_status()]
+    assert statuses.count("handled") == 60 and statuses.count("quarantined") == 2
+    desk.waits(hours=2)
+    assert desk.desk.store.ledger.release(61)
+    desk.works()
+    assert [s for s, _ in desk.mail_status()].count("handled") == 61

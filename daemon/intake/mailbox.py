@@ -332,7 +332,11 @@ class Mailbox:
             yield group
 
     def _goes_alone(self, uid: int, facts: Mapping[int, _Facts]) -> bool:
-        return self._doubts[uid] > 0 or uid not in facts or not 0 < facts[uid].size <= LARGE
+        return self._doubts[uid] > 0 or uid not in facts or not 0 < facts[uid].size <= self._largest_in_batch
+
+    @property
+    def _largest_in_batch(self) -> int:
+        return min(LARGE, self.settings.max_mail_bytes)
 
     def _together(self, group: Sequence[int], facts: Mapping[int, _Facts]) -> Iterator[Fetched]:
         size = sum(facts[uid].size for uid in group)
@@ -601,7 +605,9 @@ class Mailbox:
         wish = suggested_wait(what)
         barred = "[AUTHENTICATIONFAILED]" not in what and _THROTTLED.search(what)
         kind: Trouble = "throttled" if barred or wish is not None else otherwise
-        said = what if "BAD" in what else _QUOTED_BYTES.split(what)[0]
+        # No mail can be in an answer to LOGIN, and its words are what an operator needs most.
+        said = what if "BAD" in what or otherwise == "login" else _QUOTED_BYTES.split(what)[0]
+        said = f"the login of {self.settings.username} was refused: {said}" if otherwise == "login" else said
         raise MailboxUnreachableError(f"{self.settings.host}: {said[:200]}", kind, wish) from None
 
     def _drop(self) -> None:

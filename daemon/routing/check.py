@@ -31,6 +31,11 @@ def check_rulebook(rulebook: Rulebook, templates: Collection[str], folder: str =
     return sorted(_at(where, what, folder) for where, what in found)
 
 
+def check_templates_named(rulebook: Rulebook, templates: Collection[str], folder: str = "") -> list[Problem]:
+    """Return the announcements of templates that nobody has: the one check that a half-read rulebook can stand."""
+    return sorted(_at(where, what, folder) for where, what in _templates_missing(rulebook, templates))
+
+
 def is_warning(problem: Problem) -> bool:
     """Return whether the daemon can run in spite of this problem."""
     return problem.what.startswith(WARNING)

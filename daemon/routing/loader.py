@@ -39,14 +39,20 @@ T = TypeVar("T")
 
 def load_rulebook(folder: Path) -> Rulebook:
     """Return the rulebook in this folder; raise ConfigError with every problem in its files."""
+    rulebook, problems = load_partly(folder)
+    if problems:
+        raise ConfigError(problems)
+    return rulebook
+
+
+def load_partly(folder: Path) -> tuple[Rulebook, list[Problem]]:
+    """Return as much of the rulebook as can be read, and every problem in its files; for looking, not for running."""
     bad = Complaints()
     contents = {name: _read(folder / name, bad) for name in FILES}
     bad.problems += _strangers(folder)
     said = {name: _parse(folder / name, content, bad) for name, content in contents.items()}
     rulebook = _Book(said, bad).rulebook(_version(contents))
-    if bad.problems:
-        raise ConfigError(bad.problems)
-    return rulebook
+    return rulebook, bad.problems
 
 
 def _version(contents: dict[str, bytes | None]) -> str:

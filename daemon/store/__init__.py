@@ -13,7 +13,11 @@ from daemon.store.outbox import Outbox, OwedNotice, stem
 from daemon.store.register import Register
 from daemon.store.tables import stamp
 
-__all__ = ["KeptMail", "OwedNotice", "Store", "core_of", "stem"]
+__all__ = ["SPOOL", "KeptMail", "OwedNotice", "Store", "core_of", "stem"]
+
+
+SPOOL = "spool"
+"""The folder of large mails within the state directory."""
 
 
 class Store:
@@ -21,7 +25,7 @@ class Store:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.base = Database(url, folder)
-        self.ledger = Ledger(self.base)
+        self.ledger = Ledger(self.base, folder / SPOOL)
         self.register = Register(self.base)
         self.outbox = Outbox(self.base)
         self.lookup = Lookup(self.base, self.register, self.outbox)

@@ -40,7 +40,7 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Everything inside happens, or nothing does. Inside another one: a savepoint."""
         if self.db.in_transaction():
-            with self.db.atomic():
+            with self._weather_inside(), self.db.atomic():
                 yield
             return
         with self._weather():
@@ -90,8 +90,19 @@ class Database:
         """Turn a lost or busy database into an UnreachableError, with the connection closed for the next try."""
         try:
             yield
+        except UnreachableError:
+            self.db.close()
+            raise
         except (pw.OperationalError, pw.InterfaceError) as e:
             self.db.close()
+            raise UnreachableError(f"the database does not answer: {e}") from e
+
+    @contextmanager
+    def _weather_inside(self) -> Iterator[None]:
+        """The same inside a transaction: the outermost one closes the connection."""
+        try:
+            yield
+        except (pw.OperationalError, pw.InterfaceError) as e:
             raise UnreachableError(f"the database does not answer: {e}") from e
 
     def _migrate(self) -> None:

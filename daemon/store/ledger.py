@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from daemon.intake.letter import RawMail
@@ -57,8 +58,8 @@ class Generation:
 class Ledger:
     """What we know of every UID."""
 
-    def __init__(self, base: Database) -> None:
-        self._base = base
+    def __init__(self, base: Database, spool: Path) -> None:
+        self._base, self._spool = base, spool
 
     def uids(self, mailbox: str, uidvalidity: int) -> set[int]:
         """Return the UIDs of this generation that have a row, whatever became of them."""
@@ -99,7 +100,7 @@ class Ledger:
             self._keep(mail, status, reason, quiet=False, filed=filed)
 
     def _keep(self, m: RawMail, status: MailStatus, reason: str, *, quiet: bool, filed: bool = False) -> int:
-        values = (m.mailbox, m.uidvalidity, m.uid, stamp(m.received_at), m.size, m.sha256, m.path or "",
+        values = (m.mailbox, m.uidvalidity, m.uid, stamp(m.received_at), m.size, m.sha256, self._inside(m.path),
                   str(status), reason, quiet, filed)  # fmt: skip
         row = self._base.run(f"{_KEEP} RETURNING id", values).fetchone()
         if row is None:
@@ -107,6 +108,10 @@ class Ledger:
         if m.content is not None:
             self._base.run("INSERT INTO raw (mail, content) VALUES (?,?)", (row[0], m.content))
         return 1
+
+    def _inside(self, path: str | None) -> str:
+        """Return a file's place as the ledger keeps it: within the spool, so that the state directory may move."""
+        return str(Path(path).resolve().relative_to(self._spool.resolve())) if path else ""
 
     def ignore_old(self, mailbox: str, uidvalidity: int, uids: Sequence[int], now: datetime) -> None:
         """Write down that these UIDs were there before us and are left alone by choice."""
@@ -134,7 +139,8 @@ class Ledger:
         content = bytes(found[0]) if found else None
         return KeptMail(
             id=row[0], mailbox=row[1], uidvalidity=row[2], uid=row[3], received_at=unstamp(row[4]), size=row[5],
-            sha256=row[6], path=row[7], attempts=row[8], quiet=bool(row[9]), content=content,
+            sha256=row[6], path=str(self._spool / row[7]) if row[7] else "", attempts=row[8], quiet=bool(row[9]),
+            content=content,
         )  # fmt: skip
 
     def attempt(self, mails: Collection[int]) -> None:

@@ -87,6 +87,7 @@ class Lookup:
             mine=self._register.mine(sender.address, assignee) if asked else (),
             answers_to_address=to_address,
             answers_to_subject=to_subject,
+            opens_by_address=self._opens_lately(sender, now),
             quiet=mail.quiet,
             late=now - mail.received_at > LATE,
             mailbox=mail.mailbox,
@@ -178,6 +179,11 @@ class Lookup:
         subject = stem(letter.subject, service.subject_tag)
         row = self._base.one(sql, (hour, subject, sender.address, day, True))
         return int(row[0] or 0), int(row[1] or 0)
+
+    def _opens_lately(self, sender: Sender, now: datetime) -> int:
+        """Return how many tickets this address opened within an hour."""
+        sql = "SELECT COUNT(*) FROM ticket WHERE requester = ? AND opened_at > ?"
+        return int(self._base.one(sql, (sender.address, stamp(now - timedelta(hours=1))))[0])
 
     # --- bounces ---
 

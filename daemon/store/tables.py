@@ -118,7 +118,12 @@ class TicketRow(Table):
 
     class Meta:
         table_name = "ticket"
-        indexes = ((("next_due_at",), False), (("state", "number"), False), (("assignee", "state"), False))
+        indexes = (
+            (("next_due_at",), False),
+            (("state", "number"), False),
+            (("assignee", "state"), False),
+            (("requester", "opened_at"), False),
+        )
 
 
 class EventRow(Table):

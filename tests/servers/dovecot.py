@@ -22,7 +22,7 @@ import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PASSWORD = "open-sesame"
@@ -113,6 +113,9 @@ class Dovecot:
     def start(self) -> None:
         """Start the server and return when it greets; raises RuntimeError with its log when it does not."""
         self._write_files()
+        self._run()
+
+    def _run(self) -> None:
         self._process = subprocess.Popen(
             [_program(), "-F", "-c", str(self.root / "dovecot.conf")],
             stdin=subprocess.DEVNULL,
@@ -134,12 +137,27 @@ class Dovecot:
 
         Its processes are a group of their own, so none of them is left over. An orderly end would take seconds.
         """
+        self._kill()
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def _kill(self) -> None:
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
             self._process = None
-        shutil.rmtree(self.root, ignore_errors=True)
+
+    def restart(self) -> None:
+        """Kill the server in the middle of whatever it does, and start it again on the same ports and mails."""
+        self._kill()
+        self._run()
+
+    def number_anew(self, user: str, mails: Iterable[bytes]) -> None:
+        """Give the inbox a new UIDVALIDITY and these mails, as a restore from a backup would."""
+        folder = self.root / "mail" / user
+        for path in (*folder.glob("dovecot.*"), *folder.glob("dovecot-uidlist*"), *folder.glob("cur/*"), *folder.glob("new/*")):
+            path.unlink()
+        self.append(user, *mails)
 
     def log(self) -> str:
         """Return what the server logged so far."""

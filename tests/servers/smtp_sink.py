@@ -35,7 +35,7 @@ class SmtpSink:
     """Runs aiosmtpd in a thread of its own; `tls` is "none", "implicit" or "starttls"."""
 
     def __init__(self, *, tls: str = "none", cert: tuple[str, str] | None = None, login: tuple[str, str] | None = None,
-                 pipelining: bool = True, smtputf8: bool = True) -> None:  # fmt: skip
+                 pipelining: bool = True, smtputf8: bool = True, port: int = 0) -> None:  # fmt: skip
         self.mails: list[Taken] = []
         self.logins: list[str] = []
         self.connections = 0
@@ -45,7 +45,7 @@ class SmtpSink:
         self.answer_data = ""
         self.slow_seconds = 0.0
         self.fault = ""
-        self.port = 0
+        self.port = port
         self.tls, self.login, self.pipelining, self.smtputf8 = tls, login, pipelining, smtputf8
         self._transports: list[asyncio.Transport] = []
         self._context = _context(cert) if cert else None
@@ -66,7 +66,7 @@ class SmtpSink:
 
     async def _listen(self) -> asyncio.AbstractServer:
         context = self._context if self.tls == "implicit" else None
-        return await self._loop.create_server(self._protocol, "127.0.0.1", 0, ssl=context, backlog=100)
+        return await self._loop.create_server(self._protocol, "127.0.0.1", self.port, ssl=context, backlog=100)
 
     async def _stop(self) -> None:
         self._server.close()

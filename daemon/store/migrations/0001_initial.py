@@ -71,7 +71,11 @@ def up(_migrator, db):  # noqa: D103
 
         class Meta:
             table_name = "ticket"
-            indexes = ((("state", "number"), False), (("assignee", "state"), False))
+            indexes = (
+                (("state", "number"), False),
+                (("assignee", "state"), False),
+                (("requester", "opened_at"), False),
+            )
 
     class Event(Base):
         id = pw.AutoField()
