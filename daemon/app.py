@@ -29,7 +29,7 @@ from daemon.config import Config, MailboxConfig, secret_file_fault, shipped
 from daemon.errors import ConfigError, Problem, TicketdError, UnreachableError
 from daemon.flow import Desk
 from daemon.intake.mailbox import Mailbox, MailboxUnreachableError
-from daemon.intake.reader import ReadsInChild
+from daemon.intake.reader import ReadsInChild, calm_collector
 from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
 from daemon.notify.render import Renderer, ServiceFacts
@@ -134,7 +134,9 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
     or 1 where a mailbox could not be read."""
     with instance_lock(config):
         desk = open_desk(config, Clock(as_of))
+        _claim(desk)
         desk.reader = ReadsInChild()
+        calm_collector()
         desk.store.outbox.release_leases()
         spool = _open_spool(config)
         links = [(m, link) for m in config.mailbox if (link := _opened(m, spool, desk))]
@@ -147,6 +149,13 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
         desk.reader.close()
         desk.store.close()
         return 0 if len(links) == len(config.mailbox) else 1
+
+
+def _claim(desk: Desk) -> None:
+    """Refuse to work on a database that another ticketd, on whatever host, is working on."""
+    if not desk.store.base.alone():
+        desk.store.close()
+        raise AlreadyRunningError("another ticketd is running on this database: stop it first")
 
 
 def _open_spool(config: Config) -> Spool:
@@ -273,10 +282,10 @@ class Daemon:
             try:
                 link.connect()
                 while not self.stop.is_set():
+                    nudge.clear()  # before the turn: a nudge that comes during it must end the wait
                     self._fetch_turn(link, settings)
                     backoff.succeeded()
                     _well(pulse)
-                    nudge.clear()
                     if not self.stop.is_set():
                         link.wait(settings.poll_seconds, nudge)
             except (UnreachableError, OSError) as e:  # OSError: our own disk is full or fails; the mail waits
@@ -412,7 +421,9 @@ def run_forever(config: Config) -> int:
     """Run the daemon in the foreground until it is told to stop."""
     with instance_lock(config):
         desk = open_desk(config, Clock())
+        _claim(desk)
         desk.reader = ReadsInChild()
+        calm_collector()
         desk.store.outbox.release_leases()
         daemon = Daemon(config=config, desk=desk, spool=_open_spool(config))
         signal.signal(signal.SIGTERM, lambda *_: daemon.quit())

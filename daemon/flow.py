@@ -231,7 +231,8 @@ def _handled(mail: KeptMail, letter: Letter | str, now: datetime, desk: Desk) ->
     try:
         if isinstance(letter, Letter):
             with desk.store.transaction():
-                handle_mail(mail, letter, desk, now)
+                if desk.store.ledger.take(mail.id):
+                    handle_mail(mail, letter, desk, now)
             return ""
         fault = letter
     except UnreachableError:

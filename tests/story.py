@@ -220,7 +220,6 @@ def notices(ticket: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 def check_the_end(tickets: Mapping[int, dict[str, Any]]) -> None:
     """Fail unless these tickets (as `ticket show --json` prints them) are how the story has to end."""
-    assert {n: t["state"] for n, t in tickets.items()} == STATES
-    assert {n: kinds(t) for n, t in tickets.items()} == HISTORY
-    assert {n: notices(t) for n, t in tickets.items()} == {n: [(*x, "sent") for x in told] for n, told in NOTICES.items()}
-
+    found = {n: (t["state"], kinds(t), notices(t)) for n, t in tickets.items()}
+    expected = {n: (STATES[n], HISTORY[n], [(*x, "sent") for x in NOTICES[n]]) for n in STATES}
+    assert found == expected, f"\n{found}\n{expected}"

@@ -92,9 +92,9 @@ def place(dovecot: Dovecot, sink: SmtpSink, tmp_path: Path, request: pytest.Fixt
 @contextlib.contextmanager
 def service(place: Office, **environ: str) -> Iterator[Service]:
     """Run ticketd; it is killed in the end if the test did not end it."""
-    log_file = place.folder / "log"
+    log_file = place.folder / f"log{len(list(place.folder.glob('log*')))}"
     command = [a if a != "warning" else "info" for a in place.command("run")]
-    with log_file.open("ab") as out:
+    with log_file.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, stderr=out, env={**os.environ, **environ})
     running = Service(place, process, log_file)
     try:
@@ -176,7 +176,7 @@ def test_good_rules_are_taken_over_and_bad_ones_are_not(place: Office) -> None:
         ticketd.says("rules.reloaded")
         place.arrives(write(ZHANG, "VPN 连不上。"))
         ticketd.gets("zhang.san")
-        assert (place.ticket(1)["team"], place.ticket(1)["tags"]) == ("security", ["reloaded"])
+        assert place.ticket(1)["team"] == "security" and "reloaded" in place.ticket(1)["tags"]
 
         routing.write_text(good.replace("team: network", "team: netwrk"), "utf-8")
         ticketd.process.send_signal(signal.SIGHUP)

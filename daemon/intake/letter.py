@@ -126,16 +126,19 @@ class Letter:
         return tuple(v for n, v in self.headers if n.lower() == name.lower())
 
 
-def read_letter(content: bytes) -> Letter:
-    """Read one mail from memory; never raises, whatever the bytes."""
-    return _read(Bytes(content), hashlib.sha256(content).hexdigest())
+def read_letter(content: bytes, *, thorough: bool = True) -> Letter:
+    """Read one mail from memory; never raises, whatever the bytes.
+
+    Unless `thorough`, `html_text` may stay empty where plain text stands beside the HTML; all else is the same.
+    """
+    return _read(Bytes(content), hashlib.sha256(content).hexdigest(), thorough)
 
 
-def read_letter_file(path: str) -> Letter:
+def read_letter_file(path: str, *, thorough: bool = True) -> Letter:
     """Read one mail from a file, however large, in little memory; raises only OSError."""
     with open(path, "rb", buffering=0) as handle:
         source = _File(handle.fileno())
-        return _read(source, source.digest())
+        return _read(source, source.digest(), thorough)
 
 
 class _File:
@@ -164,6 +167,7 @@ class _Draft:
 
     source: Source
     sha256: str
+    thorough: bool = True
     defects: list[str] = field(default_factory=list)
 
 
@@ -176,8 +180,8 @@ class _Tree:
     froms: frozenset[str] | None = None
 
 
-def _read(source: Source, digest: str) -> Letter:
-    draft = _Draft(source, digest)
+def _read(source: Source, digest: str, thorough: bool) -> Letter:
+    draft = _Draft(source, digest, thorough)
     try:
         return _whole_letter(draft)
     except Exception as problem:  # noqa: BLE001  any bytes may come; what we cannot read is still a letter
@@ -192,7 +196,8 @@ def _whole_letter(draft: _Draft) -> Letter:
     contents = read_parts(tree.message, skeleton.cuts, heading.hint)
     draft.defects += [*skeleton.defects, *heading.repeated(), *contents.defects]
     named = [(text, None) for text in contents.named_texts[:1]]
-    return _letter(draft, heading, contents, read_prose(contents.pieces or named), tree)
+    prose = read_prose(contents.pieces or named, thorough=draft.thorough)
+    return _letter(draft, heading, contents, prose, tree)
 
 
 def _tree(draft: _Draft) -> tuple[Skeleton, _Tree]:

@@ -107,6 +107,16 @@ _OUTLOOK_RULE = re.compile(r"border(?:-top)?\s*:\s*(?:none;\s*border-top\s*:\s*)
 _SPACE = re.compile(r"[ \t\n\r\f\u00a0]+")
 
 
+# What every quoting page has somewhere in its source; read off the tables above.
+_QUOTE_MARKS = tuple(m.lower() for m in ("blockquote", "border", *_QUOTE_CLASS, *_QUOTE_ID, *_REST_ID))
+
+
+def may_quote(html: str) -> bool:
+    """Tell, at a glance, whether a page may hold a quoted mail; where this says no, parsing it would find none."""
+    low = html.lower()
+    return any(mark in low for mark in _QUOTE_MARKS)
+
+
 class Line(NamedTuple):
     """One line of a page as a reader sees it."""
 

@@ -21,6 +21,7 @@ from daemon.store.tables import TABLES
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _ONE_WRITER = 0x7469636B  # "tick": the key of the advisory lock that serialises writers on PostgreSQL
+_ONE_INSTANCE = 0x7469636C  # and the one that a running daemon holds
 
 
 class Database:
@@ -31,9 +32,13 @@ class Database:
         self._local = threading.local()
         self.db = _open_sqlite(url, folder) if self.sqlite else _open_postgres(url)
         self._sql: dict[str, str] = {}
-        with self._weather():
-            self.db.connect(reuse_if_open=True)
-            self._migrate()
+        try:
+            with self._weather():
+                self.db.connect(reuse_if_open=True)
+                self._migrate()
+        except BaseException:
+            self.close()
+            raise
         self.db.bind(TABLES, bind_refs=False, bind_backrefs=False)
 
     @contextmanager
@@ -72,6 +77,18 @@ class Database:
     def insert(self, sql: str, params: Sequence[Any]) -> int:
         """Execute an INSERT and return the id of the new row."""
         return int(self.run(f"{sql} RETURNING id", params).fetchone()[0])
+
+    def alone(self) -> bool:
+        """Claim this database for this process, on PostgreSQL where a file lock on one host says nothing to others.
+
+        The claim lives in a session of its own and ends with it, however it ends. False where somebody has it.
+        """
+        if self.sqlite:
+            return True
+        self._claim = self.db.__class__(self.db.database, **self.db.connect_params)
+        with self._weather():
+            cursor = self._claim.execute_sql("SELECT pg_try_advisory_lock(%s)", (_ONE_INSTANCE,))
+            return bool(cursor.fetchone()[0])
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -130,7 +147,7 @@ def _open_sqlite(url: str, folder: Path) -> pw.SqliteDatabase:
     # FULL: a commit that we acted upon must survive a power cut. IMMEDIATE: a read that turns into a write would
     # otherwise fail at once with "database is locked", whatever the busy timeout.
     pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 10_000,
-               "cache_size": -16_000}  # fmt: skip
+               "cache_size": -4_000}  # fmt: skip
     return pw.SqliteDatabase(str(path), pragmas=pragmas, lock_type="immediate")
 
 
@@ -138,6 +155,6 @@ def _open_postgres(url: str) -> Any:
     from playhouse.db_url import connect
 
     try:
-        return connect(url, autorollback=True)
+        return connect(url)
     except pw.ImproperlyConfigured as e:
         raise StoreError("PostgreSQL needs the driver: pip install 'ticketd[postgres]'") from e

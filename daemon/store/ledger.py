@@ -155,6 +155,11 @@ class Ledger:
             for mail in mails:
                 self._base.run("UPDATE mail SET attempts = attempts - 1 WHERE id = ? AND attempts > 0", (mail,))
 
+    def take(self, mail: int) -> bool:
+        """Take a mail that still waits, inside the transaction that handles it; False where somebody else had it."""
+        sql = "UPDATE mail SET status = ? WHERE id = ? AND status = ?"
+        return bool(self._base.run(sql, (str(MailStatus.HANDLED), mail, str(MailStatus.RECEIVED))).rowcount)
+
     def finish(self, mail: int, status: MailStatus, reason: str = "", **known: Any) -> None:
         """Say what became of a mail; `known` may hold message_id, core and ticket."""
         self._base.run(
