@@ -203,22 +203,32 @@ def fill(path: Path, tickets: int) -> None:
         return (make(n) for n in range(1, tickets + 1))
 
     with db:
-        db.executemany("INSERT INTO ticket VALUES (?,'incident','archived',4,'network','desk','','',?,'old',?,NULL,8,?)",
-                       rows(lambda n: (n, f"user{n % 5000}@old.example", at, json.dumps({**picture, "number": n}))))
-        db.executemany("INSERT INTO mail (mailbox,uidvalidity,uid,received_at,size,sha256,path,status,reason,attempts,quiet,"
-                       "filed,message_id,core,ticket) VALUES ('support',7,?,?,3000,?,'','handled','',1,0,1,?,?,?)",
-                       rows(lambda n: (n, at, f"{n:064x}", f"old-{n}@old.example", f"{n:032x}", n)))
-        db.executemany("INSERT INTO message VALUES (?,?,?,?,'','[]',?,'human','public','old',?,'[]')",
-                       rows(lambda n: (n, n, f"old-{n}@old.example", f"user{n % 5000}@old.example", at, "words " * 100)))
+        db.executemany(
+            "INSERT INTO ticket VALUES (?,'incident','archived',4,'network','desk','','',?,'old',?,NULL,8,?)",
+            rows(lambda n: (n, f"user{n % 5000}@old.example", at, json.dumps({**picture, "number": n}))),
+        )
+        db.executemany(
+            "INSERT INTO mail (mailbox,uidvalidity,uid,received_at,size,sha256,path,status,reason,attempts,quiet,"
+            "filed,message_id,core,ticket) VALUES ('support',7,?,?,3000,?,'','handled','',1,0,1,?,?,?)",
+            rows(lambda n: (n, at, f"{n:064x}", f"old-{n}@old.example", f"{n:032x}", n)),
+        )
+        db.executemany(
+            "INSERT INTO message VALUES (?,?,?,?,'','[]',?,'human','public','old',?,'[]')",
+            rows(lambda n: (n, n, f"old-{n}@old.example", f"user{n % 5000}@old.example", at, "words " * 100)),
+        )
         db.executemany("INSERT INTO participant VALUES (?,?)", rows(lambda n: (f"user{n % 5000}@old.example", n)))
         for seq in range(1, 9):
-            db.executemany("INSERT INTO event (ticket,seq,kind,data,at,cause) VALUES (?,?,'Noted',?,?,'mail:1')",
-                           rows(lambda n, seq=seq: (n, seq, '{"by": "x", "text": "y"}', at)))
+            db.executemany(
+                "INSERT INTO event (ticket,seq,kind,data,at,cause) VALUES (?,?,'Noted',?,?,'mail:1')",
+                rows(lambda n, seq=seq: (n, seq, '{"by": "x", "text": "y"}', at)),
+            )
         for _ in range(3):
-            db.executemany("INSERT INTO notice (ticket,template,language,recipient,recipient_name,facts,visibility,automatic,"
-                           "answers,thread,stem,cause,state,attempts,created_at,message_id,envelope_from,last_reply,content,sent_at)"
-                           " VALUES (?,'progress','zh',?,'','{}','public',0,'','[]','old','','sent',1,?,?,'','',?,?)",
-                           rows(lambda n: (n, f"user{n % 5000}@old.example", at, f"n{n}@example.com", b"x" * 3000, at)))
+            db.executemany(
+                "INSERT INTO notice (ticket,template,language,recipient,recipient_name,facts,visibility,automatic,"
+                "answers,thread,stem,cause,state,attempts,created_at,message_id,envelope_from,last_reply,content,sent_at)"
+                " VALUES (?,'progress','zh',?,'','{}','public',0,'','[]','old','','sent',1,?,?,'','',?,?)",
+                rows(lambda n: (n, f"user{n % 5000}@old.example", at, f"n{n}@example.com", b"x" * 3000, at)),
+            )
     db.close()
 
 
@@ -261,8 +271,10 @@ def _fetch_floor(dovecot: Dovecot, user: str, count: int) -> float:
 
 def _commit_floor(path: Path, bodies: list[bytes]) -> float:
     db = sqlite3.connect(path)
-    db.executescript("PRAGMA journal_mode=wal; PRAGMA synchronous=full; CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB);"
-                     "CREATE TABLE u (a INTEGER PRIMARY KEY, b TEXT)")
+    db.executescript(
+        "PRAGMA journal_mode=wal; PRAGMA synchronous=full; CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB);"
+        "CREATE TABLE u (a INTEGER PRIMARY KEY, b TEXT)"
+    )
 
     def deed() -> None:
         for body in bodies:
@@ -325,13 +337,18 @@ def memory(dovecot: Dovecot, user: str) -> dict[str, float]:
         dovecot.append(user, next(mails(1)))
         small = run_once(config)
         line = b"QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5ejAxMjM0NQ==\r\n"
-        head = (b"From: a@b.example\r\nSubject: big\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
-                b"--x\r\nContent-Type: text/plain\r\n\r\nhello\r\n--x\r\nContent-Type: application/zip; name=big.zip\r\n"
-                b"Content-Transfer-Encoding: base64\r\n\r\n")
+        head = (
+            b"From: a@b.example\r\nSubject: big\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n"
+            b"--x\r\nContent-Type: text/plain\r\n\r\nhello\r\n--x\r\nContent-Type: application/zip; name=big.zip\r\n"
+            b"Content-Transfer-Encoding: base64\r\n\r\n"
+        )
         dovecot.append(user, head + line[:76] * 0 + (line[4:80] + b"\r\n") * (143_000_000 // 78) + b"--x--\r\n")
         big = run_once(config)
-        return {"small_mb": round(small["peak_mb"], 1), "big_mb": round(big["peak_mb"], 1),
-                "extra_mb": round(big["peak_mb"] - small["peak_mb"], 1)}
+        return {
+            "small_mb": round(small["peak_mb"], 1),
+            "big_mb": round(big["peak_mb"], 1),
+            "extra_mb": round(big["peak_mb"] - small["peak_mb"], 1),
+        }
 
 
 def main() -> None:
@@ -341,7 +358,9 @@ def main() -> None:
     parser.add_argument("--json", default="")
     parser.add_argument("--only", choices=("rate", "latency", "memory", "floors"), default="")
     args = parser.parse_args()
-    found: dict[str, object] = {"machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}"}
+    found: dict[str, object] = {
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}"
+    }
     with running_dovecot() as dovecot:
         if args.only in ("", "floors"):
             found["floors_ms_per_mail"] = floors(list(mails(min(args.mails, 200))), dovecot, "floors")

@@ -6,7 +6,9 @@ import base64
 import random
 from collections.abc import Iterator
 
-_WORDS = "服务器 网络 无法 访问 今天 上午 办公室 同事 都 不能 登录 系统 提示 错误 请 尽快 处理 谢谢 打印机 磁盘 告警".split()
+_WORDS = (
+    "服务器 网络 无法 访问 今天 上午 办公室 同事 都 不能 登录 系统 提示 错误 请 尽快 处理 谢谢 打印机 磁盘 告警".split()
+)
 _LATIN = "the server cannot be reached since this morning and everybody in our office waits please look at it".split()
 _SIZES = ((0.70, "plain"), (0.90, "html"), (0.98, "attachment"), (1.0, "large"))
 
@@ -28,13 +30,19 @@ def _mail(number: int, kind: str, chance: random.Random) -> bytes:
     plain = _part("text/plain", text, charset)
     if kind == "plain":
         return heading + plain
-    html = "<html><body>" + "".join(f"<p style='margin:0'>{_text(chance, 300, chinese)}</p>" for _ in range(60)) + "</body></html>"
-    alternative = _multi("alternative", f"a{number}", [plain, _part("text/html", html[: chance.randint(15_000, 40_000)], "utf-8")])
+    html = (
+        "<html><body>"
+        + "".join(f"<p style='margin:0'>{_text(chance, 300, chinese)}</p>" for _ in range(60))
+        + "</body></html>"
+    )
+    alternative = _multi(
+        "alternative", f"a{number}", [plain, _part("text/html", html[: chance.randint(15_000, 40_000)], "utf-8")]
+    )
     if kind == "html":
         return heading + alternative
     size = chance.randint(75_000, 375_000) if kind == "attachment" else 3_750_000
     data = base64.encodebytes(chance.randbytes(size)).replace(b"\n", b"\r\n")
-    file = b"Content-Type: application/pdf; name=\"report.pdf\"\r\nContent-Disposition: attachment; filename=\"report.pdf\"\r\n"
+    file = b'Content-Type: application/pdf; name="report.pdf"\r\nContent-Disposition: attachment; filename="report.pdf"\r\n'
     file += b"Content-Transfer-Encoding: base64\r\n\r\n" + data
     return heading + _multi("mixed", f"m{number}", [alternative, file])
 
@@ -45,7 +53,11 @@ def _heading(number: int, chance: random.Random, chinese: bool) -> bytes:
         f"Received: from mta{n}.{domain} (mta{n}.{domain} [192.0.2.{n}]) by mx.example.com with ESMTPS id {chance.random()}"
         for n in range(1, chance.randint(3, 6))
     ]
-    subject = f"=?utf-8?B?{base64.b64encode(f'第 {number} 号 网络 故障'.encode()).decode()}?=" if chinese else f"Problem number {number}"
+    subject = (
+        f"=?utf-8?B?{base64.b64encode(f'第 {number} 号 网络 故障'.encode()).decode()}?="
+        if chinese
+        else f"Problem number {number}"
+    )
     lines += [
         f"Message-ID: <bench-{number}.{chance.randrange(10**12)}@{domain}>",
         f"From: User {number} <user{number}@{domain}>",

@@ -87,7 +87,10 @@ def prepare(folder: Path, **starter: object) -> Config:
     folder.mkdir(parents=True, exist_ok=True)
     text = starter_config(**starter)  # type: ignore[arg-type]
     (folder / "ticketd.toml").write_text(text, "utf-8")
-    for name, content in (("secret", new_key_line(b"0123456789abcdef0123456789abcdef")), ("imap.password", "canary-password-5521")):
+    for name, content in (
+        ("secret", new_key_line(b"0123456789abcdef0123456789abcdef")),
+        ("imap.password", "canary-password-5521"),
+    ):
         path = folder / name
         path.write_text(content + "\n", "utf-8")
         path.chmod(0o600)

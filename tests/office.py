@@ -96,7 +96,9 @@ class Office:
         """Let time pass, start a round and kill -9 it after a while; return whether it was still at work."""
         assert self.forks is not None, "an interpreter's start would take most of the time"
         self.now += timedelta(**later)
-        done = self.forks.run(self.arguments("run", "--once", "--as-of", self.now.isoformat()), kill_after=after_seconds)
+        done = self.forks.run(
+            self.arguments("run", "--once", "--as-of", self.now.isoformat()), kill_after=after_seconds
+        )
         if not done.killed and done.returncode:
             raise AssertionError(f"the round ended with {done.returncode}:\n{done.stderr}")
         return done.killed
@@ -140,7 +142,9 @@ class Office:
         """Return how many mails lie in each folder; a folder that is not there holds none."""
         with self.dovecot.login(self.user) as imap:
             answers = {f: imap.status(f, "(MESSAGES)") for f in ("INBOX", "Handled", "Quarantine")}
-        found = {f: re.search(rb"MESSAGES (\d+)", data[0]) if kind == "OK" else None for f, (kind, data) in answers.items()}
+        found = {
+            f: re.search(rb"MESSAGES (\d+)", data[0]) if kind == "OK" else None for f, (kind, data) in answers.items()
+        }
         return {f: int(m[1]) if m else 0 for f, m in found.items()}
 
 

@@ -77,7 +77,7 @@ def _en_answers(story: Story) -> EmailMessage:
 
 
 def _en_progress(story: Story) -> EmailMessage:
-    return reply(story.last("tom.baker", "INC-2"), TOM, "#resume\n#progress The table is being repaired.")
+    return reply(story.last("tom.baker", "INC-2"), TOM, "#progress The table is being repaired.")
 
 
 def _zh_taken_up(story: Story) -> EmailMessage:
@@ -113,8 +113,8 @@ STEPS: tuple[Step, ...] = (
     Step("a Chinese customer reports", _zh_report, {}),
     Step("an English customer reports", _en_report, {"minutes": 5}),
     Step("an engineer takes it up and asks back", _en_taken_and_held, {"minutes": 10}),
-    Step("the customer answers", _en_answers, {"minutes": 30}),
-    Step("the engineer goes on and tells", _en_progress, {"minutes": 10}),
+    Step("the customer answers: work goes on", _en_answers, {"minutes": 30}),
+    Step("the engineer tells how it stands", _en_progress, {"minutes": 10}),
     Step("nobody responds to the first: escalation", None, {"hours": 5}),
     Step("the other engineer takes it up", _zh_taken_up, {"minutes": 5}),
     Step("a vacation reply", _vacation, {"minutes": 1}),
@@ -180,8 +180,8 @@ HISTORY = {
           MessageAdded StateChanged""".split(),
     2: """Opened MessageAdded Routed ClockStarted ClockStarted
           MessageAdded Assigned StateChanged StateChanged ClockStopped ClockPaused
-          MessageAdded
-          MessageAdded StateChanged ProgressTold ClockResumed
+          MessageAdded StateChanged ClockResumed
+          MessageAdded ProgressTold
           NoticeFailed
           StepReached""".split(),
 }
@@ -190,18 +190,18 @@ NOTICES = {
     1: [
         ("zhang.san", "acknowledgement"), ("wang.wei", "assignment"), ("zhao.min", "assignment"),
         ("zhao.min", "escalation"),
-        ("zhang.san", "taken_up"), ("zhang.san", "progress"), ("wang.wei", "transcript"),
+        ("zhang.san", "progress"), ("wang.wei", "transcript"),
         ("wang.wei", "new_reply"),
         ("wang.wei", "transcript"),
         ("zhang.san", "resolved"), ("wang.wei", "transcript"),
-        ("wang.wei", "new_reply"), ("sun.li", "review_request"), ("zhang.san", "transcript"),
+        ("sun.li", "review_request"), ("zhang.san", "transcript"),
         ("zhang.san", "closed"), ("sun.li", "transcript"),
     ],
     2: [
         ("ann.lee", "acknowledgement"), ("tom.baker", "assignment"), ("li.na", "assignment"),
         ("ann.lee", "taken_up"), ("ann.lee", "on_hold"), ("tom.baker", "transcript"),
         ("tom.baker", "new_reply"),
-        ("ann.lee", "resumed"), ("ann.lee", "progress"), ("tom.baker", "transcript"),
+        ("ann.lee", "progress"), ("tom.baker", "transcript"),
         ("tom.baker", "notice_failed"),
         ("mary.jones", "escalation"), ("zhou.qiang", "escalation"),
     ],

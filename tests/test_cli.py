@@ -63,7 +63,9 @@ def place(tmp_path: Path, ticketd: Callable[..., Said]) -> Path:
 # --- init ---
 
 
-def test_init_makes_everything_that_is_needed_and_the_secret_is_ours_alone(place: Path, ticketd: Callable[..., Said]) -> None:
+def test_init_makes_everything_that_is_needed_and_the_secret_is_ours_alone(
+    place: Path, ticketd: Callable[..., Said]
+) -> None:
     assert stat.S_IMODE((place / "secret").stat().st_mode) == 0o600
     assert stat.S_IMODE((place / "state").stat().st_mode) == 0o700
     assert {p.name for p in (place / "rules").iterdir()} == {p.name for p in (ROOT / "rules").iterdir()}
@@ -147,7 +149,9 @@ def test_the_configuration_is_looked_for_in_order(
 
 def test_as_a_process_it_exits_with_the_same_statuses(place: Path) -> None:
     def status(*args: str) -> int:
-        return subprocess.run([sys.executable, "-m", "daemon", *args], cwd=ROOT, capture_output=True, timeout=60).returncode
+        return subprocess.run(
+            [sys.executable, "-m", "daemon", *args], cwd=ROOT, capture_output=True, timeout=60
+        ).returncode
 
     assert status("--config", str(place / "ticketd.toml"), "check") == 0
     assert status("--config", str(place / "gone.toml"), "check") == 78

@@ -326,7 +326,6 @@ class Scene:
         handled = sizes["Handled"] - self.filed
         return {"copies": copies, "inbox": sizes["INBOX"], "handled": handled, "tickets": without_tries(tickets)}
 
-
     def _tickets(self) -> list[dict[str, Any]]:
         store = Store("sqlite:///ticketd.db", self.state)
         found = [ticket_whole(t, store, BEIJING) for t in store.register.tickets()]
@@ -364,7 +363,9 @@ SCENES: dict[str, tuple[int, Callable[[Story], EmailMessage]]] = {
 def scene(request: pytest.FixtureRequest, servers: Servers, ports: Ports, tmp_path: Path) -> Iterator[Scene]:
     before, mail = SCENES[request.param]
     with SmtpSink() as sink:
-        place = an_office(servers, sink, tmp_path, f"scene{list(SCENES).index(request.param)}{request.node.originalname[-7:]}")
+        place = an_office(
+            servers, sink, tmp_path, f"scene{list(SCENES).index(request.param)}{request.node.originalname[-7:]}"
+        )
         story = Story()
         place.round()  # the folders and tables are there
         for step in STEPS[:before]:
@@ -409,7 +410,9 @@ def test_the_servers_are_only_touched_once_it_is_committed(
                 return db.execute(sql).fetchall()
 
         def file(link: Mailbox, uids: Any, where: Any, *, uidvalidity: int) -> set[int]:
-            filed.extend(look("SELECT m.status, m.uid, r.content IS NOT NULL FROM mail m LEFT JOIN raw r ON r.mail = m.id"))
+            filed.extend(
+                look("SELECT m.status, m.uid, r.content IS NOT NULL FROM mail m LEFT JOIN raw r ON r.mail = m.id")
+            )
             return real_file(link, uids, where, uidvalidity=uidvalidity)
 
         def send(postman: Postman, mail: Any) -> Any:

@@ -285,7 +285,9 @@ def test_a_mailbox_that_was_numbered_anew_brings_no_second_tickets_and_no_answer
 def test_poison_does_not_stop_what_comes_after_it(place: Office) -> None:
     """A mail of only odd bytes, then an ordinary one: both are kept, and the second is answered."""
     with service(place) as ticketd:
-        place.dovecot.deliver(place.user, b"\xff\xfe\x00: \x80\r\nContent-Type: multipart/mixed; boundary=\r\n\r\n" + b"\xf0" * 999)
+        place.dovecot.deliver(
+            place.user, b"\xff\xfe\x00: \x80\r\nContent-Type: multipart/mixed; boundary=\r\n\r\n" + b"\xf0" * 999
+        )
         place.arrives(write(ZHANG, "VPN 连不上。"))
         ticketd.gets("zhang.san")
         until(lambda: place.folder_sizes()["INBOX"] == 0, "both are filed")

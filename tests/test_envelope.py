@@ -143,9 +143,7 @@ def test_tokens_are_found_addresses_first_then_ids_in_their_order_each_once() ->
         message_id(8, one, "example.com"),
         message_id(7, three, "a.b"),
     ]
-    found = find_tokens(
-        [reply_address("other@example.com", three), reply_address(SERVICE, one)], ids, SERVICE
-    )
+    found = find_tokens([reply_address("other@example.com", three), reply_address(SERVICE, one)], ids, SERVICE)
     assert found == (("address", one), ("message-id", two), ("message-id", three))
 
 
@@ -254,9 +252,7 @@ NASTY = "".join(
 )
 
 
-@given(
-    st.text(st.one_of(st.sampled_from(NASTY), st.characters(), st.sampled_from("\ud800\udfff")), max_size=300)
-)
+@given(st.text(st.one_of(st.sampled_from(NASTY), st.characters(), st.sampled_from("\ud800\udfff")), max_size=300))
 def test_clean_header_leaves_one_visible_line(text: str) -> None:
     line = clean_header(text)
     assert len(line.splitlines()) <= 1

@@ -120,4 +120,3 @@ def test_the_diagram_names_every_move() -> None:
 @pytest.mark.parametrize("document", [as_markdown, as_mermaid])
 def test_documents_name_every_state(document: Callable[[], str]) -> None:
     assert all(str(s) in document() for s in State)
-

@@ -188,11 +188,13 @@ def test_connections_ended_before_any_statement_of_a_round_change_nothing(
     number, uncut = 0, False
     while not uncut:
         number += 1
-        desk.arrives(write(ZHANG, f"VPN 第 {number} 次连不上。", subject=f"VPN {'甲乙丙丁戊己庚辛壬癸'[number % 10]}{number}"))
+        desk.arrives(
+            write(ZHANG, f"VPN 第 {number} 次连不上。", subject=f"VPN {'甲乙丙丁戊己庚辛壬癸'[number % 10]}{number}")
+        )
         fault[0] = number
         with_retries(desk, fault)
         uncut, fault[0] = fault[0] > 0, 0
-        ticket = desk.whole()[number]
+        ticket = ticket_whole(desk.ticket(number), desk.desk.store, BEIJING)
         assert [n["template"] for n in ticket["notices"]] == ["acknowledgement", "assignment", "assignment"]
         assert {n["state"] for n in ticket["notices"]} == {"sent"}
     assert number > 20, "a round has many statements"
@@ -238,7 +240,9 @@ def test_two_writers_on_one_ticket_lose_nothing(desk: Desk, url: str, tmp_path: 
     to_engineer = next(m for m in sent if m.to.startswith("wang.wei"))
     for n in range(12):
         desk.arrives(reply(to_engineer, WANG, f"#备注 第 {n} 条"), mailbox="support")
-        desk.arrives(write(ZHANG, f"第 {n} 个问题", subject=f"打印机 {'甲乙丙丁戊己庚辛壬癸子丑'[n]}"), mailbox="support")
+        desk.arrives(
+            write(ZHANG, f"第 {n} 个问题", subject=f"打印机 {'甲乙丙丁戊己庚辛壬癸子丑'[n]}"), mailbox="support"
+        )
     second = app.open_desk(desk.config, desk.clock)
     second.reader = ReadsHere()
     barrier, errors = threading.Barrier(2), list[Exception]()
@@ -267,5 +271,3 @@ def test_two_writers_on_one_ticket_lose_nothing(desk: Desk, url: str, tmp_path: 
     notes = [e["data"]["text"] for e in whole[1]["events"] if e["kind"] == "Noted"]
     assert sorted(notes) == sorted(f"第 {n} 条" for n in range(12)), "each note once"
     assert desk.desk.store.register.rebuild() == []
-
-

@@ -128,7 +128,10 @@ def test_dmarc_fail_beats_a_stolen_token(trusting):
 def test_two_senders_are_nobody(desk):
     _, to_engineer = opened(desk)
     mail = reply(to_engineer, ENGINEER, "#受理").as_bytes()
-    for twice in (b"From: mallory@evil.example.net\r\n" + mail, mail.replace(b"From: ", b"From: x@evil.example.net, ", 1)):
+    for twice in (
+        b"From: mallory@evil.example.net\r\n" + mail,
+        mail.replace(b"From: ", b"From: x@evil.example.net, ", 1),
+    ):
         desk.receives(twice)
     assert desk.ticket(1).state is State.ASSIGNED
 

@@ -60,8 +60,12 @@ def counted_on(cal: Calendar, start: datetime, minutes: int) -> datetime:
 
 HOLIDAYS = frozenset({date(2026, 10, 1), date(2026, 10, 2), date(2026, 3, 30)})
 MAKE_UP = frozenset({date(2026, 10, 10), date(2026, 9, 27)})
-starts = st.datetimes(datetime(2026, 9, 24), datetime(2026, 10, 27)).map(lambda d: d.replace(second=0, microsecond=0, tzinfo=UTC))
-springs = st.datetimes(datetime(2026, 3, 5), datetime(2026, 4, 6)).map(lambda d: d.replace(second=0, microsecond=0, tzinfo=UTC))
+starts = st.datetimes(datetime(2026, 9, 24), datetime(2026, 10, 27)).map(
+    lambda d: d.replace(second=0, microsecond=0, tzinfo=UTC)
+)
+springs = st.datetimes(datetime(2026, 3, 5), datetime(2026, 4, 6)).map(
+    lambda d: d.replace(second=0, microsecond=0, tzinfo=UTC)
+)
 calendars = st.builds(
     calendar,
     st.sampled_from(ZONES),
@@ -127,7 +131,9 @@ def test_lunch_is_not_worked() -> None:
     cal = calendar("Asia/Shanghai")
     start = datetime(2026, 11, 23, 11, 30, tzinfo=ZoneInfo("Asia/Shanghai"))
     assert add_working(cal, "UTC", start, timedelta(hours=1)) == start + timedelta(hours=2)
-    assert add_working(cal, "UTC", start, timedelta(minutes=30)) == start + timedelta(minutes=30), "due at noon, not at one"
+    assert add_working(cal, "UTC", start, timedelta(minutes=30)) == start + timedelta(minutes=30), (
+        "due at noon, not at one"
+    )
 
 
 def test_a_make_up_saturday_is_worked_like_a_monday_and_a_holiday_not_at_all() -> None:

@@ -96,7 +96,8 @@ _DEVICE = re.compile(
 )
 
 
-_ENDS = re.compile(rf"(?:{_VERBS})$", re.I)
+# The verbs as plain words: asking for an ending is many times faster than searching for a pattern at every place.
+_END_WORDS = (*(verb.replace("\\", "").lower() for verb in _VERBS.split("|") if "[" not in verb), "a ecrit")
 _HOLDS = re.compile(rf"(?:{_VERBS})\b", re.I)
 _DATED_ADDRESS = re.compile(r"\d{4}[-/年.]\s?\d{1,2}[-/月.].{0,120}<[^<>\s@]+@[^<>\s@]+>$")
 _SAME_LINE = re.compile(
@@ -157,7 +158,7 @@ def may_end_attribution(line: str) -> str:
     if line.endswith((":", "：")) and _ADDRESS_ENDS.search(line[-220:]):
         return "address"
     tail = line[-300:].rstrip(" :：*_-\u00a0")
-    if _ENDS.search(tail[-40:]) or (line.endswith((":", "：")) and _HOLDS.search(tail[-160:])):
+    if tail[-40:].lower().endswith(_END_WORDS) or (line.endswith((":", "：")) and _HOLDS.search(tail[-160:])):
         return "verb"
     return ""
 

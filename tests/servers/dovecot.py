@@ -155,7 +155,12 @@ class Dovecot:
     def number_anew(self, user: str, mails: Iterable[bytes]) -> None:
         """Give the inbox a new UIDVALIDITY and these mails, as a restore from a backup would."""
         folder = self.root / "mail" / user
-        for path in (*folder.glob("dovecot.*"), *folder.glob("dovecot-uidlist*"), *folder.glob("cur/*"), *folder.glob("new/*")):
+        for path in (
+            *folder.glob("dovecot.*"),
+            *folder.glob("dovecot-uidlist*"),
+            *folder.glob("cur/*"),
+            *folder.glob("new/*"),
+        ):
             path.unlink()
         self.append(user, *mails)
 
