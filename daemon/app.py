@@ -336,6 +336,7 @@ class Daemon:
             except UnreachableError as e:
                 self._trouble(pulse, str(e))
                 self.stop.wait(_WAKE_SECONDS)
+                self._forget_leases()
                 continue
             if answers:
                 backoff.succeeded()
@@ -344,6 +345,11 @@ class Daemon:
                 self._trouble(pulse, "the mail server for outgoing mail does not answer")
                 self.stop.wait(backoff.failed("transport"))
         postman.close()
+
+    def _forget_leases(self) -> None:
+        """After the database was away, take back what was claimed: nobody else can hold it, we run alone."""
+        with contextlib.suppress(UnreachableError):  # it is still away: the next turn says so and comes here again
+            self.desk.store.outbox.release_leases()
 
     def _send_turn(self, postman: Postman, pulse: Pulse) -> bool:
         while not self.stop.is_set():

@@ -41,12 +41,12 @@ Location = tuple[str | int, ...]
 def find_config(option: str | None, environ: Mapping[str, str]) -> Path:
     """Return the config file to use: --config, $TICKETD_CONFIG, ./ticketd.toml, /etc/ticketd/ticketd.toml."""
     for source, named in (("--config", option), ("$TICKETD_CONFIG", environ.get("TICKETD_CONFIG"))):
-        if named and not Path(named).is_file():
+        if named and not _is_file(Path(named)):
             raise ConfigError([Problem(named, 0, f"no such file; {source} names it, write its right path there")])
         if named:
             return Path(named)
     usual = (Path("ticketd.toml"), Path("/etc/ticketd/ticketd.toml"))
-    found = next((path for path in usual if path.is_file()), None)
+    found = next((path for path in usual if _is_file(path)), None)
     if found is None:
         raise ConfigError(
             [
@@ -58,6 +58,14 @@ def find_config(option: str | None, environ: Mapping[str, str]) -> Path:
             ]
         )
     return found
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file, as far as we may look: a folder that may not be searched holds none for us."""
+    try:
+        return path.is_file()
+    except PermissionError:
+        return False
 
 
 def load_config(path: Path, *, check_secrets: bool = True) -> Config:
@@ -291,8 +299,8 @@ class MailboxConfig(ServerConfig):
     idle: bool = Field(default=True, description="Let the server tell us of new mail at once (IMAP IDLE)")
     first_run: Literal["import", "ignore", "import-quietly"] = Field(
         default="import",
-        description="The mail that is there at the first start: `import` handles it as new, `import-quietly` "
-        "opens tickets but answers nobody, `ignore` leaves it alone",
+        description="The mail that is there at the first start: `import` handles what is less than a day old as new "
+        "and imports the rest quietly, `import-quietly` opens tickets and writes to nobody, `ignore` leaves it alone",
     )
     connect_timeout: Positive = Field(default=20.0, description="Seconds to wait for a connection")
     read_timeout: Positive = Field(default=60.0, description="Seconds to wait for an answer of the server")

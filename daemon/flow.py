@@ -91,6 +91,8 @@ def keep_new(link: Mailbox, name: str, first_run: str, desk: Desk) -> int:
     if generation.treat == "ignore":
         old = [uid for uid in unknown if uid <= generation.baseline]
         desk.store.ledger.ignore_old(name, link.uidvalidity, old, desk.clock.now())
+        if old:
+            log.info("mailbox.old_mail_ignored", mailbox=name, count=len(old), why="first_run = ignore")
         unknown = [uid for uid in unknown if uid > generation.baseline]
     return sum(_keep_some(chunk, generation, desk) for chunk in _fetched(link, unknown, name, desk))
 

@@ -31,9 +31,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from scripts.mix import mails  # noqa: E402
-from tests.desk import MONDAY_10AM, prepare  # noqa: E402
+from tests.desk import prepare  # noqa: E402
 from tests.servers.dovecot import PASSWORD, Dovecot, running_dovecot  # noqa: E402
-
 
 # --- an SMTP sink that costs next to nothing, in a process of its own ---
 
@@ -255,7 +254,7 @@ def _timed(count: int, deed) -> float:
 
 
 def _parse(body: bytes) -> None:
-    import mailparser  # noqa: PLC0415
+    import mailparser
 
     mailparser.parse_from_bytes(body)
 
@@ -287,7 +286,7 @@ def _commit_floor(path: Path, bodies: list[bytes]) -> float:
 
 
 def _render_floor(count: int) -> float:
-    import jinja2  # noqa: PLC0415
+    import jinja2
 
     text = jinja2.Template("Dear {{ name }},\n\n{{ subject }} {{ number }}\n" * 10)
     html = jinja2.Template("<p>{{ name|e }}</p><p>{{ subject|e }}</p><td>{{ number }}</td>" * 20)
@@ -296,7 +295,7 @@ def _render_floor(count: int) -> float:
 
 
 def _send_floor(port: int, count: int) -> float:
-    import smtplib  # noqa: PLC0415
+    import smtplib
 
     body = b"Subject: x\r\n\r\n" + b"line of text\r\n" * 300
     client = smtplib.SMTP("127.0.0.1", port)

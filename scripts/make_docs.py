@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from pydantic_core import PydanticUndefined  # noqa: E402
 
 from daemon.config import TABLES  # noqa: E402
+from daemon.lifecycle import STAYS, as_markdown, as_mermaid  # noqa: E402
 from daemon.events import KINDS  # noqa: E402
 from daemon.routing.actions import ACTIONS  # noqa: E402
 from daemon.routing.conditions import (  # noqa: E402
@@ -31,6 +32,7 @@ from daemon.routing.conditions import (  # noqa: E402
 )
 from daemon.routing.loader import load_rulebook  # noqa: E402
 from daemon.routing.sections import AUDIENCES, EVENTS  # noqa: E402
+from daemon.words import State  # noqa: E402
 
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -136,6 +138,15 @@ def _first_sentence(text: str | None) -> str:
     return re.split(r"(?<=\.)\s", " ".join((text or "").split()), maxsplit=1)[0]
 
 
+def lifecycle_diagram() -> str:
+    return f"```mermaid\n{as_mermaid()}```\n"
+
+
+def stays_table() -> str:
+    rows = [(f"`{verb}`", ", ".join(s for s in State if s in states)) for verb, states in STAYS.items()]
+    return table(("keyword", "in these states"), rows)
+
+
 TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"config": config_table},
     "rules.md": {
@@ -147,6 +158,7 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
         "audiences": audiences_table,
     },
     "keywords.md": {"keywords": keywords_table},
+    "lifecycle.md": {"diagram": lifecycle_diagram, "moves": as_markdown, "stays": stays_table},
     "json.md": {"history": history_table},
     "architecture.md": {"floors": floors_table},
 }

@@ -6,10 +6,49 @@ import base64
 import random
 from collections.abc import Iterator
 
-_WORDS = (
-    "服务器 网络 无法 访问 今天 上午 办公室 同事 都 不能 登录 系统 提示 错误 请 尽快 处理 谢谢 打印机 磁盘 告警".split()
-)
-_LATIN = "the server cannot be reached since this morning and everybody in our office waits please look at it".split()
+_WORDS = [
+    "服务器",
+    "网络",
+    "无法",
+    "访问",
+    "今天",
+    "上午",
+    "办公室",
+    "同事",
+    "都",
+    "不能",
+    "登录",
+    "系统",
+    "提示",
+    "错误",
+    "请",
+    "尽快",
+    "处理",
+    "谢谢",
+    "打印机",
+    "磁盘",
+    "告警",
+]
+_LATIN = [
+    "the",
+    "server",
+    "cannot",
+    "be",
+    "reached",
+    "since",
+    "this",
+    "morning",
+    "and",
+    "everybody",
+    "in",
+    "our",
+    "office",
+    "waits",
+    "please",
+    "look",
+    "at",
+    "it",
+]
 _SIZES = ((0.70, "plain"), (0.90, "html"), (0.98, "attachment"), (1.0, "large"))
 
 

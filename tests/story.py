@@ -170,20 +170,51 @@ Content-Type: text/rfc822-headers
 STATES = {1: "archived", 2: "in_progress"}
 
 HISTORY = {
-    1: """Opened MessageAdded Routed ClockStarted ClockStarted
-          StepReached
-          MessageAdded Assigned StateChanged ProgressTold ClockStopped
-          MessageAdded
-          MessageAdded CommandsRefused
-          MessageAdded SolutionGiven StateChanged SolutionGiven ClockStopped
-          MessageAdded StateChanged
-          MessageAdded StateChanged""".split(),
-    2: """Opened MessageAdded Routed ClockStarted ClockStarted
-          MessageAdded Assigned StateChanged StateChanged ClockStopped ClockPaused
-          MessageAdded StateChanged ClockResumed
-          MessageAdded ProgressTold
-          NoticeFailed
-          StepReached""".split(),
+    1: [
+        "Opened",
+        "MessageAdded",
+        "Routed",
+        "ClockStarted",
+        "ClockStarted",
+        "StepReached",
+        "MessageAdded",
+        "Assigned",
+        "StateChanged",
+        "ProgressTold",
+        "ClockStopped",
+        "MessageAdded",
+        "MessageAdded",
+        "CommandsRefused",
+        "MessageAdded",
+        "SolutionGiven",
+        "StateChanged",
+        "SolutionGiven",
+        "ClockStopped",
+        "MessageAdded",
+        "StateChanged",
+        "MessageAdded",
+        "StateChanged",
+    ],
+    2: [
+        "Opened",
+        "MessageAdded",
+        "Routed",
+        "ClockStarted",
+        "ClockStarted",
+        "MessageAdded",
+        "Assigned",
+        "StateChanged",
+        "StateChanged",
+        "ClockStopped",
+        "ClockPaused",
+        "MessageAdded",
+        "StateChanged",
+        "ClockResumed",
+        "MessageAdded",
+        "ProgressTold",
+        "NoticeFailed",
+        "StepReached",
+    ],
 }
 
 NOTICES = {

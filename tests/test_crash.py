@@ -14,12 +14,10 @@ import re
 import shutil
 import sqlite3
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
 from datetime import timedelta
 from email.message import EmailMessage
 from pathlib import Path

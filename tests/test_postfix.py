@@ -135,7 +135,7 @@ def test_a_real_bounce_finds_its_notice(desk: TestDesk, way: Way) -> None:
     way.sink.refuse["zhang.san@huaxin.example"] = "550 5.1.1 User unknown"
     desk.receives(write(ZHANG, "VPN 连不上。"))
     assert notices(desk)[0]["state"] == "sent", "Postfix took it"
-    bounce = way.arrives(lambda t: t.mail_from == "")
+    bounce = way.arrives(lambda t: t.mail_from.strip("<>") == "")
     assert bounce.rcpt_tos == (desk.sink.sent[0].envelope_from,)
     desk.receives(bounce.content)
     (failed,) = desk.events(1, "NoticeFailed")

@@ -140,5 +140,5 @@ def _owed(row: Any) -> OwedNotice:
     )  # fmt: skip
     mail = None
     if row[15] is not None:
-        mail = OutgoingMail(message_id=row[13], envelope_from=row[14], to=row[4], content=bytes(row[15]))
+        mail = OutgoingMail(message_id=f"<{row[13]}>", envelope_from=row[14], to=row[4], content=bytes(row[15]))
     return OwedNotice(id=row[0], ticket=row[1], created_at=unstamp(row[11]), attempts=row[12], notice=notice, mail=mail)
