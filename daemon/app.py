@@ -34,6 +34,7 @@ from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
 from daemon.notify.render import Renderer, ServiceFacts
 from daemon.routing.loader import load_rulebook
+from daemon.rulebook import Rulebook
 from daemon.service import Service
 from daemon.spool import Spool
 from daemon.store import SPOOL, Store
@@ -221,6 +222,7 @@ class Daemon:
     nudges: dict[str, threading.Event] = field(default_factory=dict)
     pulses: dict[str, Pulse] = field(default_factory=dict)
     hangup: threading.Event = field(default_factory=threading.Event)
+    fresh: tuple[Rulebook, Renderer] | None = None
     failed: str = ""
 
     def run(self) -> int:
@@ -248,11 +250,12 @@ class Daemon:
             event.set()
 
     def reload(self) -> None:
-        """Load the rules and templates again: whole, or not at all."""
+        """Load the rules and templates again: whole, or not at all. They count from the next handful of mails on."""
         try:
-            self.desk.rulebook = load_rulebook(Path(self.config.paths.rules))
-            self.desk.renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
-            log.info("rules.reloaded", version=self.desk.rulebook.version)
+            rulebook = load_rulebook(Path(self.config.paths.rules))
+            renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
+            self.fresh = (rulebook, renderer)
+            self.work.set()
         except ConfigError as e:
             log.error("rules.kept", problems=[str(p) for p in e.problems])
             flow.raise_alarm(self.desk, "reload", "New rules were refused; the old ones stay", map(str, e.problems))
@@ -319,11 +322,22 @@ class Daemon:
 
     def _handle_turn(self) -> int:
         done = 0
-        while not self.stop.is_set() and (some := flow.handle_waiting(self.desk)):
+        while not self.stop.is_set():
+            self._take_fresh_rules()
+            some = flow.handle_waiting(self.desk)
+            if not some:
+                break
             done += some
             self.outbox.set()
             self.pulses["handling"].beat = Clock.monotonic()
         return done + flow.handle_tick(self.desk)
+
+    def _take_fresh_rules(self) -> None:
+        """Swap the books between two handfuls of mails, so that no mail is judged by two versions."""
+        fresh, self.fresh = self.fresh, None
+        if fresh:
+            self.desk.rulebook, self.desk.renderer = fresh
+            log.info("rules.reloaded", version=self.desk.rulebook.version)
 
     def _send(self) -> None:
         """Offer what is owed whenever woken; wait longer while the mail server is away."""

@@ -48,7 +48,7 @@ from daemon.routing.conditions import MailFacts
 from daemon.routing.evaluate import Routing, route
 from daemon.rulebook import Rulebook
 from daemon.service import Service
-from daemon.silence import may_answer
+from daemon.silence import may_answer, may_pass_on
 from daemon.sla import clock_events, steps_due
 from daemon.ticket import Ticket, after
 from daemon.words import HoldReason, Kind, MailStatus, Nature, State, Verb, Visibility
@@ -241,7 +241,7 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     message = _message(letter, visibility, desk)
     withheld = may_answer(letter, desk.known, desk.service)
     if not commands:
-        events = (message, *_awaited(letter, ticket, desk))
+        events = (message, *_awaited(letter, ticket, desk), *_not_passed_on(desk))
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at)
         return Decision(changes=(Change(before=ticket, events=events),), withheld=withheld)
     transcript, events = _commanded(commands, ticket, desk)
@@ -255,6 +255,11 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
         said = AnswerWithheld(to=desk.known.sender.address, template="transcript", reason=withheld)
         events = (*events, said)
     return Decision(changes=(Change(before=ticket, events=events),), transcript=transcript, withheld=withheld)
+
+
+def _not_passed_on(desk: _Desk) -> tuple[Event, ...]:
+    why = may_pass_on(desk.known)
+    return (AnswerWithheld(to="", template="new_reply", reason=why),) if why else ()
 
 
 def _awaited(letter: Letter, ticket: Ticket, desk: _Desk) -> tuple[Event, ...]:

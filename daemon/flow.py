@@ -306,10 +306,19 @@ def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk, now:
 
 def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:
     """ANNOUNCE and RECORD one ticket's events: the history and the mails owed for it, together."""
-    notices = choose_notices(change, scene)
+    notices = choose_notices(change, replace(scene, told=_bounces_told(change, desk, now)))
     subject = stem(change.now.subject, desk.service.subject_tag)
     desk.store.register.append(change, cause, now)
     desk.store.outbox.owe(notices, change.before.number, cause, subject, now)
+
+
+def _bounces_told(change: Change, desk: Desk, now: datetime) -> frozenset[str]:
+    """Return the addresses in this change whose bounces somebody was told of within a day, and note the others."""
+    addresses = {e.address for e in change.events if isinstance(e, NoticeFailed)}
+    told = {a for a in addresses if (n := desk.store.note(f"bounced:{a}")) and n[0] > (now - _ALARM_AGAIN).isoformat()}
+    for address in addresses - told:
+        desk.store.write_note(f"bounced:{address}", now.isoformat(), now)
+    return frozenset(told)
 
 
 def _add_messages(change: Change, letter: Letter, mail: KeptMail, desk: Desk) -> None:

@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT))
 from pydantic_core import PydanticUndefined  # noqa: E402
 
 from daemon.config import TABLES  # noqa: E402
-from daemon.lifecycle import STAYS, as_markdown, as_mermaid  # noqa: E402
 from daemon.events import KINDS  # noqa: E402
+from daemon.lifecycle import STAYS, as_markdown, as_mermaid  # noqa: E402
 from daemon.routing.actions import ACTIONS  # noqa: E402
 from daemon.routing.conditions import (  # noqa: E402
     OPERATOR_ALIASES,

@@ -201,3 +201,58 @@ def test_a_flood_of_new_tickets_from_one_address_waits_in_quarantine(desk):
     assert desk.desk.store.ledger.release(61)
     desk.works()
     assert [s for s, _ in desk.mail_status()].count("handled") == 61
+
+
+def test_a_dead_engineers_address_causes_no_endless_bounces(desk):
+    _, to_engineer = opened(desk)
+    desk.receives(reply(to_engineer, ENGINEER, "#受理"))
+    waiting, bounced = [to_engineer], 0
+    for n in range(8):
+        waiting = [
+            m
+            for sent in waiting
+            for m in desk.receives(bounce_of(sent).replace(b"<b1@", f"<b{n}.{sent.mail.message_id[1:6]}@".encode()))
+            if m.to == "wang.wei@example.com"
+        ]
+        bounced += len(waiting)
+    assert bounced == 0
+    assert desk.events(1, "NoticeFailed"), "and it is on the ticket"
+
+
+def test_robots_among_our_own_people_fall_silent(desk):
+    waiting = [m for m in desk.receives(write(CUSTOMER, "VPN 坏了")) if m.to.endswith("@example.com")]
+    exchanged = 0
+    for n in range(10):
+        waiting = [
+            m
+            for sent in waiting
+            for m in desk.receives(reply(sent, f"<{sent.to}>", f"I am away, your mail was received {n} {sent.to}"))
+            if m.to.endswith("@example.com")
+        ]
+        exchanged += len(waiting)
+    assert exchanged <= 6, "three to each of the two"
+    assert "AnswerWithheld" in desk.history(1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Help!",
+        "Help",
+        "#help VPN is down since nine, nobody can work",
+        "# List of servers that are down: web1 web2",
+        "帮助！",
+    ],
+)
+def test_a_cry_for_help_opens_an_incident(desk, text):
+    desk.receives(write(CUSTOMER, text, subject="Whole factory network down"))
+
+    assert desk.ticket(1) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "subject"), [("#help", ""), ("#帮助", "帮助"), ("#list", "my tickets"), ("#status 12, INC-13", "x")]
+)
+def test_a_bare_question_opens_none(desk, text, subject):
+    assert len(desk.receives(write(CUSTOMER, text, subject=subject))) == 1
+    assert desk.ticket(1) is None

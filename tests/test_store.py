@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
+import peewee as pw
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -67,15 +68,18 @@ def test_a_transaction_takes_the_write_lock_at_once(store: Store, tmp_path: Path
 
 
 def test_all_or_nothing_and_a_savepoint_of_its_own_for_each(store: Store) -> None:
-    with pytest.raises(RuntimeError), store.transaction():
-        store.write_note("outer", "1", NOW)
-        raise RuntimeError
+    def fails(key: str) -> None:
+        with store.transaction():
+            store.write_note(key, "1", NOW)
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fails("outer")
     assert store.note("outer") is None
     with store.transaction():
         store.write_note("kept", "1", NOW)
-        with pytest.raises(RuntimeError), store.transaction():
-            store.write_note("inner", "1", NOW)
-            raise RuntimeError
+        with pytest.raises(RuntimeError):
+            fails("inner")
     assert store.note("kept") and store.note("inner") is None
 
 
@@ -236,9 +240,14 @@ def test_a_second_writer_of_the_same_event_fails_as_a_whole(tmp_path: Path) -> N
     store = desk.desk.store
     before = store.register.raw_events(1)
     row = store.base.one("SELECT ticket, seq, kind, data, at, cause FROM event WHERE ticket = 1 AND seq = 1")
-    with pytest.raises(Exception, match="UNIQUE"), store.transaction():
-        store.write_note("with it", "1", NOW)
-        store.base.run("INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES (?,?,?,?,?,?)", row)
+
+    def writes_again() -> None:
+        with store.transaction():
+            store.write_note("with it", "1", NOW)
+            store.base.run("INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES (?,?,?,?,?,?)", row)
+
+    with pytest.raises(pw.IntegrityError, match="UNIQUE"):
+        writes_again()
     assert store.register.raw_events(1) == before and store.note("with it") is None
     store.close()
 

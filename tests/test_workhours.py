@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -108,7 +109,7 @@ def test_parts_add_up_to_the_whole(cal: Calendar, start: datetime, parts: list[t
     edges = [start]
     for part in parts:
         edges.append(edges[-1] + part)
-    pieces = [working_between(cal, "UTC", a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    pieces = [working_between(cal, "UTC", a, b) for a, b in pairwise(edges)]
     assert sum(pieces, timedelta(0)) == working_between(cal, "UTC", edges[0], edges[-1])
 
 

@@ -5,6 +5,7 @@ What comes in: a Letter, Known, the Rulebook. What goes out: an Intent. Nothing 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from daemon.words import Address, MailStatus, Matched, Nature, Proof, State, Ver
 _ASKS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 _ROBOT_LOCALS = frozenset({"mailer-daemon", "postmaster", ""})
 _PLAIN_WORDS_LENGTH = 120
+_ONLY_NUMBERS = re.compile(r"(?:\s*(?:[A-Za-z][A-Za-z0-9]{1,9}-|#)?\d{1,9}[\s,，、]*)*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +49,8 @@ class Known:
 
     `conflict`: its evidence points to several tickets. `claimed`: the number in a subject tag that was not believed.
     `repeated_id`: another mail with this Message-ID was handled before. `quiet`: nobody shall be written to.
-    `answers_*` and `opens_*` count what this sender caused lately. `late`: it lay in the mailbox for over a day.
+    `answers_*` and `opens_*` count what this sender caused lately, `replies_told` how many mails about new words on this
+    ticket one person had within an hour. `late`: it lay in the mailbox for over a day.
     """
 
     sender: Sender
@@ -66,6 +69,7 @@ class Known:
     answers_to_address: int = 0
     answers_to_subject: int = 0
     opens_by_address: int = 0
+    replies_told: int = 0
     quiet: bool = False
     late: bool = False
     mailbox: str = ""
@@ -133,11 +137,30 @@ def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
     if letter.nature is not Nature.HUMAN:
         return Ignore("an automatic reply to nothing of ours") if answers_by_robot(letter) else NewIncident(letter)
     commands, left = find_commands(spoken(letter), rulebook.keywords)
-    verbs = {c.verb for c in commands}
-    only_questions = bool(commands) and not left and verbs <= _ASKS
-    if only_questions or (known.sender.person and verbs - {None}):
+    asks = not left and not letter.attachments and all(_is_question(c, letter, rulebook) for c in commands)
+    orders = known.sender.person is not None and any(c.verb and c.verb not in _ASKS and _marked(c) for c in commands)
+    if commands and (asks or orders):
         return Enquiry(letter, commands)
     return NewIncident(letter)
+
+
+def _marked(command: Command) -> bool:
+    return command.line.lstrip().startswith(("#", "＃"))
+
+
+def _is_question(command: Command, letter: Letter, rulebook: Rulebook) -> bool:
+    """Whether this is surely a question to us, not a report that happens to look like one.
+
+    "Help!" or "# List of servers that are down" must open an incident: a report lost is worse than a ticket too many.
+    """
+    if command.verb not in _ASKS or not _marked(command):
+        return False
+    if command.verb is Verb.STATUS:
+        return _ONLY_NUMBERS.fullmatch(command.argument) is not None
+    words = {fold(w) for k in rulebook.keywords for w in k.words}
+    subject = fold(letter.subject).lstrip("#")
+    says_nothing = not subject or subject in words or subject.startswith(("re:", "回复:", "答复:"))
+    return not command.argument and (command.verb is Verb.LIST or says_nothing)
 
 
 def _on_ticket(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> Intent:

@@ -14,6 +14,7 @@ from typing import Any
 from daemon.commands import Line, Transcript
 from daemon.decide import Change, Decision
 from daemon.events import (
+    AnswerWithheld,
     Assigned,
     EscalationAsked,
     Event,
@@ -54,7 +55,10 @@ class Recipient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What the choosing of notices looks at: the mail that caused it (None for the clock) and the books."""
+    """What the choosing of notices looks at: the mail that caused it (None for the clock) and the books.
+
+    `story` are the words that opened the ticket, `told` the addresses whose bounces were told of within a day.
+    """
 
     rulebook: Rulebook
     service: Service
@@ -63,6 +67,7 @@ class Scene:
     quiet: bool = False
     actor: str = ""
     story: str = ""
+    told: frozenset[str] = frozenset()
     now: datetime | None = None
 
 
@@ -72,9 +77,8 @@ def choose_notices(change: Change, scene: Scene) -> tuple[Notice, ...]:
         return ()
     ticket = change.now
     chosen: dict[tuple[str, str], Notice] = {}
-    opening = any(isinstance(e, Opened) for e in change.events)
     for event in change.events:
-        if isinstance(event, MessageAdded) and (opening or not _has_words(scene)):
+        if isinstance(event, MessageAdded) and not _to_be_passed_on(change, scene):
             continue
         for announcement in _announcements(event, scene.rulebook):
             for notice in _notices(announcement, event, ticket, scene):
@@ -125,13 +129,24 @@ def _speaks_of(announcement: Announcement, event: StateChanged) -> bool:
 
 
 def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Scene) -> Iterator[Notice]:
-    for to in recipients(_audience(announcement, event, ticket), ticket, scene):
+    if isinstance(event, NoticeFailed) and (event.template == "notice_failed" or event.address in scene.told):
+        return
+    for to in _concerned(announcement, event, ticket, scene):
         if (to.key and to.key == scene.actor) or _did_it(to, event):
             continue
         visibility = Visibility.INTERNAL if to.key or not ticket.concerns(to.address) else Visibility.PUBLIC
         facts = event_facts(event, ticket, to, scene, visibility)
         answer = announcement.template in _ANSWERS and isinstance(event, Opened | Rejected)
         yield _notice(announcement.template, to, ticket, facts, scene, visibility, automatic=answer)
+
+
+def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+    """Yield whom to tell. That a mail came back is never told to the address that it came back from."""
+    found = list(recipients(_audience(announcement, event, ticket), ticket, scene))
+    if isinstance(event, NoticeFailed):
+        found = [to for to in found if to.address != event.address] or list(recipients(("desk",), ticket, scene))
+        found = [to for to in found if to.address != event.address]
+    yield from found
 
 
 def _did_it(to: Recipient, event: Event) -> bool:
@@ -148,6 +163,12 @@ def _audience(announcement: Announcement, event: Event, ticket: Ticket) -> tuple
         step = min(pending, key=lambda s: s.due_at).audience if pending else _LAST_RESORT
     names = (step if name == "step" else (name,) for name in announcement.audience)
     return tuple(dict.fromkeys(n for group in names for n in group))
+
+
+def _to_be_passed_on(change: Change, scene: Scene) -> bool:
+    """Whether a mail's words are told by a mail of their own: not those that open a ticket, not for ever."""
+    withheld = any(isinstance(e, AnswerWithheld) and e.template == "new_reply" for e in change.events)
+    return not withheld and not any(isinstance(e, Opened) for e in change.events) and _has_words(scene)
 
 
 def _has_words(scene: Scene) -> bool:

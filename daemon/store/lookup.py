@@ -88,6 +88,7 @@ class Lookup:
             answers_to_address=to_address,
             answers_to_subject=to_subject,
             opens_by_address=self._opens_lately(sender, now),
+            replies_told=self._replies_told(match.ticket, now),
             quiet=mail.quiet,
             late=now - mail.received_at > LATE,
             mailbox=mail.mailbox,
@@ -184,6 +185,15 @@ class Lookup:
         """Return how many tickets this address opened within an hour."""
         sql = "SELECT COUNT(*) FROM ticket WHERE requester = ? AND opened_at > ?"
         return int(self._base.one(sql, (sender.address, stamp(now - timedelta(hours=1))))[0])
+
+    def _replies_told(self, ticket: Ticket | None, now: datetime) -> int:
+        """Return how many mails about new words on this ticket the person who had most of them had within an hour."""
+        if ticket is None:
+            return 0
+        sql = """SELECT COUNT(*) FROM notice WHERE ticket = ? AND template = 'new_reply' AND created_at > ?
+         GROUP BY recipient ORDER BY COUNT(*) DESC LIMIT 1"""
+        row = self._base.one(sql, (ticket.number, stamp(now - timedelta(hours=1))))
+        return int(row[0]) if row else 0
 
     # --- bounces ---
 
