@@ -46,13 +46,17 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
-    """The answer to a command mail; `allowed` are the keywords for this person in this state."""
+    """The answer to a command mail; `allowed` are the keywords for this person in this state.
+
+    `kept_internal`: there was no command at all, and the words went to colleagues only.
+    """
 
     lines: tuple[Line, ...]
     applied: bool
     unproved: str = ""
     tickets: tuple[Ticket, ...] = ()
     help: bool = False
+    kept_internal: bool = False
     allowed: tuple[Keyword, ...] = ()
 
 

@@ -119,8 +119,8 @@ def decide(
     """Return what follows from this intent. `mail` is the number under which the mail is kept."""
     desk = _Desk(known=known, rulebook=rulebook, service=service, now=now, received_at=received_at, mail=mail)
     match intent:
-        case NewIncident(letter, follows):
-            return _open(letter, follows, desk)
+        case NewIncident(letter, follows, commands):
+            return _open(letter, follows, commands, desk)
         case FollowUp(letter, ticket, commands):
             return _follow_up(letter, ticket, commands, desk)
         case Enquiry(letter, commands):
@@ -142,7 +142,7 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime) ->
 # --- a new ticket ---
 
 
-def _open(letter: Letter, follows: int, desk: _Desk) -> Decision:
+def _open(letter: Letter, follows: int, commands: tuple[Command, ...], desk: _Desk) -> Decision:
     routing = route(facts_for_rules(letter, desk.known, desk.rulebook, desk.service, desk.now), desk.rulebook)
     if desk.known.opens_by_address >= desk.service.opens_per_address_per_hour:
         flood = f"{desk.known.sender.address} opened {desk.known.opens_by_address} tickets within an hour"
@@ -164,7 +164,10 @@ def _open(letter: Letter, follows: int, desk: _Desk) -> Decision:
     ticket = Ticket(number=NEW)
     if not desk.known.quiet:
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at)
-    return Decision(changes=(Change(before=ticket, events=events),), withheld=withheld)
+    lines = tuple(Line(text=c.line, outcome="refused", why="new_ticket:") for c in commands)
+    transcript = Transcript(lines=lines, applied=False) if lines else None
+    change = Change(before=ticket, events=events)
+    return Decision(changes=(change,), transcript=transcript, withheld=withheld)
 
 
 def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Opened:
@@ -243,7 +246,8 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     if not commands:
         events = (message, *_awaited(letter, ticket, desk), *_not_passed_on(desk))
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at)
-        return Decision(changes=(Change(before=ticket, events=events),), withheld=withheld)
+        hint = _hint(letter, ticket, desk)
+        return Decision(changes=(Change(before=ticket, events=events),), transcript=hint, withheld=withheld)
     transcript, events = _commanded(commands, ticket, desk)
     if _only_asks(letter, commands, desk):
         return Decision(transcript=transcript, withheld=withheld, note="an enquiry")
@@ -255,6 +259,17 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
         said = AnswerWithheld(to=desk.known.sender.address, template="transcript", reason=withheld)
         events = (*events, said)
     return Decision(changes=(Change(before=ticket, events=events),), transcript=transcript, withheld=withheld)
+
+
+def _hint(letter: Letter, ticket: Ticket, desk: _Desk) -> Transcript | None:
+    """Tell one of ours, once for each ticket, that words without a keyword did not go to the customer."""
+    known = desk.known
+    if known.sender.person is None or known.hinted or letter.nature is not Nature.HUMAN or not letter.new_text.strip():
+        return None
+    if known.sender.address == ticket.requester:
+        return None
+    actor = Actor(sender=known.sender, rulebook=desk.rulebook, now=desk.local)
+    return Transcript(lines=(), applied=True, kept_internal=True, allowed=allowed_keywords(ticket, actor))
 
 
 def _not_passed_on(desk: _Desk) -> tuple[Event, ...]:

@@ -32,7 +32,7 @@ from daemon.notify.postman import Fate, Postman
 from daemon.notify.render import Renderer
 from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
-from daemon.store import KeptMail, OwedNotice, Store, core_of, stem
+from daemon.store import KeptMail, OwedNotice, Store, core_of, hint_key, stem
 from daemon.store.ledger import Generation
 from daemon.words import MailStatus
 
@@ -261,6 +261,8 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
         _record(change, scene, cause, desk, now)
         _add_messages(change, letter, mail, desk)
     concerned = changes[0].now if changes else known.ticket
+    if known.ticket and decision.transcript and decision.transcript.kept_internal:
+        desk.store.write_note(hint_key(known.ticket.number, known.sender.address), "told", now)
     answers = transcript_notice(decision, concerned, _language_for(known, letter, desk), scene)
     number = concerned.number if concerned else 0
     desk.store.outbox.owe(answers, number, cause, stem(letter.subject, desk.service.subject_tag), now)

@@ -28,7 +28,7 @@ from tests.office import ROOT, Office, as_sent
 from tests.servers.dovecot import Dovecot, running_dovecot
 from tests.servers.smtp_sink import SmtpSink
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("daemon")]
+pytestmark = pytest.mark.servers
 
 PATIENCE = 30.0
 ZHANG = "张三 <zhang.san@huaxin.example>"

@@ -23,7 +23,6 @@ from tests.story import WANG, ZHANG
 WHY_NOT = why_not()
 pytestmark = [
     pytest.mark.servers,
-    pytest.mark.xdist_group("postfix"),
     pytest.mark.skipif(bool(WHY_NOT), reason=WHY_NOT),
 ]
 

@@ -24,7 +24,7 @@ from tests.servers.postgres import Postgres, running_postgres
 from tests.servers.smtp_sink import SmtpSink
 from tests.story import STEPS, WANG, ZHANG, Story, check_the_end
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("postgres")]
+pytestmark = pytest.mark.servers
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 
@@ -245,6 +245,7 @@ def test_two_writers_on_one_ticket_lose_nothing(desk: Desk, url: str, tmp_path: 
         )
     second = app.open_desk(desk.config, desk.clock)
     second.reader = ReadsHere()
+    second.store.close()  # this thread's connection; the worker opens its own
     barrier, errors = threading.Barrier(2), list[Exception]()
 
     def work(one: Any) -> None:

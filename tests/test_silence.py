@@ -230,7 +230,7 @@ def test_robots_among_our_own_people_fall_silent(desk):
             if m.to.endswith("@example.com")
         ]
         exchanged += len(waiting)
-    assert exchanged <= 6, "three to each of the two"
+    assert exchanged <= 8, "three to each of the two, and one hint that their words stay among colleagues"
     assert "AnswerWithheld" in desk.history(1)
 
 

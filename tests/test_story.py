@@ -10,7 +10,7 @@ from tests.forks import forks
 from tests.office import Office, office
 from tests.story import MAILS, MAILS_OUT, Story, check_the_end, kinds, notices
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("story")]
+pytestmark = pytest.mark.servers
 
 
 @pytest.fixture(scope="module")

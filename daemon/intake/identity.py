@@ -63,10 +63,21 @@ def _topmost_trusted(letter: Letter, trusted: Collection[str]) -> Authentication
         try:
             field = _FIELDS.parse(f"Authentication-Results: {value}")
         except AuthResError:
+            if _may_be_of(value, trusted):
+                return None
             continue
         if str(field.authserv_id).lower() in trusted:
             return field
     return None
+
+
+def _may_be_of(value: str, trusted: Collection[str]) -> bool:
+    """Whether a field that cannot be read may be a trusted server's own: then nothing below it is believed either.
+
+    Otherwise a sender could make the true field unreadable, and a forged one further down would count.
+    """
+    server = value.partition(";")[0].split()[:1]
+    return not server or server[0].lower() in trusted or "=" in server[0]
 
 
 def _named(result: object, name: str) -> str:

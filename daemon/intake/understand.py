@@ -6,7 +6,7 @@ What comes in: a Letter, Known, the Rulebook. What goes out: an Intent. Nothing 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from daemon.intake.keywords import Command, find_commands, fold, spoken
@@ -49,8 +49,9 @@ class Known:
 
     `conflict`: its evidence points to several tickets. `claimed`: the number in a subject tag that was not believed.
     `repeated_id`: another mail with this Message-ID was handled before. `quiet`: nobody shall be written to.
-    `answers_*` and `opens_*` count what this sender caused lately, `replies_told` how many mails about new words on this
-    ticket one person had within an hour. `late`: it lay in the mailbox for over a day.
+    `answers_*` and `opens_*` count what this sender caused lately, `replies_told` how many mails about new words on
+    this ticket one person had within an hour. `hinted`: the sender was told that words without a keyword stay among
+    colleagues. `late`: the mail lay in the mailbox for over a day.
     """
 
     sender: Sender
@@ -70,6 +71,7 @@ class Known:
     answers_to_subject: int = 0
     opens_by_address: int = 0
     replies_told: int = 0
+    hinted: bool = False
     quiet: bool = False
     late: bool = False
     mailbox: str = ""
@@ -77,10 +79,14 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class NewIncident:
-    """A mail that opens a ticket; `follows` names an ended ticket that it continues."""
+    """A mail that opens a ticket; `follows` names an ended ticket that it continues.
+
+    `commands` are keywords of one of ours in a report of their own: not carried out, but answered.
+    """
 
     letter: Letter
     follows: int = 0
+    commands: tuple[Command, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +144,10 @@ def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
         return Ignore("an automatic reply to nothing of ours") if answers_by_robot(letter) else NewIncident(letter)
     commands, left = find_commands(spoken(letter), rulebook.keywords)
     asks = not left and not letter.attachments and all(_is_question(c, letter, rulebook) for c in commands)
-    orders = known.sender.person is not None and any(c.verb and c.verb not in _ASKS and _marked(c) for c in commands)
-    if commands and (asks or orders):
+    orders = tuple(c for c in commands if c.verb and c.verb not in _ASKS and _marked(c)) if known.sender.person else ()
+    if commands and (asks or (orders and not left)):
         return Enquiry(letter, commands)
-    return NewIncident(letter)
+    return NewIncident(letter, commands=orders)
 
 
 def _marked(command: Command) -> bool:
@@ -165,11 +171,16 @@ def _is_question(command: Command, letter: Letter, rulebook: Rulebook) -> bool:
 
 def _on_ticket(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> Intent:
     commands, _ = find_commands(spoken(letter), rulebook.keywords)
+    requester = known.sender.address == ticket.requester
     if known.sender.person is None:
-        commands = tuple(c for c in commands if c.verb is not None) or _plain_words(letter, ticket, known, rulebook)
-    if ticket.state in (State.ARCHIVED, State.CANCELLED) and not commands and known.sender.person is None:
+        commands = tuple(c for c in commands if c.verb is not None)
+    if requester and not commands:
+        commands = _plain_words(letter, ticket, known, rulebook)
+    over = ticket.state in (State.ARCHIVED, State.CANCELLED) and (known.sender.person is None or requester)
+    asks_again = all(c.verb is Verb.REOPEN for c in commands)
+    if over and asks_again and not _only_polite(fold(letter.new_text), rulebook):
         return NewIncident(letter, follows=ticket.number)
-    return FollowUp(letter, ticket, commands)
+    return FollowUp(letter, ticket, () if over and asks_again else commands)
 
 
 def _plain_words(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> tuple[Command, ...]:
@@ -181,18 +192,46 @@ def _plain_words(letter: Letter, ticket: Ticket, known: Known, rulebook: Ruleboo
     if not ended or known.sender.address != ticket.requester or known.proof not in (Proof.TOKEN, Proof.VERIFIED):
         return ()
     said = fold(letter.new_text)
-    if _says(said, rulebook.phrases.get("not_solved", ())):
-        return (_plain(Verb.REOPEN, letter),)
-    short = len(said) <= _PLAIN_WORDS_LENGTH and "?" not in said
-    if short and _says(said, rulebook.phrases.get("solved", ())):
-        return (_plain(Verb.CONFIRM, letter),) if ticket.state is State.RESOLVED else ()
-    if not said or (short and _says(said, rulebook.phrases.get("thanks", ()))):
+    if not said:
         return ()
-    return (_plain(Verb.REOPEN, letter),)
+    if not _only_polite(said, rulebook):
+        return (_plain(Verb.REOPEN, letter),)
+    confirms = ticket.state is State.RESOLVED and _found(said, rulebook.phrases.get("solved", ()))
+    return (_plain(Verb.CONFIRM, letter),) if confirms else ()
 
 
-def _says(said: str, phrases: tuple[str, ...]) -> bool:
-    return any(fold(p) in said for p in phrases)
+def _only_polite(said: str, rulebook: Rulebook) -> bool:
+    """Whether a short reply says thanks or that it works, and nothing that casts doubt on it ("thanks, but …")."""
+    group = rulebook.phrases.get
+    if not said or len(said) > _PLAIN_WORDS_LENGTH or "?" in said or _found(said, group("not_solved", ())):
+        return False
+    kind = (*_found(said, group("solved", ())), *_found(said, group("thanks", ())))
+    rest = said
+    for phrase in sorted(kind, key=len, reverse=True):
+        rest = rest.replace(phrase, " ")
+    return bool(kind) and not _found(rest, group("doubt", ()))
+
+
+def _found(said: str, phrases: tuple[str, ...]) -> list[str]:
+    """Return the phrases that stand in the text; Latin ones only as whole words, so that "ok" is not in "broken"."""
+    return [p for p in map(fold, phrases) if any(_stands_alone(said, p, at) for at in _places(said, p))]
+
+
+def _places(said: str, phrase: str) -> Iterator[int]:
+    at = said.find(phrase)
+    while at >= 0:
+        yield at
+        at = said.find(phrase, at + 1)
+
+
+def _stands_alone(said: str, phrase: str, at: int) -> bool:
+    before, after = said[at - 1 : at], said[at + len(phrase) : at + len(phrase) + 1]
+    begins = not (_latin(phrase[0]) and _latin(before))
+    return begins and not (_latin(phrase[-1]) and _latin(after))
+
+
+def _latin(character: str) -> bool:
+    return character.isascii() and character.isalnum()
 
 
 def _plain(verb: Verb, letter: Letter) -> Command:

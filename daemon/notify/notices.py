@@ -16,6 +16,7 @@ from daemon.decide import Change, Decision
 from daemon.events import (
     AnswerWithheld,
     Assigned,
+    CommandsRefused,
     EscalationAsked,
     Event,
     MessageAdded,
@@ -168,7 +169,15 @@ def _audience(announcement: Announcement, event: Event, ticket: Ticket) -> tuple
 def _to_be_passed_on(change: Change, scene: Scene) -> bool:
     """Whether a mail's words are told by a mail of their own: not those that open a ticket, not for ever."""
     withheld = any(isinstance(e, AnswerWithheld) and e.template == "new_reply" for e in change.events)
-    return not withheld and not any(isinstance(e, Opened) for e in change.events) and _has_words(scene)
+    if withheld or any(isinstance(e, Opened) for e in change.events):
+        return False
+    refused = any(isinstance(e, CommandsRefused) and e.reason != "unproved" for e in change.events)
+    return (refused and not _from_ours(scene)) or _has_words(scene)
+
+
+def _from_ours(scene: Scene) -> bool:
+    sender = scene.letter.sender if scene.letter else None
+    return sender is not None and scene.rulebook.person_at(sender.address) is not None
 
 
 def _has_words(scene: Scene) -> bool:
@@ -377,6 +386,7 @@ def transcript_facts(transcript: Transcript, language: str, scene: Scene) -> dic
         "unproved": transcript.unproved,
         "tickets": [ticket_facts(t, language, scene.rulebook) for t in transcript.tickets],
         "help": transcript.help,
+        "kept_internal": transcript.kept_internal,
         "keywords": keyword_facts(transcript.allowed, language),
         "text": "",
         "by": "",

@@ -89,6 +89,7 @@ class Lookup:
             answers_to_subject=to_subject,
             opens_by_address=self._opens_lately(sender, now),
             replies_told=self._replies_told(match.ticket, now),
+            hinted=match.ticket is not None and self._noted(hint_key(match.ticket.number, sender.address)),
             quiet=mail.quiet,
             late=now - mail.received_at > LATE,
             mailbox=mail.mailbox,
@@ -186,6 +187,9 @@ class Lookup:
         sql = "SELECT COUNT(*) FROM ticket WHERE requester = ? AND opened_at > ?"
         return int(self._base.one(sql, (sender.address, stamp(now - timedelta(hours=1))))[0])
 
+    def _noted(self, key: str) -> bool:
+        return self._base.one("SELECT 1 FROM note WHERE key = ?", (key,)) is not None
+
     def _replies_told(self, ticket: Ticket | None, now: datetime) -> int:
         """Return how many mails about new words on this ticket the person who had most of them had within an hour."""
         if ticket is None:
@@ -226,6 +230,11 @@ class Lookup:
                 if row:
                     return int(row[0])
         return 0
+
+
+def hint_key(ticket: int, address: str) -> str:
+    """Return the key of the note that this person was told once that words without a keyword stay among colleagues."""
+    return f"hint:{ticket}:{address}"
 
 
 def _said(failed: FailedRecipient | None) -> str:
