@@ -14,7 +14,7 @@ demo: $(STAMP)
 	$(BIN)/ticketd demo --out demo-out
 
 test: $(STAMP) packages
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests
 
 check: $(STAMP)
 	$(BIN)/ruff format --check daemon tests scripts

@@ -282,7 +282,7 @@ def ticket_list(ctx: click.Context, as_json: bool) -> int:
 
 
 @ticket.command("show")
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
 @click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object.")
 @click.pass_context
 def ticket_show(ctx: click.Context, number: int, as_json: bool) -> int:
@@ -296,7 +296,7 @@ def ticket_show(ctx: click.Context, number: int, as_json: bool) -> int:
 
 
 @ticket.command("history")
-@click.argument("number", type=int)
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
 @click.option("--json", "as_json", is_flag=True, default=False, help="One JSON array.")
 @click.pass_context
 def ticket_history(ctx: click.Context, number: int, as_json: bool) -> int:

@@ -6,6 +6,7 @@ Transcript line for each command. All commands of one mail apply, or none does. 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,10 +23,10 @@ from daemon.events import (
     StateChanged,
 )
 from daemon.intake import arguments
-from daemon.intake.keywords import Command
+from daemon.intake.keywords import TAKES_TEXT, Command, find_commands
 from daemon.intake.understand import Sender
 from daemon.lifecycle import next_state, verbs_in
-from daemon.rulebook import Keyword, Rulebook
+from daemon.rulebook import Keyword, Person, Rulebook
 from daemon.ticket import Ticket, after
 from daemon.words import HoldReason, Level, Proof, Role, Severity, State, Verb, Who
 
@@ -48,6 +49,7 @@ class Line:
 class Transcript:
     """The answer to a command mail; `allowed` are the keywords for this person in this state.
 
+    `asked`: states were asked for, of which `tickets` are those found.
     `kept_internal`: there was no command at all, and the words went to colleagues only.
     """
 
@@ -57,15 +59,20 @@ class Transcript:
     tickets: tuple[Ticket, ...] = ()
     help: bool = False
     kept_internal: bool = False
+    asked: bool = False
     allowed: tuple[Keyword, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why a command cannot be carried out: `code` names a sentence in the templates' word lists, `detail` fills it."""
+    """Why a command cannot be carried out: `code` names a sentence in the templates' word lists, `detail` fills it.
+
+    `near` is what may have been meant.
+    """
 
     code: str
     detail: str = ""
+    near: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +102,7 @@ def carry_out(
             results.append(_refused(command, result))
         else:
             events.extend(result)
-            results.append(Line(text=command.line, outcome="done"))
+            results.append(Line(text=command.line, outcome="done", why=_remark(result)))
     if all(r.outcome == "done" for r in results):
         return tuple(events), tuple(results)
     return (), tuple(_unchanged(r) if r.outcome == "done" else r for r in results)
@@ -141,14 +148,30 @@ def _one(command: Command, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | 
         return Refusal(code="not_yours", detail=", ".join(keyword.who) if keyword else "")
     if next_state(ticket.state, command.verb) is None:
         return Refusal(code="not_now", detail=ticket.state)
+    if command.verb not in TAKES_TEXT and _holds_keyword(command.argument, actor.rulebook):
+        return Refusal(code="one_a_line")
     return _DEEDS[command.verb](command.argument.strip(), ticket, actor)
+
+
+def _holds_keyword(argument: str, rulebook: Rulebook) -> bool:
+    """Whether a second command stands on the same line, where it would be lost."""
+    parts = re.split("[#＃]", argument)[1:]
+    return any(c.verb for part in parts for c in find_commands(f"#{part}", rulebook.keywords)[0])
+
+
+def _remark(events: tuple[Event, ...]) -> str:
+    """Return what a person should know about a command that was done: until when a hold lasts."""
+    hold = next((e for e in events if isinstance(e, StateChanged) and e.verb is Verb.HOLD), None)
+    if hold is None:
+        return ""
+    return f"until:{hold.hold_until:%Y-%m-%d %H:%M}" if hold.hold_until else "no_date:"
 
 
 def _refused(command: Command, refusal: Refusal) -> Line:
     if refusal.code == "unknown":
         near = f"#{refusal.detail}" if refusal.detail else ""
         return Line(text=command.line, outcome="unknown", why="unknown", did_you_mean=near)
-    return Line(text=command.line, outcome="refused", why=f"{refusal.code}:{refusal.detail}")
+    return Line(text=command.line, outcome="refused", why=f"{refusal.code}:{refusal.detail}", did_you_mean=refusal.near)
 
 
 def _unchanged(line: Line) -> Line:
@@ -175,17 +198,17 @@ def _moves(verb: Verb, *, needs_text: bool = False) -> Deed:
     return deed
 
 
-def _accept(_: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+def _accept(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
     person = actor.sender.person
     taken: tuple[Event, ...] = ()
     if person and ticket.assignee != person.key:
         team = ticket.team or next(iter(person.teams), "")
         taken = (Assigned(team=team, line=person.line, assignee=person.key, by=actor.name, reason="taken up"),)
-    return taken if ticket.state is State.IN_PROGRESS else (*taken, _move(Verb.ACCEPT, ticket, actor))
+    return taken if ticket.state is State.IN_PROGRESS else (*taken, _move(Verb.ACCEPT, ticket, actor, argument))
 
 
-def _resume(_: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
-    return (_move(Verb.RESUME, ticket, actor),) if ticket.state is State.ON_HOLD else ()
+def _resume(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    return (_move(Verb.RESUME, ticket, actor, argument),) if ticket.state is State.ON_HOLD else ()
 
 
 def _progress(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
@@ -202,10 +225,10 @@ def _note(argument: str, _: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal
 
 
 def _hold(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
-    reason, until, text = arguments.hold_in(argument, actor.now)
+    reason, until, text, clear = arguments.hold_in(argument, actor.now)
     if reason is None:
         return Refusal(code="needs_hold_reason")
-    if reason is HoldReason.DATE and until is None:
+    if not clear or (reason is HoldReason.DATE and until is None):
         return Refusal(code="needs_date")
     if until is not None and until <= actor.now:
         return Refusal(code="date_past", detail=until.isoformat())
@@ -234,23 +257,15 @@ def _part(part: str) -> Deed:
 
 
 def _assign(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
-    target, reason = arguments.first_word(argument)
-    found = _target(argument, actor.rulebook) or _target(target, actor.rulebook)
-    if found is None:
-        return Refusal(code="no_such_target", detail=target)
-    team, line, person = found
-    reason = reason if _target(argument, actor.rulebook) is None else ""
-    given = Assigned(team=team or ticket.team, line=line, assignee=person, by=actor.name, reason=reason)
+    target, reason, suggestion = arguments.target_in(argument, actor.rulebook)
+    if target is None:
+        return Refusal(code="no_such_target", detail=arguments.first_word(argument)[0], near=suggestion)
+    if isinstance(target, Person):
+        team, assignee = next(iter(target.teams), "") or ticket.team, target.key
+    else:
+        team, assignee = target.key, ""
+    given = Assigned(team=team, line=target.line, assignee=assignee, by=actor.name, reason=reason)
     return (given, _move(Verb.ASSIGN, ticket, actor, reason))
-
-
-def _target(name: str, rulebook: Rulebook) -> tuple[str, int, str] | None:
-    """Return (team, line, person key) that a name stands for."""
-    if person := arguments.person_in(name, rulebook):
-        return next(iter(person.teams), ""), person.line, person.key
-    if team := arguments.team_in(name, rulebook):
-        return team.key, team.line, ""
-    return None
 
 
 def _return(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:

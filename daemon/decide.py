@@ -144,7 +144,8 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime) ->
 
 def _open(letter: Letter, follows: int, commands: tuple[Command, ...], desk: _Desk) -> Decision:
     routing = route(facts_for_rules(letter, desk.known, desk.rulebook, desk.service, desk.now), desk.rulebook)
-    if desk.known.opens_by_address >= desk.service.opens_per_address_per_hour:
+    old = desk.known.quiet or desk.known.late
+    if not old and desk.known.opens_by_address >= desk.service.opens_per_address_per_hour:
         flood = f"{desk.known.sender.address} opened {desk.known.opens_by_address} tickets within an hour"
         return Decision(status=MailStatus.QUARANTINED, note=flood)
     if routing.ignored:
@@ -307,6 +308,7 @@ def _commanded(commands: tuple[Command, ...], ticket: Ticket, desk: _Desk) -> tu
         applied=applied,
         tickets=_asked(commands, ticket, desk),
         help=any(c.verb is Verb.HELP for c in commands),
+        asked=any(c.verb in (Verb.STATUS, Verb.LIST) for c in commands),
         allowed=allowed_keywords(after(ticket, events), actor),
     )
     return transcript, events
@@ -356,6 +358,7 @@ def _enquiry(letter: Letter, commands: tuple[Command, ...], desk: _Desk) -> Deci
         applied=all(x.outcome == "done" for x in lines),
         tickets=_asked(commands, None, desk),
         help=any(c.verb is Verb.HELP for c in commands),
+        asked=any(c.verb in (Verb.STATUS, Verb.LIST) for c in commands),
         allowed=actor.rulebook.keywords if actor.sender.person else (),
     )
     withheld = may_answer(letter, desk.known, desk.service)

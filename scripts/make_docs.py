@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined  # noqa: E402
 from daemon.config import TABLES  # noqa: E402
 from daemon.events import KINDS  # noqa: E402
 from daemon.lifecycle import STAYS, as_markdown, as_mermaid  # noqa: E402
+from daemon.notify.catalogue import templates_table  # noqa: E402
 from daemon.routing.actions import ACTIONS  # noqa: E402
 from daemon.routing.conditions import (  # noqa: E402
     OPERATOR_ALIASES,
@@ -160,6 +161,7 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
     "keywords.md": {"keywords": keywords_table},
     "lifecycle.md": {"diagram": lifecycle_diagram, "moves": as_markdown, "stays": stays_table},
     "json.md": {"history": history_table},
+    "templates.md": {"templates": templates_table},
     "architecture.md": {"floors": floors_table},
 }
 

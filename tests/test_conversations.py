@@ -269,3 +269,42 @@ def test_out_of_scope_by_the_desk_tells_the_requester(desk):
     sent = desk.receives(reply(mail_to(sent, "chen.jing"), DESK, "#不受理 采购不在服务范围内"))
     assert desk.ticket(2).state is State.OUT_OF_SCOPE
     assert "采购不在服务范围内" in mail_to(sent, "zhang.san").letter.text
+
+
+def test_a_second_command_on_the_same_line_is_not_lost_in_silence(desk):
+    _, to_engineer = opened(desk)
+    (answer,) = desk.receives(reply(to_engineer, ENGINEER, "#accept #resolve done"))
+
+    assert desk.ticket(1).state is State.ASSIGNED and "一行只能写一个指令" in answer.letter.text
+
+
+def test_an_answer_below_the_quote_is_heard(desk):
+    ack, to_engineer = opened(desk)
+    quoted = "\n".join(f"> {line}" for line in ack.letter.text.splitlines())
+    mail = write(
+        CUSTOMER,
+        f"On Mon, 23 Nov 2026, Example Support wrote:\n\n{quoted}\n\n现在整栋楼都断网了，请尽快！\n",
+        to=ack.reply_to,
+    )
+    sent = desk.receives(mail)
+    assert "现在整栋楼都断网了" in mail_to(sent, "wang.wei").letter.text
+
+    quoted = "\n".join(f"> {line}" for line in to_engineer.letter.text.splitlines())
+    desk.receives(write(ENGINEER, f"{quoted}\n\n#受理\n", to=to_engineer.reply_to))
+    assert desk.ticket(1).state is State.IN_PROGRESS
+
+
+def test_ones_own_plain_words_are_said_to_have_stayed_inside_once(desk):
+    _, to_engineer = taken_up(desk)
+    first = desk.receives(reply(to_engineer, ENGINEER, "原因找到了，五点前能好。"))
+    second = desk.receives(reply(to_engineer, ENGINEER, "再等等。"))
+
+    assert ["客户没有收到" in m.subject for m in first if m.to.startswith("wang.wei")] == [True]
+    assert not [m for m in second if m.to.startswith("wang.wei")]
+
+
+def test_a_report_by_one_of_ours_with_keywords_opens_a_ticket(desk):
+    sent = desk.receives(write(ENGINEER, "核心交换机起火，全楼断网。\n#级别 1\n请处理。", subject="核心交换机"))
+
+    assert desk.ticket(1) is not None
+    assert any("新开了一张工单" in m.letter.text for m in sent if m.to.startswith("wang.wei"))

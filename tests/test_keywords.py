@@ -2,13 +2,14 @@
 
 import pytest
 
-from daemon.intake.arguments import date_in, hold_in, level_in, severity_in
+from daemon.intake.arguments import date_in, hold_in, level_in, severity_in, target_in
 from daemon.intake.keywords import find_commands
 from daemon.routing.loader import load_rulebook
 from daemon.words import HoldReason, Level, Severity, Verb
 from tests.desk import MONDAY_10AM, ROOT
 
-KEYWORDS = load_rulebook(ROOT / "rules").keywords
+BOOK = load_rulebook(ROOT / "rules")
+KEYWORDS = BOOK.keywords
 
 
 def commands(text):
@@ -72,11 +73,37 @@ def test_words_behind_a_command_without_text_are_left_over():
         ("到明天", HoldReason.DATE, "2026-11-24T09:00:00+08:00", ""),
         ("until 1-5", HoldReason.DATE, "2027-01-05T09:00:00+08:00", ""),
         ("because", None, None, "because"),
+        ("vendor 3-5 days for parts", HoldReason.VENDOR, None, "3-5 days for parts"),
+        ("vendor 10/12 disks replaced", HoldReason.VENDOR, None, "10/12 disks replaced"),
+        ("customer 1.5小时后再试", HoldReason.CUSTOMER, None, "1.5小时后再试"),
+        ("customer until Friday", HoldReason.CUSTOMER, "2026-11-27T09:00:00+08:00", ""),
+        ("客户 等到周五", HoldReason.CUSTOMER, "2026-11-27T09:00:00+08:00", ""),
+        ("customer until 25 Nov, logs", HoldReason.CUSTOMER, "2026-11-25T09:00:00+08:00", "logs"),
+        ("客户 到明天下午 请提供日志", HoldReason.CUSTOMER, "2026-11-24T14:00:00+08:00", "请提供日志"),
     ],
 )  # fmt: skip
 def test_what_a_hold_waits_for(text, reason, until, rest):
     found = hold_in(text, MONDAY_10AM)
     assert (found[0], found[1].isoformat() if found[1] else None, found[2]) == (reason, until, rest)
+
+
+@pytest.mark.parametrize(
+    "text", ["customer until 2026-11-25 25:00", "customer until the cows come home", "客户 等到有空"]
+)
+def test_an_until_without_a_date_is_not_clear(text):
+    assert hold_in(text, MONDAY_10AM)[3] is False
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Wang Wei", "wang wei", "王伟，请处理", "给王伟", "@王伟 看一下", "wang.wei@example.com", "to wang.wei: please"],
+)
+def test_people_are_found_however_they_are_called(name):
+    assert target_in(name, BOOK)[0].key == "wang.wei"
+
+
+def test_a_name_nearly_right_is_suggested():
+    assert target_in("wang.wie", BOOK)[::2] == (None, "wangwei")
 
 
 def test_grades_are_read_in_both_languages():

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
 
+from daemon.errors import nearest
 from daemon.intake.keywords import fold
 from daemon.rulebook import Category, Person, Rulebook, Team
 from daemon.words import HoldReason, Level, Severity
@@ -28,12 +29,31 @@ HOLD_WORDS: Mapping[str, HoldReason] = {
     "change": HoldReason.CHANGE, "变更": HoldReason.CHANGE, "date": HoldReason.DATE, "日期": HoldReason.DATE,
 }  # fmt: skip
 _DATE = re.compile(
-    r"(?:(?P<y>\d{4})[-/.年])?(?P<m>\d{1,2})[-/.月](?P<d>\d{1,2})日?"
-    r"(?:[T ]*(?P<H>\d{1,2})(?:[:：点时](?P<M>\d{1,2})?分?)?)?"
+    r"(?:(?P<y>\d{4})[-/.年])?(?P<m>\d{1,2})[-/月](?P<d>\d{1,2})日?"
+    r"(?:[T ]*(?P<H>\d{1,2})[:：点时](?P<M>\d{1,2})?分?)?(?!\d|[-/.])"
 )
+_ENGLISH_DATE = re.compile(
+    r"(?P<d>\d{1,2})\s+(?P<name>[A-Za-z]{3})[a-z]*\.?(?:\s+(?P<y>\d{4}))?(?:[ ,]+(?P<H>\d{1,2}):(?P<M>\d{2}))?"
+)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _UNTIL = re.compile(r"^(?:until|till|直到|等到|到|至)\s*", re.IGNORECASE)
 _DAY_WORDS: Mapping[str, int] = {"today": 0, "今天": 0, "tomorrow": 1, "明天": 1, "后天": 2}
-_START_OF_WORK = time(9, 0)
+_WEEKDAYS: Mapping[str, int] = {
+    **{
+        name: n for n, name in enumerate(("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"))
+    },
+    **{f"{lead}{day}": n for lead in ("周", "星期", "礼拜") for n, day in enumerate("一二三四五六日")},
+}
+_DAY_PARTS: Mapping[str, int] = {
+    "上午": 9,
+    "中午": 12,
+    "下午": 14,
+    "晚上": 18,
+    "morning": 9,
+    "noon": 12,
+    "afternoon": 14,
+}
+_START_OF_WORK = 9
 
 
 def first_word(argument: str) -> tuple[str, str]:
@@ -58,16 +78,18 @@ def level_in(argument: str) -> Level | None:
     return _LEVELS.get(fold(first_word(argument)[0]))
 
 
-def hold_in(argument: str, now_local: datetime) -> tuple[HoldReason | None, datetime | None, str]:
-    """Return what a hold waits for, until when (aware, or None), and the words left over.
+def hold_in(argument: str, now_local: datetime) -> tuple[HoldReason | None, datetime | None, str, bool]:
+    """Return what a hold waits for, until when (aware, or None), the words left over, and whether all was clear.
 
-    `#hold customer until 2026-11-25 10:00 text`; without a reason but with a date, it waits for the date.
+    `#hold customer until 2026-11-25 10:00 text`; without a reason but with a date, it waits for the date. Not clear is
+    an "until" behind which no date can be found: better to ask than to wait for ever.
     """
     reason, rest = _hold_reason(argument.strip())
+    named = _UNTIL.match(rest) is not None
     until, rest = date_in(rest, now_local)
     if reason is None and until is not None:
         reason = HoldReason.DATE
-    return reason, until, rest.strip(" ,，:：")
+    return reason, until, rest.strip(" ,，:：。"), until is not None or not named
 
 
 def _hold_reason(argument: str) -> tuple[HoldReason | None, str]:
@@ -81,43 +103,78 @@ def _hold_reason(argument: str) -> tuple[HoldReason | None, str]:
 def date_in(text: str, now_local: datetime) -> tuple[datetime | None, str]:
     """Return the moment that `text` begins with, in the zone of `now_local`, and the words after it.
 
-    A day without a time means nine in the morning; a date without a year means the next such day.
+    Behind "until" (到, 至 …) a date may be short: 25 Nov, 11-25, Friday, 周五, 明天下午. Without it only a date with
+    its year counts, since "3-5 days" or "10/12 disks" are no dates. A day without a time means nine in the morning.
     """
     rest = _UNTIL.sub("", text.strip(), count=1)
-    for word, days in _DAY_WORDS.items():
-        if fold(rest).startswith(word):
-            day = now_local.date() + timedelta(days=days)
-            return datetime.combine(day, _START_OF_WORK, now_local.tzinfo), rest[len(word) :].strip()
-    found = _DATE.match(rest)
-    moment = _moment(found, now_local) if found else None
-    return (moment, rest[found.end() :].strip()) if found and moment else (None, text)
+    spoken = _spoken_day(rest, now_local)
+    if spoken:
+        return spoken
+    named = rest != text.strip()
+    for pattern in (_DATE, _ENGLISH_DATE):
+        found = pattern.match(rest)
+        if found and (named or found["y"]) and (moment := _moment(found, now_local)):
+            return moment, rest[found.end() :].strip()
+    return None, text
+
+
+def _spoken_day(rest: str, now_local: datetime) -> tuple[datetime, str] | None:
+    """Return the day that a word names: today, tomorrow, a weekday, perhaps with a part of the day."""
+    folded = fold(rest)
+    days = {**_DAY_WORDS, **{w: (n - now_local.weekday() - 1) % 7 + 1 for w, n in _WEEKDAYS.items()}}
+    word = next((w for w in sorted(days, key=len, reverse=True) if folded.startswith(w)), None)
+    if word is None or (word.isascii() and folded[len(word) : len(word) + 1].isalpha()):
+        return None
+    behind = rest[len(word) :].strip()
+    part = next((p for p in _DAY_PARTS if fold(behind).startswith(p)), "")
+    hour = _DAY_PARTS.get(part, _START_OF_WORK)
+    day = now_local.date() + timedelta(days=days[word])
+    return datetime.combine(day, time(hour), now_local.tzinfo), behind[len(part) :].strip()
 
 
 def _moment(found: re.Match[str], now_local: datetime) -> datetime | None:
-    hour, minute = int(found["H"] or _START_OF_WORK.hour), int(found["M"] or 0)
+    named = found.groupdict().get("name")
+    month = (
+        _MONTHS.index(named.lower()) + 1 if named and named.lower() in _MONTHS else int(found.groupdict().get("m") or 0)
+    )
+    hour, minute = int(found["H"] or _START_OF_WORK), int(found["M"] or 0)
     try:
         moment = datetime(
-            int(found["y"] or now_local.year), int(found["m"]), int(found["d"]), hour, minute,
-            tzinfo=now_local.tzinfo,
-        )  # fmt: skip
+            int(found["y"] or now_local.year), month, int(found["d"]), hour, minute, tzinfo=now_local.tzinfo
+        )
         past = not found["y"] and moment < now_local - timedelta(days=1)
         return moment.replace(year=moment.year + 1) if past else moment
     except ValueError:
         return None
 
 
-def person_in(argument: str, rulebook: Rulebook) -> Person | None:
-    """Return the person named by key, name, alias or address."""
-    wanted = fold(argument)
-    return next((p for p in rulebook.people.values() if wanted in _names(p.key, p.name, p.aliases, p.addresses)), None)
+def target_in(argument: str, rulebook: Rulebook) -> tuple[Person | Team | None, str, str]:
+    """Return the person or team that the argument begins with, the words behind, and where none is known a suggestion.
+
+    The longest beginning that names somebody counts: `Wang Wei, please look`, `给王伟`, `@zhao.min`.
+    """
+    head = re.sub(r"^(?:@|给|to\s+)\s*", "", argument.strip(), count=1)
+    known = _everybody(rulebook)
+    ends = sorted({m.start() for m in re.finditer(r"[\s,，、。;；:：]|$", head)}, reverse=True)
+    for end in ends:
+        if found := known.get(_bare(head[:end])):
+            return found, head[end:].strip(" ,，、。;；:：\n"), ""
+    tried = [head[:end] for end in ends if end]
+    return None, argument, next((n for t in reversed(tried) if (n := nearest(_bare(t), known))), "")
 
 
-def team_in(argument: str, rulebook: Rulebook) -> Team | None:
-    """Return the team named by key, name in any language, alias or address."""
-    wanted = fold(argument)
-    return next(
-        (t for t in rulebook.teams.values() if wanted in _names(t.key, *t.name.values(), t.aliases, [t.address])), None
-    )
+def _everybody(rulebook: Rulebook) -> dict[str, Person | Team]:
+    named: dict[str, Person | Team] = {}
+    for team in rulebook.teams.values():
+        named |= {_bare(n): team for n in (team.key, *team.name.values(), *team.aliases, team.address) if n}
+    for person in rulebook.people.values():
+        named |= {_bare(n): person for n in (person.key, person.name, *person.aliases, *person.addresses) if n}
+    return named
+
+
+def _bare(name: str) -> str:
+    """Return a name as it is compared: spaces and dots do not count."""
+    return re.sub(r"[\s.]+", "", fold(name))
 
 
 def category_in(argument: str, rulebook: Rulebook) -> Category | None:

@@ -62,10 +62,10 @@ class _Page:
     def _begins_quote(self, place: int) -> int | None:
         """Return the line from which all the rest is another mail, if it is this line that tells."""
         line = self.look[place]
-        if quoting.is_our_marker(line):
+        if quoting.is_our_marker(line) and not (self.marked[place] and self._next_is_marked(place)):
             return self._above(place)
         if self.marked[place]:
-            return None
+            return None  # our marker within a quote too: who answers below the quote has words there
         if quoting.is_separator(line) or self._is_header_block(place):
             return self._rules_above(place)
         head = quoting.split_behind_words(line)

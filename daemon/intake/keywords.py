@@ -15,7 +15,7 @@ from daemon.intake.letter import Letter
 from daemon.rulebook import Keyword
 from daemon.words import Verb
 
-_TAKES_TEXT = frozenset(
+TAKES_TEXT = frozenset(
     {
         Verb.PROGRESS,
         Verb.NOTE,
@@ -66,7 +66,7 @@ def find_commands(text: str, keywords: Iterable[Keyword]) -> tuple[tuple[Command
         command = _read(line, table)
         if command:
             commands.append(command)
-        elif commands and commands[-1].verb in _TAKES_TEXT:
+        elif commands and commands[-1].verb in TAKES_TEXT:
             commands[-1] = replace(commands[-1], argument=f"{commands[-1].argument}\n{line}".strip())
         else:
             left.append(line)
@@ -98,8 +98,8 @@ def _lone_keyword(lines: list[str], table: Mapping[str, Verb], text: str) -> tup
     if at is None or (verb := table.get(fold(lines[at].strip(_SEPARATORS + "!！")))) is None:
         return (), text
     rest = "\n".join(lines[at + 1 :]).strip()
-    command = Command(verb=verb, word=lines[at].strip(), argument=rest if verb in _TAKES_TEXT else "", line=lines[at])
-    return (command,), "" if verb in _TAKES_TEXT else rest
+    command = Command(verb=verb, word=lines[at].strip(), argument=rest if verb in TAKES_TEXT else "", line=lines[at])
+    return (command,), "" if verb in TAKES_TEXT else rest
 
 
 def _read(line: str, table: Mapping[str, Verb]) -> Command | None:

@@ -49,7 +49,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "transcript": TemplateInfo(
         "answer to keywords: what was done and what was not, states asked for, help",
         PUBLIC,
-        ("lines", "applied", "unproved", "tickets", "help", "kept_internal"),
+        ("lines", "applied", "unproved", "tickets", "help", "kept_internal", "found_nothing"),
     ),
     "alarm": TemplateInfo("to the operator: the daemon itself needs a hand", INTERNAL, ("title", "lines")),
 }
@@ -121,6 +121,7 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "unproved": ("", "why no keyword was looked at (unproved, repeated, conflict, not_on_record), or empty"),
     "tickets": ((), "list of tickets that were asked for"),
     "help": (False, "true when help was asked for"),
+    "found_nothing": (False, "true when states were asked for and no such ticket is the reader's"),
     "kept_internal": (False, "true when there was no keyword, so that the words went to colleagues only"),
     "title": ("", "the alarm in one line"),
 }
@@ -206,6 +207,7 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "tickets": [SAMPLE_TICKET],
         "help": True,
         "kept_internal": False,
+        "found_nothing": False,
     },
     "alarm": {
         "ticket": None,

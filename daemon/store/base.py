@@ -36,6 +36,9 @@ class Database:
             with self._weather():
                 self.db.connect(reuse_if_open=True)
                 self._migrate()
+        except pw.DatabaseError as e:
+            self.close()
+            raise StoreError(f"the database cannot be used ({e}): see [database] url, or restore a backup") from e
         except BaseException:
             self.close()
             raise
