@@ -32,7 +32,7 @@ from daemon.intake.mailbox import Mailbox, MailboxUnreachableError
 from daemon.intake.reader import ReadsInChild, calm_collector
 from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
-from daemon.notify.render import Renderer, ServiceFacts
+from daemon.notify.render import Renderer, ServiceFacts, check_templates
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Rulebook
 from daemon.service import Service
@@ -253,6 +253,7 @@ class Daemon:
         """Load the rules and templates again: whole, or not at all. They count from the next handful of mails on."""
         try:
             rulebook = load_rulebook(Path(self.config.paths.rules))
+            _refuse_bad_templates(self.config)
             renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
             self.fresh = (rulebook, renderer)
             self.work.set()
@@ -419,6 +420,13 @@ class Daemon:
         pulse.trouble = what
         if pulse.trouble_since is None:
             pulse.trouble_since = pulse.beat
+
+
+def _refuse_bad_templates(config: Config) -> None:
+    shipped_ones = shipped("templates") / "email"
+    problems = check_templates(Path(config.paths.templates), shipped_ones, config.service.timezone)
+    if problems:
+        raise ConfigError(problems)
 
 
 def _well(pulse: Pulse) -> None:

@@ -106,6 +106,14 @@ class StateChanged:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Woken:
+    """The time of a hold ran out; `reason` is what was waited for."""
+
+    reason: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProgressTold:
     """An engineer told the requester how it stands."""
 
@@ -260,6 +268,7 @@ Event = (
     | Assigned
     | Returned
     | StateChanged
+    | Woken
     | ProgressTold
     | Noted
     | SolutionGiven

@@ -32,7 +32,7 @@ from daemon.notify.postman import Fate, Postman
 from daemon.notify.render import Renderer
 from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
-from daemon.store import KeptMail, OwedNotice, Store, core_of, hint_key, stem
+from daemon.store import KeptMail, OwedNotice, Store, core_of, failed_key, hint_key, stem
 from daemon.store.ledger import Generation
 from daemon.words import MailStatus
 
@@ -308,7 +308,12 @@ def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk, now:
 
 def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:
     """ANNOUNCE and RECORD one ticket's events: the history and the mails owed for it, together."""
-    notices = choose_notices(change, replace(scene, told=_bounces_told(change, desk, now)))
+    told = _bounces_told(change, desk, now)
+    notices = choose_notices(change, replace(scene, told=told))
+    unheard = [e for e in change.events if isinstance(e, NoticeFailed) and e.address not in told]
+    if unheard and not notices:
+        lines = [f"{e.template} to {e.address}: {e.reason}" for e in unheard]
+        raise_alarm(desk, f"unreached:{change.before.number}", "Nobody can be told about a ticket", lines)
     subject = stem(change.now.subject, desk.service.subject_tag)
     desk.store.register.append(change, cause, now)
     desk.store.outbox.owe(notices, change.before.number, cause, subject, now)
@@ -320,6 +325,9 @@ def _bounces_told(change: Change, desk: Desk, now: datetime) -> frozenset[str]:
     told = {a for a in addresses if (n := desk.store.note(f"bounced:{a}")) and n[0] > (now - _ALARM_AGAIN).isoformat()}
     for address in addresses - told:
         desk.store.write_note(f"bounced:{address}", now.isoformat(), now)
+    for event in change.events:
+        if isinstance(event, NoticeFailed) and event.permanent:
+            desk.store.write_note(failed_key(event.notice), event.address, now)
     return frozenset(told)
 
 
@@ -448,13 +456,7 @@ def _give_up(item: OwedNotice, reply: str, desk: Desk, now: datetime) -> None:
             return
         failed = NoticeFailed(notice=item.id, address=item.notice.to, template=item.notice.template, reason=reply,
                               permanent=True)  # fmt: skip
-        # A mail about a mail that failed must not breed another one.
-        scene = Scene(
-            rulebook=desk.rulebook,
-            service=desk.service,
-            quiet=item.notice.template == "notice_failed",
-            now=now,
-        )
+        scene = Scene(rulebook=desk.rulebook, service=desk.service, now=now)
         _record(Change(before=ticket, events=(failed,)), scene, f"notice:{item.id}", desk, now)
 
 

@@ -19,6 +19,7 @@ from daemon.events import (
     Event,
     StateChanged,
     StepReached,
+    Woken,
 )
 from daemon.lifecycle import ENDED_STATES
 from daemon.rulebook import Calendar, Rulebook, ServiceLevel, Target
@@ -60,6 +61,7 @@ def steps_due(ticket: Ticket, now: datetime) -> tuple[Event, ...]:
         if s.due_at <= now
     ]
     if ticket.state is State.ON_HOLD and ticket.hold_until and ticket.hold_until <= now:
+        steps.append(Woken(reason=str(ticket.hold_reason or ""), until=ticket.hold_until))
         steps.append(StateChanged(verb=Verb.RESUME, old=ticket.state, new=State.IN_PROGRESS, by="clock"))
     return tuple(steps)
 

@@ -459,7 +459,16 @@ def test_backups_of_editors_do_not_count(tmp_path: Path) -> None:
 
 def test_requesters_get_public_templates_only_where_the_catalogue_says_so() -> None:
     internal = {name for name, info in TEMPLATES.items() if info.visibility is Visibility.INTERNAL}
-    assert internal == {"assignment", "new_reply", "escalation", "returned", "review_request", "notice_failed", "alarm"}
+    assert internal == {
+        "assignment",
+        "new_reply",
+        "escalation",
+        "returned",
+        "review_request",
+        "notice_failed",
+        "alarm",
+        "woken",
+    }
 
 
 def test_a_later_notice_shows_its_own_day() -> None:

@@ -184,8 +184,10 @@ def category_in(argument: str, rulebook: Rulebook) -> Category | None:
 
 
 def numbers_in(argument: str, tag: str) -> tuple[int, ...]:
-    """Return the ticket numbers in the argument, written 12, #12 or TAG-12."""
-    return tuple(int(n) for n in re.findall(rf"(?:{re.escape(tag)}-|#)?(\d{{1,9}})", argument, re.IGNORECASE))
+    """Return the ticket numbers in the argument: those it begins with, and those written #12 or TAG-12 anywhere."""
+    bare = re.match(r"(?:\s*#?\d{1,9}(?=[\s,，、]|$)[\s,，、]*)*", argument)
+    marked = re.findall(rf"(?:\b{re.escape(tag)}-|#)(\d{{1,9}})", argument, re.IGNORECASE) if tag else ()
+    return tuple(dict.fromkeys(int(n) for n in (*re.findall(r"\d+", bare[0] if bare else ""), *marked)))
 
 
 def _names(*groups: str | Iterable[str]) -> set[str]:

@@ -33,7 +33,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedNotice:
-    """A mail of ours that a bounce names, proved to be ours."""
+    """A mail of ours that a bounce names, proved to be ours. `known`: its ticket says already that it did not arrive."""
 
     notice: int
     ticket: Ticket
@@ -41,6 +41,7 @@ class FailedNotice:
     template: str
     reason: str
     permanent: bool
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,12 +132,19 @@ def understand(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
     if known.duplicate_of:
         return Ignore(f"the same mail as number {known.duplicate_of}", MailStatus.DUPLICATE)
     if letter.nature is Nature.BOUNCE and (known.failed or _from_robot(letter)):
-        return Bounced(known.failed) if known.failed else Ignore("a bounce, but of no mail that we sent")
+        return _bounce(known)
     if known.ticket is None:
         return _without_ticket(letter, known, rulebook)
     if letter.nature is not Nature.HUMAN:
         return FollowUp(letter, known.ticket, ())
     return _on_ticket(letter, known.ticket, known, rulebook)
+
+
+def _bounce(known: Known) -> Intent:
+    if not known.failed:
+        return Ignore("a bounce, but of no mail that we sent")
+    news = tuple(f for f in known.failed if not f.known)
+    return Bounced(news) if news else Ignore("another bounce of a mail that is known not to have arrived")
 
 
 def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:

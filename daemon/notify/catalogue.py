@@ -46,6 +46,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         INTERNAL,
         ("address", "reason", "template", "permanent"),
     ),
+    "woken": TemplateInfo("the time of a hold is over: to those at work", INTERNAL, ("reason",)),
     "transcript": TemplateInfo(
         "answer to keywords: what was done and what was not, states asked for, help",
         PUBLIC,
@@ -200,6 +201,7 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "template": "resolved",
         "permanent": True,
     },
+    "woken": {"reason": "customer"},
     "transcript": {
         "lines": _SAMPLE_LINES,
         "applied": False,

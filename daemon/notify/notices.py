@@ -26,6 +26,7 @@ from daemon.events import (
     Returned,
     StateChanged,
     StepReached,
+    Woken,
 )
 from daemon.intake.keywords import find_commands, spoken
 from daemon.intake.letter import Letter
@@ -130,7 +131,7 @@ def _speaks_of(announcement: Announcement, event: StateChanged) -> bool:
 
 
 def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Scene) -> Iterator[Notice]:
-    if isinstance(event, NoticeFailed) and (event.template == "notice_failed" or event.address in scene.told):
+    if isinstance(event, NoticeFailed) and event.address in scene.told:
         return
     for to in _concerned(announcement, event, ticket, scene):
         if (to.key and to.key == scene.actor) or _did_it(to, event):
@@ -143,16 +144,20 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
 
 def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
     """Yield whom to tell. That a mail came back is never told to the address that it came back from."""
-    found = list(recipients(_audience(announcement, event, ticket), ticket, scene))
-    if isinstance(event, NoticeFailed):
-        found = [to for to in found if to.address != event.address] or list(recipients(("desk",), ticket, scene))
-        found = [to for to in found if to.address != event.address]
-    yield from found
+    audience = _audience(announcement, event, ticket)
+    if not isinstance(event, NoticeFailed):
+        yield from recipients(audience, ticket, scene)
+        return
+    # Who works on it may be the very one who cannot be reached: then the desk has to know.
+    for_us = event.template in ("assignment", "notice_failed", "escalation", "new_reply")
+    names = (*(() if event.template == "notice_failed" else audience), *(("desk",) if for_us else ()))
+    found = [to for to in recipients(names, ticket, scene) if to.address != event.address]
+    yield from found or [to for to in recipients(("desk",), ticket, scene) if to.address != event.address]
 
 
 def _did_it(to: Recipient, event: Event) -> bool:
-    """Whether this mail would tell a requester that their own answer has come."""
-    return isinstance(event, StateChanged) and event.verb is Verb.RESUME and event.by == to.address
+    """Whether a requester would hear that the wait for them is over: by their own answer, or in vain."""
+    return isinstance(event, StateChanged) and event.verb is Verb.RESUME and event.by in (to.address, "clock")
 
 
 def _audience(announcement: Announcement, event: Event, ticket: Ticket) -> tuple[str, ...]:
@@ -337,7 +342,7 @@ def _particulars(event: Event, scene: Scene) -> dict[str, Any]:
                 "address": event.address, "reason": event.reason, "template": event.template,
                 "permanent": event.permanent,
             }  # fmt: skip
-        case Returned(reason=reason) | Rejected(reason=reason):
+        case Returned(reason=reason) | Rejected(reason=reason) | Woken(reason=reason):
             return {"reason": reason}
         case _:
             return {}

@@ -72,6 +72,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "MessageAdded": "the requester or a participant wrote again",
         "ProgressTold": "an engineer told the requester how it stands",
         "StateChanged": "the state changed; `state:` says into which, `verbs:` by which keyword",
+        "Woken": "the time of a hold ran out",
         "StepReached": "a step of the escalation timetable fell due",
         "EscalationAsked": "somebody asked for escalation",
         "Graded": "severity, impact, urgency, category or ci changed",

@@ -220,6 +220,7 @@ class Lookup:
                 notice=owed.id, ticket=ticket, address=owed.notice.to, template=owed.notice.template,
                 reason=_said(first) or letter.subject[:200],
                 permanent=first.permanent if first else True,
+                known=self._noted(failed_key(owed.id)),
             ),
         )  # fmt: skip
 
@@ -230,6 +231,11 @@ class Lookup:
                 if row:
                     return int(row[0])
         return 0
+
+
+def failed_key(notice: int) -> str:
+    """Return the key of the note that this mail of ours is known not to have arrived."""
+    return f"failed:{notice}"
 
 
 def hint_key(ticket: int, address: str) -> str:
