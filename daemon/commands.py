@@ -32,6 +32,8 @@ from daemon.words import HoldReason, Level, Proof, Role, Severity, State, Verb, 
 
 _STAFF = frozenset({Role.DESK, Role.ENGINEER, Role.PM, Role.MANAGER, Role.DIRECTOR, Role.DUTY, Role.SALES})
 _QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
+TAKEN_UP = "taken up"
+_DEGREES = {Level.LOW: 0, Level.MEDIUM: 1, Level.HIGH: 2}
 PROVED = frozenset({Proof.TOKEN, Proof.VERIFIED})
 
 
@@ -203,7 +205,7 @@ def _accept(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | 
     taken: tuple[Event, ...] = ()
     if person and ticket.assignee != person.key:
         team = ticket.team or next(iter(person.teams), "")
-        taken = (Assigned(team=team, line=person.line, assignee=person.key, by=actor.name, reason="taken up"),)
+        taken = (Assigned(team=team, line=person.line, assignee=person.key, by=actor.name, reason=TAKEN_UP),)
     return taken if ticket.state is State.IN_PROGRESS else (*taken, _move(Verb.ACCEPT, ticket, actor, argument))
 
 
@@ -310,8 +312,12 @@ def _level(field: str) -> Deed:
 
 
 def _regrade(impact: Level, urgency: Level, reason: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    """Grade by the matrix. A degree that goes up never lowers a severity that somebody has raised by hand."""
     severity = actor.rulebook.matrix.get((impact, urgency))
-    return _graded_to(severity, reason, ticket, actor) if severity else ()
+    if severity is None:
+        return ()
+    goes_up = _DEGREES[impact] >= _DEGREES[ticket.impact] and _DEGREES[urgency] >= _DEGREES[ticket.urgency]
+    return () if severity > ticket.severity and goes_up else _graded_to(severity, reason, ticket, actor)
 
 
 def _category(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:

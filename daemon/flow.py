@@ -20,7 +20,7 @@ import structlog
 from daemon.clock import Clock
 from daemon.decide import NEW, Change, Decision, decide, tick
 from daemon.errors import UnreachableError
-from daemon.events import Assigned, MessageAdded, NoticeFailed
+from daemon.events import Assigned, MessageAdded, Noted, NoticeFailed, ProgressTold
 from daemon.intake.letter import Letter, RawMail
 from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsHere
@@ -34,7 +34,7 @@ from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
 from daemon.store import KeptMail, OwedNotice, Store, core_of, failed_key, hint_key, stem
 from daemon.store.ledger import Generation
-from daemon.words import MailStatus
+from daemon.words import MailStatus, Role
 
 log = structlog.get_logger()
 
@@ -275,7 +275,10 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
         ticket=number,
     )
     if decision.status is MailStatus.QUARANTINED:
-        raise_alarm(desk, f"flood:{known.sender.address}", "Mails of one sender go to quarantine", [decision.note])
+        waits = "What they send now waits until you look: ticketd quarantine list"
+        raise_alarm(
+            desk, f"flood:{known.sender.address}", "Mails of one sender go to quarantine", [decision.note, waits]
+        )
     log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
              events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
     return decision
@@ -299,6 +302,8 @@ def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk, now:
     """Return what the choosing of notices looks at for one mail."""
     handed_on = any(isinstance(e, Assigned) for c in decision.changes for e in c.events)
     story = desk.store.register.story(known.ticket.number) if handed_on and known.ticket else ""
+    notes = [f"{e.by}: {e.text}" for c in decision.changes for e in c.events if isinstance(e, Noted | ProgressTold)]
+    story = "\n\n".join([story, *notes]) if handed_on else ""
     person = known.sender.person
     return Scene(
         rulebook=desk.rulebook, service=desk.service, letter=letter, withheld=decision.withheld, quiet=known.quiet,
@@ -478,19 +483,47 @@ def file_away(link: Mailbox, name: str, desk: Desk) -> int:
         done = link.file(uids, _FOLDER[status], uidvalidity=link.uidvalidity)
         desk.store.ledger.filed(name, link.uidvalidity, done)
         moved += len(done)
+    _tell_of_folders(link, name, desk)
     return moved
+
+
+def _tell_of_folders(link: Mailbox, name: str, desk: Desk) -> None:
+    """Say once a day which folders the server refuses us: intake goes on, but mails stay where they are."""
+    now = desk.clock.now()
+    for folder, problem in link.problems.items():
+        key = f"folder:{name}:{folder}"
+        told = desk.store.note(key)
+        if told and told[0] > (now - _ALARM_AGAIN).isoformat():
+            continue
+        log.warning("mailbox.folder_refused", mailbox=name, folder=folder, problem=problem)
+        raise_alarm(
+            desk, key, f"The mailbox {name} refuses the folder {folder}", [problem, "Mails are not filed there."]
+        )
+        with desk.store.transaction():
+            desk.store.write_note(key, now.isoformat(), now)
 
 
 # --- the operator's mail ---
 
 
 def raise_alarm(desk: Desk, key: str, title: str, lines: Iterable[str]) -> None:
-    """Tell the operator by mail, once a day for each trouble; the log has it in any case."""
-    now = desk.clock.now()
+    """Tell the operator by mail, or the service desk where none is named, once a day for each trouble.
+
+    The log has it in any case.
+    """
+    now, to = desk.clock.now(), _operators(desk)
     with desk.store.transaction():
         told = desk.store.note(f"alarm:{key}")
-        if not desk.operator or (told and told[0] > (now - _ALARM_AGAIN).isoformat()):
+        if not to or (told and told[0] > (now - _ALARM_AGAIN).isoformat()):
             return
-        notice: Notice = alarm_notice(title, lines, desk.operator, desk.service)
-        desk.store.outbox.owe([notice], 0, f"alarm:{key}", "", now)
+        said = list(lines)
+        notices: list[Notice] = [alarm_notice(title, said, address, desk.service) for address in to]
+        desk.store.outbox.owe(notices, 0, f"alarm:{key}", "", now)
         desk.store.write_note(f"alarm:{key}", now.isoformat(), now)
+
+
+def _operators(desk: Desk) -> list[str]:
+    if desk.operator:
+        return [desk.operator]
+    people = desk.rulebook.people_with(Role.DESK)
+    return [p.address for p in people if not desk.service.owns(p.address)]

@@ -10,7 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from daemon.app import read_keys
+from daemon.app import read_keys, service_of
 from daemon.config import Config, load_config, places_named, shipped
 from daemon.decide import Decision, facts_for_rules
 from daemon.errors import ConfigError, Problem
@@ -20,7 +20,7 @@ from daemon.intake.understand import Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, transcript_notice
 from daemon.notify.render import check_templates
-from daemon.routing.check import check_rulebook, check_templates_named, is_warning
+from daemon.routing.check import check_addresses, check_rulebook, check_templates_named, is_warning
 from daemon.routing.evaluate import explain_routing
 from daemon.routing.loader import load_partly
 from daemon.store import KeptMail
@@ -38,6 +38,8 @@ def check_everything(path: Path) -> tuple[list[Problem], list[Problem]]:
     problems += _rule_problems(rules, templates)
     problems += check_templates(templates, shipped("templates") / "email", zone)
     problems += _secret_problems(secret)
+    if config is not None:
+        problems += _own_addresses(config, rules)
     unique = sorted(set(problems))
     return [p for p in unique if not is_warning(p)], [p for p in unique if is_warning(p)]
 
@@ -63,6 +65,17 @@ def _rule_problems(rules: Path, templates: Path) -> list[Problem]:
     names = {p.stem for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
     further = check_templates_named if problems else check_rulebook
     return [*problems, *further(rulebook, names, str(rules))]
+
+
+def _own_addresses(config: Config, rules: Path) -> list[Problem]:
+    """Return whoever would be written to at an address of ours."""
+    service = service_of(config)
+    problems = check_addresses(load_partly(rules)[0], service.owns, str(rules))
+    operator = config.service.operator_address
+    if operator and service.owns(operator):
+        what = f"[service] operator_address is our own address {operator}; write one that a person reads"
+        problems.append(Problem("ticketd.toml", 0, what))
+    return problems
 
 
 def _secret_problems(secret: Path) -> list[Problem]:

@@ -308,3 +308,28 @@ def test_a_report_by_one_of_ours_with_keywords_opens_a_ticket(desk):
 
     assert desk.ticket(1) is not None
     assert any("新开了一张工单" in m.letter.text for m in sent if m.to.startswith("wang.wei"))
+
+
+def test_a_higher_urgency_never_lowers_a_severity_raised_by_hand(desk):
+    _, to_engineer = opened(desk)
+    desk.receives(reply(to_engineer, ENGINEER, "#级别 1\n#紧急 高"))
+
+    assert desk.ticket(1).severity is Severity.CRITICAL and desk.ticket(1).urgency == "high"
+
+
+def test_a_hold_that_runs_out_is_told_to_the_engineer_and_not_to_the_customer(desk):
+    _, to_engineer = taken_up(desk)
+    desk.receives(reply(to_engineer, ENGINEER, "#挂起 客户 到2026-11-24 10:00 请提供日志"))
+    sent = desk.waits(hours=25)
+
+    assert {m.to for m in sent if "挂起到期" in m.subject} == {"wang.wei@example.com"}
+    assert not [m for m in sent if m.to.startswith("zhang.san")]
+
+
+def test_notes_and_the_reason_go_with_a_ticket_that_is_handed_over(desk):
+    _, to_engineer = taken_up(desk)
+    desk.receives(reply(to_engineer, ENGINEER, "#备注 防火墙查过了"))
+    sent = desk.receives(reply(to_engineer, ENGINEER, "#转派 赵敏 请接着查路由"))
+    text = mail_to(sent, "zhao.min").letter.text
+
+    assert all(words in text for words in ("691", "防火墙查过了", "请接着查路由"))

@@ -33,7 +33,7 @@ class Sender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedNotice:
-    """A mail of ours that a bounce names, proved to be ours. `known`: its ticket says already that it did not arrive."""
+    """A mail of ours that a bounce names, proved ours; `known`: its ticket says already that it did not arrive."""
 
     notice: int
     ticket: Ticket

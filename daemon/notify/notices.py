@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from daemon.commands import Line, Transcript
+from daemon.commands import TAKEN_UP, Line, Transcript
 from daemon.decide import Change, Decision
 from daemon.events import (
     AnswerWithheld,
@@ -146,7 +146,9 @@ def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: 
     """Yield whom to tell. That a mail came back is never told to the address that it came back from."""
     audience = _audience(announcement, event, ticket)
     if not isinstance(event, NoticeFailed):
-        yield from recipients(audience, ticket, scene)
+        found = list(recipients(audience, ticket, scene))
+        for_people_of_ours = bool(set(audience) - {"requester", "watchers"})
+        yield from found or (recipients(("desk",), ticket, scene) if for_people_of_ours else ())
         return
     # Who works on it may be the very one who cannot be reached: then the desk has to know.
     for_us = event.template in ("assignment", "notice_failed", "escalation", "new_reply")
@@ -439,7 +441,8 @@ def _line_facts(line: Line) -> dict[str, Any]:
 def _text(event: Event, scene: Scene, *, internal: bool) -> str:
     """Return the words concerned. A requester is only ever shown their own or those written for them."""
     if isinstance(event, Assigned):
-        return scene.story[:_LONGEST_TEXT] if internal else ""
+        reason = event.reason if event.reason != TAKEN_UP else ""
+        return "\n\n".join(p for p in (reason, scene.story) if p)[:_LONGEST_TEXT] if internal else ""
     if isinstance(event, Opened | MessageAdded | Rejected):
         return (scene.letter.words if scene.letter else "")[:_LONGEST_TEXT]
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]

@@ -6,7 +6,7 @@ with "warning:" need not be mended before the daemon runs. Pure: `ticketd check`
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from daemon.errors import Problem, did_you_mean
 from daemon.routing.actions import SetField
@@ -27,8 +27,18 @@ def check_rulebook(rulebook: Rulebook, templates: Collection[str], folder: str =
         *_templates_missing(rulebook, templates),
         *_teams_without_anybody(rulebook),
         *_roles_without_anybody(rulebook),
+        *_managers_without_the_role(rulebook),
     )
     return sorted(_at(where, what, folder) for where, what in found)
+
+
+def check_addresses(rulebook: Rulebook, owns: Callable[[str], bool], folder: str = "") -> list[Problem]:
+    """Return the people and teams whose address is our own: mail to them would come back to us and reach nobody."""
+    people = ((p.key, p.addresses) for p in rulebook.people.values())
+    teams = ((t.key, (t.address,)) for t in rulebook.teams.values() if t.address)
+    ours = ((key, address) for key, addresses in (*people, *teams) for address in addresses if owns(address))
+    said = "'{}' has the address {}, which is our own; write an address that they read"
+    return sorted(_at("people.yaml", said.format(key, address), folder) for key, address in ours)
 
 
 def check_templates_named(rulebook: Rulebook, templates: Collection[str], folder: str = "") -> list[Problem]:
@@ -88,6 +98,18 @@ def _teams_without_anybody(rulebook: Rulebook) -> Found:
             yield (
                 "people.yaml",
                 f"nobody gets the mail of the team '{team.key}'; give it members: or an address:",
+            )
+
+
+def _managers_without_the_role(rulebook: Rulebook) -> Found:
+    """Yield the project managers of customers who may not review: their tickets could never be archived."""
+    for customer in rulebook.customers.values():
+        manager = rulebook.people.get(customer.pm)
+        if manager and Role.PM not in manager.roles:
+            cure = f"give '{manager.key}' the role pm in people.yaml, or name another person"
+            yield (
+                "customers.yaml",
+                f"'{customer.key}' has the project manager '{manager.key}', who has no such role; {cure}",
             )
 
 

@@ -115,7 +115,7 @@ class Database:
             raise
         except (pw.OperationalError, pw.InterfaceError) as e:
             self.db.close()
-            raise UnreachableError(f"the database does not answer: {e}") from e
+            raise UnreachableError(f"the database does not answer: {_first(e)}") from e
 
     @contextmanager
     def _weather_inside(self) -> Iterator[None]:
@@ -123,7 +123,7 @@ class Database:
         try:
             yield
         except (pw.OperationalError, pw.InterfaceError) as e:
-            raise UnreachableError(f"the database does not answer: {e}") from e
+            raise UnreachableError(f"the database does not answer: {_first(e)}") from e
 
     def _migrate(self) -> None:
         """Bring the schema up to this version by itself; refuse a database that a newer version has written."""
@@ -139,6 +139,13 @@ class Database:
                 if not self.sqlite:
                     self.db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_ONE_WRITER,))
                 runner.up()
+
+
+def _first(error: BaseException) -> BaseException:
+    """Return what went wrong first: a full disk also makes the rollback fail, and only that would be told."""
+    while error.__context__ is not None and isinstance(error.__context__, pw.PeeweeException):
+        error = error.__context__
+    return error
 
 
 def _open_sqlite(url: str, folder: Path) -> pw.SqliteDatabase:

@@ -127,9 +127,13 @@ class Register:
         ]  # fmt: skip
 
     def story(self, number: int) -> str:
-        """Return the words that opened the ticket."""
+        """Return what somebody has to know who takes a ticket over: the words that opened it, and the notes since."""
         row = self._base.one("SELECT text FROM message WHERE ticket = ? ORDER BY mail LIMIT 1", (number,))
-        return str(row[0]) if row else ""
+        kinds = ("Noted", "ProgressTold", "Returned")
+        sql = "SELECT data FROM event WHERE ticket = ? AND kind IN (?,?,?) ORDER BY seq"
+        notes = (json.loads(data) for (data,) in self._base.rows(sql, (number, *kinds)))
+        said = [f"{n['by']}: {n.get('text') or n.get('reason', '')}" for n in notes]
+        return "\n\n".join([*([str(row[0])] if row else []), *said])
 
     def rebuild(self) -> list[int]:
         """Redraw every ticket from its events; return the numbers whose stored picture differed."""
