@@ -44,6 +44,7 @@ log = structlog.get_logger()
 _WAKE_SECONDS = 5
 _ALARM_AFTER = 600.0
 _STUCK_AFTER = 900.0
+_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
 class AlreadyRunningError(TicketdError):
@@ -221,7 +222,6 @@ class Daemon:
     outbox: threading.Event = field(default_factory=threading.Event)
     nudges: dict[str, threading.Event] = field(default_factory=dict)
     pulses: dict[str, Pulse] = field(default_factory=dict)
-    hangup: threading.Event = field(default_factory=threading.Event)
     fresh: tuple[Rulebook, Renderer] | None = None
     failed: str = ""
 
@@ -383,12 +383,14 @@ class Daemon:
         scheduler = schedule.Scheduler()
         scheduler.every(_WAKE_SECONDS).seconds.do(_safely(self._wake))
         scheduler.every(20).seconds.do(_safely(self._look_after))
+        _safely(self._look_after)()
         while not self.stop.is_set():
             scheduler.run_pending()
-            if self.hangup.is_set():
-                self.hangup.clear()
+            said = signal.sigtimedwait(_SIGNALS, 1.0)
+            if said is not None and said.si_signo == signal.SIGHUP:
                 self.reload()
-            self.stop.wait(1)
+            elif said is not None:
+                self.quit()
 
     def _wake(self) -> None:
         self.work.set()
@@ -447,6 +449,9 @@ def _safely(job: Callable[[], None]) -> Callable[[], None]:
 
 def run_forever(config: Config) -> int:
     """Run the daemon in the foreground until it is told to stop."""
+    # Signals are fetched by the main loop, not handled wherever it happens to be: a handler that sets an Event which
+    # the main thread is just waiting on would wait for ever for a lock that this very thread holds.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with instance_lock(config):
         desk = open_desk(config, Clock())
         _claim(desk)
@@ -454,9 +459,6 @@ def run_forever(config: Config) -> int:
         calm_collector()
         desk.store.outbox.release_leases()
         daemon = Daemon(config=config, desk=desk, spool=_open_spool(config))
-        signal.signal(signal.SIGTERM, lambda *_: daemon.quit())
-        signal.signal(signal.SIGINT, lambda *_: daemon.quit())
-        signal.signal(signal.SIGHUP, lambda *_: daemon.hangup.set())
         return daemon.run()
 
 

@@ -206,7 +206,7 @@ class ServiceConfig(Table):
         default="secret", description="The key that signs reply tokens; `ticketd init` makes it, mode 0600"
     )
     operator_address: EmailAddress = Field(
-        default="", description="Who is told when the daemon itself is in trouble; empty: nobody by mail"
+        default="", description="Who is told when the daemon itself is in trouble; empty: the service desk"
     )
     other_addresses: tuple[EmailAddress, ...] = Field(
         default=(),
