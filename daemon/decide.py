@@ -243,7 +243,7 @@ def facts_for_rules(letter: Letter, known: Known, rulebook: Rulebook, service: S
 def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], desk: _Desk) -> Decision:
     visibility = Visibility.INTERNAL if desk.known.sender.person else Visibility.PUBLIC
     message = _message(letter, visibility, desk)
-    withheld = may_answer(letter, desk.known, desk.service)
+    withheld = may_answer(letter, desk.known, desk.service, commanded=bool(commands))
     if not commands:
         events = (message, *_awaited(letter, ticket, desk), *_not_passed_on(desk))
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at)

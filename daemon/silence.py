@@ -17,8 +17,11 @@ _COLLEAGUES_WORDS = 3
 _REQUESTERS_WORDS = 12
 
 
-def may_answer(letter: Letter, known: Known, service: Service) -> str:
-    """Return why this letter gets no automatic answer, or "" if it may have one."""
+def may_answer(letter: Letter, known: Known, service: Service, *, commanded: bool = False) -> str:
+    """Return why this letter gets no automatic answer, or "" if it may have one.
+
+    `commanded`: it holds keywords, which a proved sender is always answered, up to the cap for an hour.
+    """
     address = known.sender.address
     if known.quiet:
         return "imported quietly"
@@ -34,7 +37,7 @@ def may_answer(letter: Letter, known: Known, service: Service) -> str:
         return "its return path is empty"
     if known.proof is Proof.FAILED:
         return known.proof_why
-    return _too_many(known, service)
+    return _too_many(known, service, commanded=commanded)
 
 
 def may_pass_on(known: Known) -> str:
@@ -48,11 +51,12 @@ def may_pass_on(known: Known) -> str:
     return f"{known.replies_told} mails about new words on this ticket went to one person within an hour"
 
 
-def _too_many(known: Known, service: Service) -> str:
+def _too_many(known: Known, service: Service, *, commanded: bool) -> str:
     """Return which cap is reached. Caps look at no header: a robot that hides what it is falls silent all the same."""
-    of_ours = known.sender.person is not None and known.proof in (Proof.TOKEN, Proof.VERIFIED)
+    proved = known.proof in (Proof.TOKEN, Proof.VERIFIED)
+    of_ours = known.sender.person is not None and proved
     hourly = service.answers_per_address_per_hour * (_STAFF_FACTOR if of_ours else 1)
-    if not of_ours and known.answers_to_subject >= service.answers_per_subject_per_day:
+    if not (of_ours or (proved and commanded)) and known.answers_to_subject >= service.answers_per_subject_per_day:
         return f"{known.answers_to_subject} answers about this subject went to this address within a day"
     if known.answers_to_address >= hourly:
         return f"{known.answers_to_address} answers went to this address within an hour"

@@ -256,3 +256,43 @@ def test_a_cry_for_help_opens_an_incident(desk, text):
 def test_a_bare_question_opens_none(desk, text, subject):
     assert len(desk.receives(write(CUSTOMER, text, subject=subject))) == 1
     assert desk.ticket(1) is None
+
+
+def test_an_absence_notice_without_marks_does_not_reopen(desk):
+    to_customer, _ = resolved(desk)
+    desk.receives(
+        reply(to_customer, CUSTOMER, "I am out of the office until 30 November. For urgent matters call Bob.")
+    )
+    assert desk.ticket(1).state is State.RESOLVED
+
+
+def test_some_other_robot_reopens_once_a_day_at_most(desk):
+    to_customer, to_engineer = resolved(desk)
+    for n in range(4):
+        desk.receives(reply(to_customer, CUSTOMER, f"Your message number {n} was received by our ticket system."))
+        if desk.ticket(1).state is State.IN_PROGRESS:
+            desk.receives(reply(to_engineer, ENGINEER, f"#已解决 第 {n} 次"))
+    assert desk.ticket(1).reopened == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["#urgent please hurry, the factory stands still", "#VPN still down on floor 3", "#call me at 555-1234"]
+)
+def test_a_customers_hash_line_is_heard(desk, text):
+    ack, _ = opened(desk)
+    sent = desk.receives(reply(ack, CUSTOMER, text))
+    assert any(text in m.letter.text for m in to(sent, "wang.wei@example.com"))
+
+
+def test_a_proved_requesters_commands_are_always_answered(desk):
+    ack, _ = opened(desk)
+    for n in range(6):
+        assert (
+            len(
+                to(
+                    desk.receives(reply(ack, CUSTOMER, "#status", message_id=f"<s{n}@huaxing.example.com>")),
+                    "zhang.san@huaxing.example.com",
+                )
+            )
+            == 1
+        )

@@ -73,6 +73,7 @@ class Known:
     opens_by_address: int = 0
     replies_told: int = 0
     hinted: bool = False
+    reopened_lately: bool = False
     quiet: bool = False
     late: bool = False
     mailbox: str = ""
@@ -203,9 +204,19 @@ def _plain_words(letter: Letter, ticket: Ticket, known: Known, rulebook: Ruleboo
     if not said:
         return ()
     if not _only_polite(said, rulebook):
-        return (_plain(Verb.REOPEN, letter),)
+        return (_plain(Verb.REOPEN, letter),) if _says_not_solved(said, known, rulebook) else ()
     confirms = ticket.state is State.RESOLVED and _found(said, rulebook.phrases.get("solved", ()))
     return (_plain(Verb.CONFIRM, letter),) if confirms else ()
+
+
+def _says_not_solved(said: str, known: Known, rulebook: Rulebook) -> bool:
+    """Whether a reply that is no thank-you puts the ticket back: in so many words always, any other once a day.
+
+    An absence notice that hides what it is would otherwise reopen the ticket as often as it is solved.
+    """
+    if _found(said, rulebook.phrases.get("not_solved", ())):
+        return True
+    return not known.reopened_lately and not _found(said, rulebook.phrases.get("absent", ()))
 
 
 def _only_polite(said: str, rulebook: Rulebook) -> bool:

@@ -191,8 +191,10 @@ def _has_words(scene: Scene) -> bool:
     """Whether a mail holds words for those at work, and not only commands: what those did is told by itself."""
     if scene.letter is None:
         return False
-    left = find_commands(spoken(scene.letter), scene.rulebook.keywords)[1]
-    return bool(left.strip() or scene.letter.attachments)
+    commands, left = find_commands(spoken(scene.letter), scene.rulebook.keywords)
+    # A requester's "#urgent please hurry" is no command: to them an unknown keyword is a word like any other.
+    said = any(c.verb is None for c in commands) and not _from_ours(scene)
+    return bool(left.strip() or scene.letter.attachments or said)
 
 
 def recipients(audience: Iterable[str], ticket: Ticket, scene: Scene) -> Iterator[Recipient]:

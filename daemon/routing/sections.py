@@ -491,7 +491,7 @@ def hold_reasons_from(item: Item, _known: Known, bad: Complaints) -> frozenset[H
 
 # --- phrases.yaml ---
 
-PHRASE_GROUPS = ("not_solved", "solved", "thanks", "doubt")
+PHRASE_GROUPS = ("not_solved", "solved", "thanks", "doubt", "absent")
 
 
 def phrases_from(item: Item, _known: Known, bad: Complaints) -> Mapping[str, tuple[str, ...]]:

@@ -89,6 +89,7 @@ class Lookup:
             answers_to_subject=to_subject,
             opens_by_address=self._opens_lately(sender, now),
             replies_told=self._replies_told(match.ticket, now),
+            reopened_lately=match.ticket is not None and self._reopened_lately(match.ticket, now),
             hinted=match.ticket is not None and self._noted(hint_key(match.ticket.number, sender.address)),
             quiet=mail.quiet,
             late=now - mail.received_at > LATE,
@@ -186,6 +187,11 @@ class Lookup:
         """Return how many tickets this address opened within an hour."""
         sql = "SELECT COUNT(*) FROM ticket WHERE requester = ? AND opened_at > ?"
         return int(self._base.one(sql, (sender.address, stamp(now - timedelta(hours=1))))[0])
+
+    def _reopened_lately(self, ticket: Ticket, now: datetime) -> bool:
+        sql = """SELECT 1 FROM event WHERE ticket = ? AND kind = 'StateChanged' AND at > ? AND data LIKE ? LIMIT 1"""
+        row = self._base.one(sql, (ticket.number, stamp(now - timedelta(days=1)), '%"verb": "reopen"%'))
+        return row is not None
 
     def _noted(self, key: str) -> bool:
         return self._base.one("SELECT 1 FROM note WHERE key = ?", (key,)) is not None
