@@ -12,6 +12,7 @@ import os
 import random
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -456,8 +457,11 @@ def run_forever(config: Config) -> int:
         desk = open_desk(config, Clock())
         _claim(desk)
         desk.reader = ReadsInChild()
+        desk.renderer.warm()
         calm_collector()
         desk.store.outbox.release_leases()
+        # The loops mostly wait for servers and disk; one that computes must not keep the others waiting for long.
+        sys.setswitchinterval(0.0005)
         daemon = Daemon(config=config, desk=desk, spool=_open_spool(config))
         return daemon.run()
 

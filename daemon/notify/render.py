@@ -8,6 +8,7 @@ All templates are read once: changed files count from the next Renderer on.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -194,6 +195,12 @@ class Renderer:
             place = choice.place_of(error, notice.template)
             return _plain_form(notice, choice.voice), f"{place}: {_reason(error)}"
 
+    def warm(self) -> None:
+        """Compile every template in the languages that people have, so that the first mails do not wait for it."""
+        for language in self._shelf.languages():
+            for name in TEMPLATES:
+                self._choose(name, language).compile()
+
     def _choose(self, name: str, language: str) -> _Choice:
         key = (name, language)
         if key not in self._chosen:
@@ -269,11 +276,13 @@ def _ticket(facts: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _bounded(value: Any) -> Any:
-    if isinstance(value, str):
+    """Return the value with every text in it cut to what a mail can bear; facts are plain JSON data."""
+    kind = type(value)
+    if kind is str:
         return value if len(value) <= _TEXT_CHARS else value[:_TEXT_CHARS] + " […]"
-    if isinstance(value, Mapping):
+    if kind is dict or isinstance(value, Mapping):
         return {name: _bounded(inner) for name, inner in value.items()}
-    return [_bounded(inner) for inner in value] if isinstance(value, list | tuple) else value
+    return [_bounded(inner) for inner in value] if kind in (list, tuple) else value
 
 
 # ---- the plain form ----------------------------------------------------------------------------------------
@@ -314,6 +323,19 @@ def _reason(error: BaseException) -> str:
 # ---- a language, and a template in it ----------------------------------------------------------------------
 
 
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """The sandbox, with the short way to facts: they are plain dictionaries, whose keys are looked up first.
+
+    The long way tries an attribute, catches its absence, and only then looks up the key, seventy times a mail.
+    """
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Return a fact by its name; anything else goes through the sandbox."""
+        if type(obj) is dict and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 class _Voice:
     """One language: its words, its way to write times and amounts, and the environment of its templates."""
 
@@ -330,7 +352,7 @@ class _Voice:
         self.environment.globals.update(words=self.words, language=language, zone=self.zone_words())
 
     def _environment(self) -> ImmutableSandboxedEnvironment:
-        environment = ImmutableSandboxedEnvironment(
+        environment = _Sandbox(
             loader=jinja2.FunctionLoader(self._load),
             autoescape=lambda name: name is not None and name.endswith(".html"),
             undefined=jinja2.StrictUndefined,
@@ -510,6 +532,12 @@ class _Choice:
         self.voice = voice
         self._text = f"{name}.txt"
         self._html = voice.shelf.html_of(voice.language, name)
+
+    def compile(self) -> None:
+        """Compile both forms; one that does not work is told of when it is used."""
+        for file in (self._text, self._html):
+            with contextlib.suppress(jinja2.TemplateError):
+                self.voice.environment.get_template(file)
 
     def speak(self, facts: dict[str, Any]) -> _Words:
         """Return the words; raises whatever the template raises."""

@@ -145,9 +145,8 @@ class Ledger:
 
     def attempt(self, mails: Collection[int]) -> None:
         """Count one more try for these mails, in a commit of its own, before anything risky is done with them."""
-        with self._base.transaction():
-            for mail in mails:
-                self._base.run("UPDATE mail SET attempts = attempts + 1 WHERE id = ?", (mail,))
+        places = ",".join("?" * len(mails))
+        self._base.run(f"UPDATE mail SET attempts = attempts + 1 WHERE id IN ({places})", tuple(mails))
 
     def uncount(self, mails: Collection[int]) -> None:
         """Take one try back: the database failed, not the mail."""

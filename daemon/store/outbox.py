@@ -20,7 +20,8 @@ from daemon.words import NoticeState, Visibility
 
 _OWE = """INSERT INTO notice (ticket, template, language, recipient, recipient_name, facts, visibility, automatic,
  answers, thread, stem, cause, state, attempts, created_at, next_try_at, message_id, envelope_from, last_reply)
- VALUES (?,?,?,?,?,?,?,?,?,?,?,?,'owed',0,?,?,'','','')"""
+ VALUES """
+_OWED = "(?,?,?,?,?,?,?,?,?,?,?,?,'owed',0,?,?,'','','')"
 _CLAIMED = """SELECT id, ticket, template, language, recipient, recipient_name, facts, visibility, automatic, answers,
  thread, created_at, attempts, message_id, envelope_from, content FROM notice"""
 _OPEN = "state = 'owed' AND next_try_at <= ? AND (leased_until IS NULL OR leased_until <= ?)"
@@ -52,12 +53,15 @@ class Outbox:
 
     def owe(self, notices: Sequence[Notice], ticket: int, cause: str, subject_stem: str, now: datetime) -> None:
         """Owe these mails, inside the transaction that decided on them."""
+        if not notices:
+            return
         at = stamp(now)
+        values: list[Any] = []
         for n in notices:
-            values = (ticket, n.template, n.language, n.to, n.to_name, json.dumps(n.facts, ensure_ascii=False),
+            values += (ticket, n.template, n.language, n.to, n.to_name, json.dumps(n.facts, ensure_ascii=False),
                       str(n.visibility), n.automatic_answer, n.answers, json.dumps(n.references), subject_stem, cause,
                       at, at)  # fmt: skip
-            self._base.run(_OWE, values)
+        self._base.run(_OWE + ",".join([_OWED] * len(notices)), values)
 
     def claim(self, now: datetime, lease: timedelta, limit: int) -> list[OwedNotice]:
         """Take up to `limit` mails that are due for a try; nobody else gets them before the lease ends."""

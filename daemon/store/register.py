@@ -20,7 +20,7 @@ from daemon.store.tables import stamp, unstamp
 from daemon.ticket import Ticket, after
 from daemon.words import State
 
-_EVENT = "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES (?,?,?,?,?,?)"
+_EVENT = "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES "
 _COLUMNS = ("kind", "state", "severity", "category", "team", "assignee", "customer", "requester", "subject",
             "opened_at", "next_due_at", "length", "picture")  # fmt: skip
 _DRAW = f"""INSERT INTO ticket (number, {", ".join(_COLUMNS)}) VALUES ({", ".join("?" * (len(_COLUMNS) + 1))})
@@ -47,12 +47,15 @@ class Register:
 
     def append(self, change: Change, cause: str, now: datetime) -> None:
         """Append the events to a ticket's history and redraw it. A second writer fails on (ticket, seq)."""
+        if not change.events:
+            return
         before, at = change.before, stamp(now)
+        rows: list[Any] = []
         for seq, event in enumerate(change.events, start=before.length + 1):
             data = json.dumps(event_data(event), ensure_ascii=False)
-            self._base.run(_EVENT, (before.number, seq, type(event).__name__, data, at, cause))
-        if change.events:
-            self.draw(change.now, known=before)
+            rows += (before.number, seq, type(event).__name__, data, at, cause)
+        self._base.run(_EVENT + ",".join(["(?,?,?,?,?,?)"] * len(change.events)), rows)
+        self.draw(change.now, known=before)
 
     def draw(self, ticket: Ticket, known: Ticket | None = None) -> None:
         """Write the ticket's row and who is on the record."""
