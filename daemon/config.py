@@ -305,7 +305,7 @@ class MailboxConfig(ServerConfig):
     connect_timeout: Positive = Field(default=20.0, description="Seconds to wait for a connection")
     read_timeout: Positive = Field(default=60.0, description="Seconds to wait for an answer of the server")
     max_mail_bytes: Count = Field(
-        default=157286400, description="A larger mail is not fetched: it goes to quarantine with its headers"
+        default=157286400, description="A larger mail is not fetched: its ticket says that it is on the server"
     )
 
     @model_validator(mode="before")

@@ -21,6 +21,7 @@ from daemon.clock import Clock
 from daemon.decide import NEW, Change, Decision, decide, tick
 from daemon.errors import UnreachableError
 from daemon.events import Assigned, MessageAdded, Noted, NoticeFailed, ProgressTold
+from daemon.intake.headers import without_body
 from daemon.intake.letter import Letter, RawMail
 from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsHere
@@ -48,6 +49,11 @@ _UNREADABLE_TRIES = 3
 _ALARM_AGAIN = timedelta(hours=24)
 _MOST_TURNS = 20
 _RETRY = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
+_TOO_LARGE = (
+    "［这封邮件有 {0} 字节，超过了设定的上限：正文和附件没有取来，原信完整保存在邮件服务器上。］\n"
+    "[This mail has {0} bytes, more than the limit that is set: its text and files were not fetched; "
+    "the whole of it is on the mail server.]"
+)
 _FOLDER: dict[MailStatus, Where] = {
     MailStatus.HANDLED: "handled",
     MailStatus.DUPLICATE: "handled",
@@ -122,8 +128,7 @@ def _mails(link: Mailbox, uids: list[int], name: str, desk: Desk) -> Iterator[Ra
         elif isinstance(thing, Vanished):
             _write_down(name, link, thing.uid, MailStatus.VANISHED, "the server no longer had it", desk)
         elif isinstance(thing, TooLarge):
-            reason = f"{thing.size} bytes are more than max_mail_bytes allows; it stays whole on the server"
-            _write_down(name, link, thing.uid, MailStatus.QUARANTINED, reason, desk, thing.header)
+            yield _stub_of(thing, name, link.uidvalidity, desk)
         else:
             _unreadable(name, link, thing, desk)
 
@@ -132,6 +137,21 @@ def _keep_some(mails: list[RawMail], generation: Generation, desk: Desk) -> int:
     kept = desk.store.ledger.keep((m, _quietly(m, generation, desk)) for m in mails)
     log.info("mails.kept", mailbox=mails[0].mailbox, count=kept)
     return kept
+
+
+def _stub_of(thing: TooLarge, name: str, uidvalidity: int, desk: Desk) -> RawMail:
+    """Return a mail made of the header of one that is too large: it becomes a ticket that says where the rest is."""
+    log.warning("mail.too_large", mailbox=name, uid=thing.uid, size=thing.size)
+    content = without_body(thing.header, _TOO_LARGE.format(thing.size))
+    return RawMail(
+        mailbox=name,
+        uidvalidity=uidvalidity,
+        uid=thing.uid,
+        received_at=desk.clock.now() if desk.clock.stands else thing.received_at,
+        size=len(content),
+        sha256=hashlib.sha256(content).hexdigest(),
+        content=content,
+    )
 
 
 def _quietly(mail: RawMail, generation: Generation, desk: Desk) -> bool:

@@ -31,6 +31,7 @@ def commands(text):
         ("#受理范围内", [(Verb.IN_SCOPE, "")]),
         ("#progress We found it.\nIt is the router.\n\n#severity 2", [(Verb.PROGRESS, "We found it.\nIt is the router."), (Verb.SEVERITY, "2")]),
         ("受理", [(Verb.ACCEPT, "")]),
+        ("\u200b#accept", [(Verb.ACCEPT, "")]),
         ("\n已解决\n换了网线", [(Verb.RESOLVE, "换了网线")]),
         ("Accept\nOn my way", [(Verb.ACCEPT, "")]),
     ],

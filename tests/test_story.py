@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.desk import write
 from tests.forks import forks
 from tests.office import Office, office
 from tests.story import MAILS, MAILS_OUT, Story, check_the_end, kinds, notices
@@ -88,3 +89,18 @@ def test_one_more_round_does_nothing(told: tuple[Office, Story]) -> None:
     assert place.round() == []
     assert (place.ticket(1), place.ticket(2)) == before
     assert kinds(before[0]) and notices(before[1])
+
+
+def test_a_mail_over_the_limit_is_a_ticket_that_says_where_the_rest_is(tmp_path):
+    """Its text stays on the server; the next mails go on."""
+    with office(tmp_path / "office", user="large") as place:
+        toml = place.folder / "ticketd.toml"
+        toml.write_text(toml.read_text("utf-8").replace("idle = true", "idle = true\nmax_mail_bytes = 20000"), "utf-8")
+        place.arrives(write("张三 <zhang.san@huaxing.example.com>", "很长的信。\n" * 5000, subject="VPN 日志"))
+        place.arrives(write("张三 <zhang.san@huaxing.example.com>", "又断了", subject="VPN 又断了"))
+        place.round()
+
+        first, second = place.tickets()
+        assert (first["subject"], second["subject"]) == ("VPN 日志", "VPN 又断了")
+        assert "超过了设定的上限" in place.ticket(1)["messages"][0]["text"]
+        assert place.folder_sizes()["Handled"] == 2

@@ -164,3 +164,19 @@ def _raw(value: str) -> bytes:
         return value.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return value.encode("utf-8", "replace")
+
+
+def without_body(header: bytes, note: str) -> bytes:
+    """Return a mail with this header, less what it says of its body, and the note as its only text."""
+    kept: list[bytes] = []
+    skipping = False
+    for line in header.split(b"\n"):
+        line = line.rstrip(b"\r")
+        if not line:
+            break
+        if not line.startswith((b" ", b"\t")):
+            skipping = line.lower().startswith((b"content-", b"mime-version:"))
+        if not skipping:
+            kept.append(line)
+    kept += [b"MIME-Version: 1.0", b"Content-Type: text/plain; charset=utf-8", b"Content-Transfer-Encoding: 8bit"]
+    return b"\r\n".join([*kept, b"", note.replace("\n", "\r\n").encode(), b""])

@@ -34,6 +34,7 @@ TAKES_TEXT = frozenset(
 )
 _SEPARATORS = " \t:：,，、-–—。.;；"
 _LONGEST_LINE = 1000
+_UNSEEN = " \t\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what some programs put before a line, and nobody sees
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,7 @@ def fold(word: str) -> str:
 
 
 def _marked(line: str) -> bool:
-    return line.lstrip().startswith(("#", "＃"))
+    return line.lstrip(_UNSEEN).startswith(("#", "＃"))
 
 
 def _lone_keyword(lines: list[str], table: Mapping[str, Verb], text: str) -> tuple[tuple[Command, ...], str]:
@@ -105,7 +106,7 @@ def _lone_keyword(lines: list[str], table: Mapping[str, Verb], text: str) -> tup
 def _read(line: str, table: Mapping[str, Verb]) -> Command | None:
     if not _marked(line):
         return None
-    written = line.strip()[:_LONGEST_LINE]
+    written = line.strip(_UNSEEN)[:_LONGEST_LINE]
     spaced, body = written[1:2].isspace(), written[1:].strip()
     folded = fold(body)
     word = next((w for w in sorted(table, key=len, reverse=True) if _begins_with(folded, w)), None)

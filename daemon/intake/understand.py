@@ -18,6 +18,7 @@ from daemon.words import Address, MailStatus, Matched, Nature, Proof, State, Ver
 _ASKS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 _ROBOT_LOCALS = frozenset({"mailer-daemon", "postmaster", ""})
 _PLAIN_WORDS_LENGTH = 120
+_RECEIPTS = ("a read receipt", "an answer to an invitation")
 _ONLY_NUMBERS = re.compile(r"(?:\s*(?:[A-Za-z][A-Za-z0-9]{1,9}-|#)?\d{1,9}[\s,，、]*)*")
 
 
@@ -266,6 +267,7 @@ def answers_by_robot(letter: Letter) -> bool:
         automatic.startswith("auto-replied")
         or any(letter.header(m) for m in marks)
         or (letter.nature is Nature.AUTOMATIC and bool(letter.in_reply_to or letter.references))
+        or letter.nature_reason in _RECEIPTS
     )
 
 
@@ -277,6 +279,8 @@ def _from_robot(letter: Letter) -> bool:
 def sender_of(letter: Letter, rulebook: Rulebook) -> Sender:
     """Return who the letter says it is from, as far as the rule files know the address."""
     address = letter.sender or Address("", "")
+    if address.address.startswith("@"):
+        address = Address(address.name, "")
     return Sender(
         address=address.address.lower(),
         name=address.name,
