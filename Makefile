@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 JOBS ?= 2
-PACKAGES := dovecot-imapd dovecot-lmtpd postfix postgresql chromium fonts-noto-cjk strace
+PACKAGES := dovecot-imapd dovecot-lmtpd postfix postgresql strace
 
 .PHONY: demo test check bench format lock docs clean packages
 
