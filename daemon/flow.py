@@ -204,22 +204,26 @@ def handle_waiting(desk: Desk, limit: int = BATCH) -> int:
         desk.uncounted.clear()
     mails = desk.ahead or desk.store.ledger.waiting(now, limit)
     _read_ahead(mails, now, limit, desk)
-    worn_out = [m for m in mails if m.attempts >= desk.attempts]
-    for mail in worn_out:
-        _quarantine(mail, f"it was tried {mail.attempts} times, and each time ticketd died over it", desk)
-    todo = [m for m in mails if m.attempts < desk.attempts]
+    todo = _worth_a_try(mails, desk)
+    for mail in mails:
+        if mail not in todo:
+            _quarantine(mail, f"it was tried {mail.attempts} times, and each time ticketd died over it", desk)
     if todo:
         _handle_all(todo, now, desk)
     return len(mails)
 
 
+def _worth_a_try(mails: list[KeptMail], desk: Desk) -> list[KeptMail]:
+    return [m for m in mails if m.attempts < desk.attempts]
+
+
 def _read_ahead(mails: list[KeptMail], now: datetime, limit: int, desk: Desk) -> None:
     """Let the reader begin with these mails and with the next handful: it works while we decide."""
     desk.ahead = []
-    desk.reader.ahead(mails)
+    desk.reader.ahead(_worth_a_try(mails, desk))
     if len(mails) >= limit:
         desk.ahead = desk.store.ledger.waiting(now, 2 * limit, held={m.id for m in mails})
-        desk.reader.ahead(desk.ahead)
+        desk.reader.ahead(_worth_a_try(desk.ahead, desk))
 
 
 def _handle_all(mails: list[KeptMail], now: datetime, desk: Desk) -> None:
@@ -231,6 +235,7 @@ def _handle_all(mails: list[KeptMail], now: datetime, desk: Desk) -> None:
             faults = [(m, _handled(m, letter, now, desk)) for m, letter in zip(mails, letters, strict=True)]
     except UnreachableError:
         desk.uncounted |= numbers
+        desk.ahead = []  # the mails at hand come first again
         raise
     for mail, fault in faults:
         if fault and mail.attempts + 1 >= desk.attempts:
@@ -281,9 +286,9 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
         _record(change, scene, cause, desk, now)
         _add_messages(change, letter, mail, desk)
     concerned = changes[0].now if changes else known.ticket
-    if known.ticket and decision.transcript and decision.transcript.kept_internal:
-        desk.store.write_note(hint_key(known.ticket.number, known.sender.address), "told", now)
     answers = transcript_notice(decision, concerned, _language_for(known, letter, desk), scene)
+    if answers and known.ticket and decision.transcript and decision.transcript.kept_internal:
+        desk.store.write_note(hint_key(known.ticket.number, known.sender.address), "told", now)
     number = concerned.number if concerned else 0
     desk.store.outbox.owe(answers, number, cause, stem(letter.subject, desk.service.subject_tag), now)
     desk.store.ledger.finish(

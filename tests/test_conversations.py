@@ -333,3 +333,12 @@ def test_notes_and_the_reason_go_with_a_ticket_that_is_handed_over(desk):
     text = mail_to(sent, "zhao.min").letter.text
 
     assert all(words in text for words in ("691", "防火墙查过了", "请接着查路由"))
+
+
+def test_the_hint_counts_as_given_only_when_it_was_sent(desk):
+    _, to_engineer = taken_up(desk)
+    quiet = reply(to_engineer, ENGINEER, "原因找到了。", return_path="<>")
+    assert not [m for m in desk.receives(quiet) if m.to.startswith("wang.wei")], "withheld: its return path is empty"
+
+    sent = desk.receives(reply(to_engineer, ENGINEER, "五点前能好。"))
+    assert ["客户没有收到" in m.subject for m in sent if m.to.startswith("wang.wei")] == [True]

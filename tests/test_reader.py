@@ -112,3 +112,26 @@ def test_a_mail_over_which_the_process_died_goes_to_quarantine(tmp_path):
     flow.handle_waiting(desk.desk)
 
     assert desk.mail_status()[0][0] == "quarantined"
+
+
+class Remembers(ReadsHere):
+    """A reader that writes down what it is asked to begin with."""
+
+    def __init__(self):
+        self.begun = []
+
+    def ahead(self, mails):
+        self.begun += [m.id for m in mails]
+
+
+def test_a_mail_that_is_given_up_is_not_read_once_more(tmp_path):
+    """It may be the very one that hangs the reader, and the others would wait for it."""
+    desk = TestDesk(tmp_path)
+    desk.desk.reader = reader = Remembers()
+    desk.arrives(write("zhang.san@huaxing.example.com", "one"))
+    desk.arrives(write("zhang.san@huaxing.example.com", "two", subject="VPN 2"))
+    for _ in range(3):
+        desk.desk.store.ledger.attempt([1])
+    desk.works()
+
+    assert [s for s, _ in desk.mail_status()] == ["quarantined", "handled"] and reader.begun == [2]
