@@ -28,13 +28,11 @@ from daemon.intake.understand import Sender
 from daemon.lifecycle import next_state, verbs_in
 from daemon.rulebook import Keyword, Person, Rulebook
 from daemon.ticket import Ticket, after
-from daemon.words import HoldReason, Level, Proof, Role, Severity, State, Verb, Who
+from daemon.words import QUESTIONS, HoldReason, Level, Role, Severity, State, Verb, Who
 
 _STAFF = frozenset({Role.DESK, Role.ENGINEER, Role.PM, Role.MANAGER, Role.DIRECTOR, Role.DUTY, Role.SALES})
-_QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 TAKEN_UP = "taken up"
 _DEGREES = {Level.LOW: 0, Level.MEDIUM: 1, Level.HIGH: 2}
-PROVED = frozenset({Proof.TOKEN, Proof.VERIFIED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +142,7 @@ def relations(ticket: Ticket, actor: Actor) -> frozenset[Who]:
 
 def _one(command: Command, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
     if command.verb is None:
-        return Refusal(code="unknown", detail=command.near)
+        return Refusal(code="unknown")
     keyword = next((k for k in actor.rulebook.keywords if k.verb is command.verb), None)
     if keyword is None or not relations(ticket, actor) & set(keyword.who):
         return Refusal(code="not_yours", detail=", ".join(keyword.who) if keyword else "")
@@ -169,10 +167,15 @@ def _remark(events: tuple[Event, ...]) -> str:
     return f"until:{hold.hold_until:%Y-%m-%d %H:%M}" if hold.hold_until else "no_date:"
 
 
+def unknown(command: Command) -> Line:
+    """Return the line for a word that is no keyword, with the one that was probably meant."""
+    near = f"#{command.near}" if command.near else ""
+    return Line(text=command.line, outcome="unknown", why="unknown", did_you_mean=near)
+
+
 def _refused(command: Command, refusal: Refusal) -> Line:
     if refusal.code == "unknown":
-        near = f"#{refusal.detail}" if refusal.detail else ""
-        return Line(text=command.line, outcome="unknown", why="unknown", did_you_mean=near)
+        return unknown(command)
     return Line(text=command.line, outcome="refused", why=f"{refusal.code}:{refusal.detail}", did_you_mean=refusal.near)
 
 
@@ -379,5 +382,5 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.ARCHIVE: _archive,
     Verb.REJECT: _moves(Verb.REJECT, needs_text=True),
     Verb.CANCEL: _moves(Verb.CANCEL),
-    **dict.fromkeys(_QUESTIONS, _question),
+    **dict.fromkeys(QUESTIONS, _question),
 }

@@ -14,12 +14,12 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from daemon.commands import (
-    PROVED,
     Actor,
     Line,
     Transcript,
     allowed_keywords,
     carry_out,
+    unknown,
 )
 from daemon.events import (
     AnswerWithheld,
@@ -51,14 +51,13 @@ from daemon.service import Service
 from daemon.silence import may_answer, may_pass_on
 from daemon.sla import clock_events, steps_due
 from daemon.ticket import Ticket, after
-from daemon.words import HoldReason, Kind, MailStatus, Nature, State, Verb, Visibility
+from daemon.words import PROVED, QUESTIONS, HoldReason, Kind, MailStatus, Nature, State, Verb, Visibility
 from daemon.workhours import is_working
 
 NEW = 0
 """The number of a ticket that the store has still to number."""
 _LONGEST_SUBJECT = 300
 _NO_SUBJECT = {"zh": "（无主题）", "en": "(no subject)"}
-_QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -291,7 +290,7 @@ def _awaited(letter: Letter, ticket: Ticket, desk: _Desk) -> tuple[Event, ...]:
 def _only_asks(letter: Letter, commands: tuple[Command, ...], desk: _Desk) -> bool:
     """Whether the mail is nothing but questions to us: then it is no message on the ticket."""
     left = find_commands(spoken(letter), desk.rulebook.keywords)[1]
-    return {c.verb for c in commands} <= _QUESTIONS and not left
+    return {c.verb for c in commands} <= QUESTIONS and not left
 
 
 def _commanded(commands: tuple[Command, ...], ticket: Ticket, desk: _Desk) -> tuple[Transcript, tuple[Event, ...]]:
@@ -317,7 +316,7 @@ def _commanded(commands: tuple[Command, ...], ticket: Ticket, desk: _Desk) -> tu
 def _no_authority(commands: tuple[Command, ...], ticket: Ticket, desk: _Desk) -> str:
     """Return why these commands may not even be looked at, or ""; questions need no proof but a place on the record."""
     known = desk.known
-    if {c.verb for c in commands} <= _QUESTIONS:
+    if {c.verb for c in commands} <= QUESTIONS:
         on_record = known.sender.person or ticket.concerns(known.sender.address)
         return "" if on_record else "not_on_record"
     if known.repeated_id:
@@ -366,12 +365,10 @@ def _enquiry(letter: Letter, commands: tuple[Command, ...], desk: _Desk) -> Deci
 
 
 def _enquired(command: Command) -> Line:
-    if command.verb in _QUESTIONS:
+    if command.verb in QUESTIONS:
         return Line(text=command.line, outcome="done")
     if command.verb is None:
-        return Line(
-            text=command.line, outcome="unknown", why="unknown", did_you_mean=f"#{command.near}" if command.near else ""
-        )
+        return unknown(command)
     return Line(text=command.line, outcome="refused", why="no_ticket:")
 
 

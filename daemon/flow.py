@@ -123,12 +123,11 @@ def _fetched(link: Mailbox, uids: list[int], name: str, desk: Desk) -> Iterator[
 
 def _mails(link: Mailbox, uids: list[int], name: str, desk: Desk) -> Iterator[RawMail]:
     for thing in link.fetch(uids):
-        if isinstance(thing, RawMail):
-            yield replace(thing, received_at=desk.clock.now()) if desk.clock.stands else thing
+        if isinstance(thing, RawMail | TooLarge):
+            mail = thing if isinstance(thing, RawMail) else _stub_of(thing, name, link.uidvalidity)
+            yield replace(mail, received_at=desk.clock.now()) if desk.clock.stands else mail
         elif isinstance(thing, Vanished):
             _write_down(name, link, thing.uid, MailStatus.VANISHED, "the server no longer had it", desk)
-        elif isinstance(thing, TooLarge):
-            yield _stub_of(thing, name, link.uidvalidity, desk)
         else:
             _unreadable(name, link, thing, desk)
 
@@ -139,7 +138,7 @@ def _keep_some(mails: list[RawMail], generation: Generation, desk: Desk) -> int:
     return kept
 
 
-def _stub_of(thing: TooLarge, name: str, uidvalidity: int, desk: Desk) -> RawMail:
+def _stub_of(thing: TooLarge, name: str, uidvalidity: int) -> RawMail:
     """Return a mail made of the header of one that is too large: it becomes a ticket that says where the rest is."""
     log.warning("mail.too_large", mailbox=name, uid=thing.uid, size=thing.size)
     content = without_body(thing.header, _TOO_LARGE.format(thing.size))
@@ -147,7 +146,7 @@ def _stub_of(thing: TooLarge, name: str, uidvalidity: int, desk: Desk) -> RawMai
         mailbox=name,
         uidvalidity=uidvalidity,
         uid=thing.uid,
-        received_at=desk.clock.now() if desk.clock.stands else thing.received_at,
+        received_at=thing.received_at,
         size=len(content),
         sha256=hashlib.sha256(content).hexdigest(),
         content=content,
@@ -173,14 +172,11 @@ def _unreadable(name: str, link: Mailbox, thing: Unreadable, desk: Desk) -> None
     _write_down(name, link, thing.uid, MailStatus.QUARANTINED, reason, desk)
 
 
-def _write_down(
-    name: str, link: Mailbox, uid: int, status: MailStatus, reason: str, desk: Desk, header: bytes = b""
-) -> None:
-    now = desk.clock.now()
-    digest = hashlib.sha256(header).hexdigest()
+def _write_down(name: str, link: Mailbox, uid: int, status: MailStatus, reason: str, desk: Desk) -> None:
+    """Give a UID whose bytes cannot be had its named outcome."""
     raw = RawMail(
-        mailbox=name, uidvalidity=link.uidvalidity, uid=uid, received_at=now, size=len(header), sha256=digest,
-        content=header,
+        mailbox=name, uidvalidity=link.uidvalidity, uid=uid, received_at=desk.clock.now(), size=0,
+        sha256=hashlib.sha256(b"").hexdigest(), content=b"",
     )  # fmt: skip
     desk.store.ledger.keep_as(raw, status, reason, filed=status is MailStatus.VANISHED)
     log.warning("mail.set_aside", mailbox=name, uid=uid, status=str(status), reason=reason)
@@ -281,7 +277,7 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
         known, _, decision = judge(mail, letter, desk, now)
     cause = f"mail:{mail.id}"
     changes = [_numbered(change, desk) for change in decision.changes]
-    scene = scene_for(letter, known, decision, desk, now)
+    scene = scene_for(letter, known, decision, desk)
     for change in changes:
         _record(change, scene, cause, desk, now)
         _add_messages(change, letter, mail, desk)
@@ -323,7 +319,7 @@ def _numbered(change: Change, desk: Desk) -> Change:
     return replace(change, before=replace(change.before, number=desk.store.register.next_number()))
 
 
-def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk, now: datetime) -> Scene:
+def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk) -> Scene:
     """Return what the choosing of notices looks at for one mail."""
     handed_on = any(isinstance(e, Assigned) for c in decision.changes for e in c.events)
     story = desk.store.register.story(known.ticket.number) if handed_on and known.ticket else ""
@@ -332,7 +328,7 @@ def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk, now:
     person = known.sender.person
     return Scene(
         rulebook=desk.rulebook, service=desk.service, letter=letter, withheld=decision.withheld, quiet=known.quiet,
-        actor=person.key if person else "", story=story, now=now,
+        actor=person.key if person else "", story=story,
     )  # fmt: skip
 
 
@@ -352,7 +348,7 @@ def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime)
 def _bounces_told(change: Change, desk: Desk, now: datetime) -> frozenset[str]:
     """Return the addresses in this change whose bounces somebody was told of within a day, and note the others."""
     addresses = {e.address for e in change.events if isinstance(e, NoticeFailed)}
-    told = {a for a in addresses if (n := desk.store.note(f"bounced:{a}")) and n[0] > (now - _ALARM_AGAIN).isoformat()}
+    told = {a for a in addresses if _told_lately(f"bounced:{a}", desk, now)}
     for address in addresses - told:
         desk.store.write_note(f"bounced:{address}", now.isoformat(), now)
     for event in change.events:
@@ -407,7 +403,7 @@ def _tick_one(number: int, now: datetime, desk: Desk) -> bool:
         if ticket is None:
             return False
         change = tick(ticket, desk.rulebook, desk.service, now)
-        scene = Scene(rulebook=desk.rulebook, service=desk.service, now=now)
+        scene = Scene(rulebook=desk.rulebook, service=desk.service)
         _record(change, scene, f"clock:{now.isoformat()}", desk, now)
     log.info("ticket.due", ticket=number, events=[type(e).__name__ for e in change.events])
     return bool(change.events)
@@ -486,7 +482,7 @@ def _give_up(item: OwedNotice, reply: str, desk: Desk, now: datetime) -> None:
             return
         failed = NoticeFailed(notice=item.id, address=item.notice.to, template=item.notice.template, reason=reply,
                               permanent=True)  # fmt: skip
-        scene = Scene(rulebook=desk.rulebook, service=desk.service, now=now)
+        scene = Scene(rulebook=desk.rulebook, service=desk.service)
         _record(Change(before=ticket, events=(failed,)), scene, f"notice:{item.id}", desk, now)
 
 
@@ -517,8 +513,7 @@ def _tell_of_folders(link: Mailbox, name: str, desk: Desk) -> None:
     now = desk.clock.now()
     for folder, problem in link.problems.items():
         key = f"folder:{name}:{folder}"
-        told = desk.store.note(key)
-        if told and told[0] > (now - _ALARM_AGAIN).isoformat():
+        if _told_lately(key, desk, now):
             continue
         log.warning("mailbox.folder_refused", mailbox=name, folder=folder, problem=problem)
         raise_alarm(
@@ -538,13 +533,18 @@ def raise_alarm(desk: Desk, key: str, title: str, lines: Iterable[str]) -> None:
     """
     now, to = desk.clock.now(), _operators(desk)
     with desk.store.transaction():
-        told = desk.store.note(f"alarm:{key}")
-        if not to or (told and told[0] > (now - _ALARM_AGAIN).isoformat()):
+        if not to or _told_lately(f"alarm:{key}", desk, now):
             return
         said = list(lines)
         notices: list[Notice] = [alarm_notice(title, said, address, desk.service) for address in to]
         desk.store.outbox.owe(notices, 0, f"alarm:{key}", "", now)
         desk.store.write_note(f"alarm:{key}", now.isoformat(), now)
+
+
+def _told_lately(key: str, desk: Desk, now: datetime) -> bool:
+    """Whether the note of this key, which holds when somebody was told, is less than a day old."""
+    note = desk.store.note(key)
+    return note is not None and note[0] > (now - _ALARM_AGAIN).isoformat()
 
 
 def _operators(desk: Desk) -> list[str]:

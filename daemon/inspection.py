@@ -106,7 +106,7 @@ def _as_if_kept(letter: Letter, mailbox: str, desk: Desk) -> KeptMail:
 
 
 def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> list[Notice]:
-    scene = scene_for(letter, known, decision, desk, desk.clock.now())
+    scene = scene_for(letter, known, decision, desk)
     chosen = [n for change in decision.changes for n in choose_notices(change, scene)]
     concerned = decision.changes[0].now if decision.changes else known.ticket
     return [*chosen, *transcript_notice(decision, concerned, desk.service.language, scene)]

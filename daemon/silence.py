@@ -9,7 +9,7 @@ from __future__ import annotations
 from daemon.intake.letter import Letter
 from daemon.intake.understand import Known
 from daemon.service import Service
-from daemon.words import Nature, Proof
+from daemon.words import PROVED, Nature, Proof
 
 # People who work by mail give many commands an hour on one ticket, and each is answered.
 _STAFF_FACTOR = 5
@@ -53,7 +53,7 @@ def may_pass_on(known: Known) -> str:
 
 def _too_many(known: Known, service: Service, *, commanded: bool) -> str:
     """Return which cap is reached. Caps look at no header: a robot that hides what it is falls silent all the same."""
-    proved = known.proof in (Proof.TOKEN, Proof.VERIFIED)
+    proved = known.proof in PROVED
     of_ours = known.sender.person is not None and proved
     hourly = service.answers_per_address_per_hour * (_STAFF_FACTOR if of_ours else 1)
     if not (of_ours or (proved and commanded)) and known.answers_to_subject >= service.answers_per_subject_per_day:

@@ -173,6 +173,13 @@ class NoticeState(StrEnum):
     DEAD = "dead"
 
 
+QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
+"""The verbs that change nothing and need no proof."""
+
+PROVED = frozenset({Proof.TOKEN, Proof.VERIFIED})
+"""The proofs that are enough to command."""
+
+
 @dataclass(frozen=True, slots=True)
 class Address:
     """A mailbox as written in a header: `name` may be empty, `address` is a lower-cased addr-spec."""

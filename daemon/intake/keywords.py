@@ -59,7 +59,7 @@ def find_commands(text: str, keywords: Iterable[Keyword]) -> tuple[tuple[Command
     """
     table = {fold(word): k.verb for k in keywords for word in k.words}
     lines = text.splitlines()
-    if not any(_marked(line) for line in lines):
+    if not any(is_marked(line) for line in lines):
         return _lone_keyword(lines, table, text)
     commands: list[Command] = []
     left: list[str] = []
@@ -89,7 +89,8 @@ def fold(word: str) -> str:
     return unicodedata.normalize("NFKC", word).casefold().strip()
 
 
-def _marked(line: str) -> bool:
+def is_marked(line: str) -> bool:
+    """Whether a line begins with the sign of a command."""
     return line.lstrip(_UNSEEN).startswith(("#", "＃"))
 
 
@@ -104,7 +105,7 @@ def _lone_keyword(lines: list[str], table: Mapping[str, Verb], text: str) -> tup
 
 
 def _read(line: str, table: Mapping[str, Verb]) -> Command | None:
-    if not _marked(line):
+    if not is_marked(line):
         return None
     written = line.strip(_UNSEEN)[:_LONGEST_LINE]
     spaced, body = written[1:2].isspace(), written[1:].strip()

@@ -9,13 +9,12 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from daemon.intake.keywords import Command, find_commands, fold, spoken
+from daemon.intake.keywords import Command, find_commands, fold, is_marked, spoken
 from daemon.intake.letter import Letter
 from daemon.rulebook import Customer, Person, Rulebook
 from daemon.ticket import Ticket
-from daemon.words import Address, MailStatus, Matched, Nature, Proof, State, Verb
+from daemon.words import PROVED, QUESTIONS, Address, MailStatus, Matched, Nature, Proof, State, Verb
 
-_ASKS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 _ROBOT_LOCALS = frozenset({"mailer-daemon", "postmaster", ""})
 _PLAIN_WORDS_LENGTH = 120
 _RECEIPTS = ("a read receipt", "an answer to an invitation")
@@ -154,14 +153,14 @@ def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
         return Ignore("an automatic reply to nothing of ours") if answers_by_robot(letter) else NewIncident(letter)
     commands, left = find_commands(spoken(letter), rulebook.keywords)
     asks = not left and not letter.attachments and all(_is_question(c, letter, rulebook) for c in commands)
-    orders = tuple(c for c in commands if c.verb and c.verb not in _ASKS and _marked(c)) if known.sender.person else ()
+    orders = (
+        tuple(c for c in commands if c.verb and c.verb not in QUESTIONS and is_marked(c.line))
+        if known.sender.person
+        else ()
+    )
     if commands and (asks or (orders and not left)):
         return Enquiry(letter, commands)
     return NewIncident(letter, commands=orders)
-
-
-def _marked(command: Command) -> bool:
-    return command.line.lstrip().startswith(("#", "＃"))
 
 
 def _is_question(command: Command, letter: Letter, rulebook: Rulebook) -> bool:
@@ -169,7 +168,7 @@ def _is_question(command: Command, letter: Letter, rulebook: Rulebook) -> bool:
 
     "Help!" or "# List of servers that are down" must open an incident: a report lost is worse than a ticket too many.
     """
-    if command.verb not in _ASKS or not _marked(command):
+    if command.verb not in QUESTIONS or not is_marked(command.line):
         return False
     if command.verb is Verb.STATUS:
         return _ONLY_NUMBERS.fullmatch(command.argument) is not None
@@ -199,7 +198,7 @@ def _plain_words(letter: Letter, ticket: Ticket, known: Known, rulebook: Ruleboo
     Confirmation and thanks must be short and nothing else; any other reply says that it is not solved.
     """
     ended = ticket.state in (State.RESOLVED, State.PENDING_REVIEW)
-    if not ended or known.sender.address != ticket.requester or known.proof not in (Proof.TOKEN, Proof.VERIFIED):
+    if not ended or known.sender.address != ticket.requester or known.proof not in PROVED:
         return ()
     said = fold(letter.new_text)
     if not said:

@@ -35,7 +35,7 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import Role, Verb, Visibility, Who
+from daemon.words import PROVED, Role, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
@@ -70,7 +70,6 @@ class Scene:
     actor: str = ""
     story: str = ""
     told: frozenset[str] = frozenset()
-    now: datetime | None = None
 
 
 def choose_notices(change: Change, scene: Scene) -> tuple[Notice, ...]:
@@ -134,7 +133,7 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
     if isinstance(event, NoticeFailed) and event.address in scene.told:
         return
     for to in _concerned(announcement, event, ticket, scene):
-        if (to.key and to.key == scene.actor) or _did_it(to, event):
+        if (to.key and to.key == scene.actor) or _waited_in_vain(to, event):
             continue
         visibility = Visibility.INTERNAL if to.key or not ticket.concerns(to.address) else Visibility.PUBLIC
         facts = event_facts(event, ticket, to, scene, visibility)
@@ -157,7 +156,7 @@ def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: 
     yield from found or [to for to in recipients(("desk",), ticket, scene) if to.address != event.address]
 
 
-def _did_it(to: Recipient, event: Event) -> bool:
+def _waited_in_vain(to: Recipient, event: Event) -> bool:
     """Whether a requester would hear that the wait for them is over: by their own answer, or in vain."""
     return isinstance(event, StateChanged) and event.verb is Verb.RESUME and event.by in (to.address, "clock")
 
@@ -338,7 +337,7 @@ def _particulars(event: Event, scene: Scene) -> dict[str, Any]:
             author = event.author_name or event.author
             return {
                 "author": author,
-                "proved": event.proof in ("token", "verified"),
+                "proved": event.proof in PROVED,
                 "nature": str(event.nature),
             }
         case NoticeFailed():
