@@ -28,11 +28,11 @@ from daemon.config import Config, find_config, load_config, shipped, starter_con
 from daemon.errors import ConfigError, TicketdError
 from daemon.inspection import check_everything, explain_mail
 from daemon.intake.as_json import letter_as_json
+from daemon.intake.as_rows import letter_rows
 from daemon.intake.letter import Letter, read_letter_file
 from daemon.intake.reader import ReadsHere
 from daemon.notify.envelope import new_key_line
 from daemon.store import Store
-from daemon.words import Nature
 
 _OVERWRITTEN = (
     "ticketd: {} belongs to another distribution now (python-daemon?): "
@@ -194,7 +194,8 @@ def _as_of(text: str) -> datetime:
 @cli.command()
 @click.argument("mails", nargs=-1, required=True)
 @click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object a line.")
-def read(mails: tuple[str, ...], as_json: bool) -> int:
+@click.option("--all", "everything", is_flag=True, default=False, help="All that was quoted, not only its beginning.")
+def read(mails: tuple[str, ...], as_json: bool, everything: bool) -> int:
     """Show what ticketd understands of these mail files. Needs no configuration."""
     bad = 0
     for path in mails:
@@ -207,7 +208,7 @@ def read(mails: tuple[str, ...], as_json: bool) -> int:
         if as_json:
             _line(letter_as_json(letter, path))
         else:
-            _show_letter(letter, path)
+            _show_letter(letter, path, everything=everything)
     return PROBLEMS if bad else OK
 
 
@@ -430,31 +431,20 @@ def _safe(text: str) -> str:
     return "".join(c if c in "\n\t" or (c.isprintable() and c not in _BIDI) else f"\\u{ord(c):04x}" for c in text)
 
 
+_REST = 12  # lines of what is not the sender's own
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
-def _show_letter(letter: Letter, path: str) -> None:
-    rows: list[tuple[str, str]] = [
-        ("mail", path),
-        ("from", ", ".join(f"{a.name} <{a.address}>" for a in letter.senders)),
-        ("to", ", ".join(a.address for a in (*letter.to, *letter.cc))),
-        ("subject", letter.subject),
-        ("date", letter.date.isoformat() if letter.date else "-"),
-        (
-            "nature",
-            f"{letter.nature} ({letter.nature_reason})" if letter.nature_reason else str(letter.nature),
-        ),
-        ("language", letter.language or "-"),
-    ]
-    if letter.nature is Nature.BOUNCE and letter.bounce:
-        for r in letter.bounce.recipients:
-            rows.append(("not reached", f"{r.address} {'for good' if r.permanent else 'for now'} {r.status}"))
-    rows += [("attachment", f"{a.name} ({a.content_type}, {a.size} bytes)") for a in letter.attachments]
-    rows += [("defect", d) for d in letter.defects]
-    _table(("", ""), rows)
-    click.echo(f"\nnew words:\n{_indented(letter.new_text)}")
-    if letter.quoted_text:
-        click.echo(f"\ncut away as quoted:\n{_indented(letter.quoted_text)}")
+def _show_letter(letter: Letter, path: str, *, everything: bool = False) -> None:
+    _table(("", ""), letter_rows(letter, path))
+    said = letter.new_text or ("" if letter.quoted_text else letter.text)
+    click.echo(f"\nthe sender's new words:\n{_indented(said)}")
+    rest = letter.quoted_text.splitlines()
+    if rest:
+        shown = rest if everything else rest[:_REST]
+        click.echo(f"\nthe rest (quoted, signed or added by programs):\n{_indented(chr(10).join(shown))}")
+        if len(rest) > len(shown):
+            click.echo(f"  … and {len(rest) - len(shown)} lines more: ticketd read --all")
     click.echo()
 
 

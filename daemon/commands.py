@@ -50,7 +50,8 @@ class Transcript:
     """The answer to a command mail; `allowed` are the keywords for this person in this state.
 
     `asked`: states were asked for, of which `tickets` are those found.
-    `kept_internal`: there was no command at all, and the words went to colleagues only.
+    `kept_internal`: there was no command at all, and the words went to colleagues only. `opened_for` is the address
+    of the customer whose mail was passed on.
     """
 
     lines: tuple[Line, ...]
@@ -59,6 +60,7 @@ class Transcript:
     tickets: tuple[Ticket, ...] = ()
     help: bool = False
     kept_internal: bool = False
+    opened_for: str = ""
     asked: bool = False
     allowed: tuple[Keyword, ...] = ()
 

@@ -7,7 +7,7 @@ each ticket concerned, and the transcript that answers commands. Pure: the same 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import assert_never
@@ -43,6 +43,7 @@ from daemon.intake.understand import (
     Intent,
     Known,
     NewIncident,
+    Sender,
 )
 from daemon.routing.conditions import MailFacts
 from daemon.routing.evaluate import Routing, route
@@ -118,8 +119,8 @@ def decide(
     """Return what follows from this intent. `mail` is the number under which the mail is kept."""
     desk = _Desk(known=known, rulebook=rulebook, service=service, now=now, received_at=received_at, mail=mail)
     match intent:
-        case NewIncident(letter, follows, commands):
-            return _open(letter, follows, commands, desk)
+        case NewIncident():
+            return _open(intent, desk)
         case FollowUp(letter, ticket, commands):
             return _follow_up(letter, ticket, commands, desk)
         case Enquiry(letter, commands):
@@ -141,8 +142,11 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime) ->
 # --- a new ticket ---
 
 
-def _open(letter: Letter, follows: int, commands: tuple[Command, ...], desk: _Desk) -> Decision:
-    routing = route(facts_for_rules(letter, desk.known, desk.rulebook, desk.service, desk.now), desk.rulebook)
+def _open(intent: NewIncident, desk: _Desk) -> Decision:
+    letter, behalf = intent.letter, intent.behalf
+    behalf = None if behalf and desk.service.owns(behalf.address) else behalf
+    known = replace(desk.known, sender=behalf) if behalf else desk.known
+    routing = route(facts_for_rules(letter, known, desk.rulebook, desk.service, desk.now), desk.rulebook)
     old = desk.known.quiet or desk.known.late
     if not old and desk.known.opens_by_address >= desk.service.opens_per_address_per_hour:
         flood = f"{desk.known.sender.address} opened {desk.known.opens_by_address} tickets within an hour"
@@ -150,10 +154,13 @@ def _open(letter: Letter, follows: int, commands: tuple[Command, ...], desk: _De
     if routing.ignored:
         return Decision(status=MailStatus.IGNORED, note=f"a rule says: {routing.ignored}")
     withheld = may_answer(letter, desk.known, desk.service)
-    opened = _opened(letter, follows, routing, desk)
+    opened = _opened(letter, intent.follows, routing, replace(desk, known=known))
+    if behalf:
+        opened = replace(opened, recorded_by=desk.known.sender.address, subject=_passed_on_subject(letter, opened))
     events: tuple[Event, ...] = (
         opened,
-        _message(letter, Visibility.PUBLIC, desk),
+        # What one of ours writes above a mail that they pass on is for colleagues.
+        _message(letter, Visibility.INTERNAL if behalf else Visibility.PUBLIC, desk),
         _routed(routing, desk.rulebook),
     )
     if routing.rejected:
@@ -164,10 +171,22 @@ def _open(letter: Letter, follows: int, commands: tuple[Command, ...], desk: _De
     ticket = Ticket(number=NEW)
     if not desk.known.quiet:
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at)
-    lines = tuple(Line(text=c.line, outcome="refused", why="new_ticket:") for c in commands)
-    transcript = Transcript(lines=lines, applied=False) if lines else None
     change = Change(before=ticket, events=events)
-    return Decision(changes=(change,), transcript=transcript, withheld=withheld)
+    return Decision(changes=(change,), transcript=_receipt(intent, behalf), withheld=withheld)
+
+
+def _receipt(intent: NewIncident, behalf: Sender | None) -> Transcript | None:
+    """Tell one of ours what became of a mail that they passed on, and of keywords that came too early."""
+    lines = tuple(Line(text=c.line, outcome="refused", why="new_ticket:") for c in intent.commands)
+    if not lines and behalf is None:
+        return None
+    return Transcript(lines=lines, applied=not lines, opened_for=behalf.address if behalf else "")
+
+
+def _passed_on_subject(letter: Letter, opened: Opened) -> str:
+    """The subject that the customer chose, not what forwarding made of it."""
+    inner = letter.forwarded.subject if letter.forwarded else ""
+    return inner[:_LONGEST_SUBJECT] or opened.subject
 
 
 def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Opened:
@@ -192,7 +211,7 @@ def _language(letter: Letter, desk: _Desk) -> str:
     """Return the requester's language: the contract's, else the mail's, else the service's."""
     customer, person = desk.known.sender.customer, desk.known.sender.person
     set_by_file = (person.language if person else "") or (customer.language if customer else "")
-    return set_by_file or (letter.language if letter.language in ("zh", "en") else desk.service.language)
+    return set_by_file or desk.service.answers_in(letter.language)
 
 
 def _routed(routing: Routing, rulebook: Rulebook) -> Routed:

@@ -16,7 +16,10 @@ from daemon.words import HoldReason, Kind, Level, Matched, Nature, Proof, Severi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A mail became a ticket. `participants` are the addresses on the record besides the requester."""
+    """A mail became a ticket. `participants` are the addresses on the record besides the requester.
+
+    `recorded_by` is the address of one of ours who passed the requester's mail on, or "".
+    """
 
     kind: Kind
     subject: str
@@ -30,6 +33,7 @@ class Opened:
     participants: tuple[str, ...] = ()
     follows: int = 0
     claims: int = 0
+    recorded_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -366,7 +366,7 @@ def _add_messages(change: Change, letter: Letter, mail: KeptMail, desk: Desk) ->
 def _language_for(known: Known, letter: Letter, desk: Desk) -> str:
     if known.ticket and known.sender.person is None:
         return known.ticket.language or desk.service.language
-    return letter.language if letter.language in ("zh", "en") else desk.service.language
+    return desk.service.answers_in(letter.language)
 
 
 def _quarantine(mail: KeptMail, reason: str, desk: Desk) -> None:

@@ -14,6 +14,9 @@ LATE = timedelta(hours=24)
 """A mail found later than this gets no automatic answer, and its clocks start when it is found."""
 
 
+_LANGUAGES = ("zh", "en")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One support address and how it behaves. `own_addresses` are lower-cased and include `address`."""
@@ -34,6 +37,10 @@ class Service:
     def domain(self) -> str:
         """The domain of the service address."""
         return domain_of(self.address)
+
+    def answers_in(self, language: str) -> str:
+        """Return the language to answer a mail of this language in: who writes neither of ours is told in English."""
+        return language if language in _LANGUAGES else "en" if language else self.language
 
     def owns(self, address: str) -> bool:
         """Whether mail to this address comes back to us, plus-addresses included."""

@@ -96,6 +96,7 @@ class Ticket:
     reopened: int = 0
     returned: int = 0
     follows: int = 0
+    recorded_by: str = ""
     length: int = 0
 
     @property
@@ -185,6 +186,7 @@ def _opened(ticket: Ticket, e: Opened) -> Ticket:
         message_id=e.message_id,
         participants=e.participants,
         follows=e.follows,
+        recorded_by=e.recorded_by,
     )
 
 

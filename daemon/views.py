@@ -58,6 +58,7 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "reopened": ticket.reopened,
         "returned": ticket.returned,
         "follows": ticket.follows or None,
+        "recorded_by": ticket.recorded_by,
         "participants": list(ticket.participants),
         "watchers": list(ticket.watchers),
         "messages": _messages(ticket, store, notices, zone),

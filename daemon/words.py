@@ -62,6 +62,14 @@ class Verb(StrEnum):
     HELP = "help"
 
 
+class Confidence(StrEnum):
+    """How sure a reading is: where it is low, more is kept."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
 class Role(StrEnum):
     """What a person is to the process (procedure §1)."""
 

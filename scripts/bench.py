@@ -35,6 +35,8 @@ from scripts.mix import mails  # noqa: E402
 from tests.desk import prepare  # noqa: E402
 from tests.servers.dovecot import PASSWORD, Dovecot, running_dovecot  # noqa: E402
 
+ORDINARY = 50_000  # bytes
+
 # --- an SMTP sink that costs next to nothing, in a process of its own ---
 
 
@@ -235,6 +237,24 @@ def fill(path: Path, tickets: int) -> None:
 # --- the floors ---
 
 
+def reading(count: int) -> dict[str, dict[str, float]]:
+    """Return milliseconds of CPU for reading one mail as the daemon does: the mix, its plain mails, our own corpus."""
+    from daemon.intake.letter import read_letter
+
+    mix = list(mails(count))
+    corpus = [p.read_bytes() for p in sorted((ROOT / "tests" / "mails").rglob("*.eml"))]
+    found = {}
+    for name, chosen in (("mix", mix), ("ordinary", [m for m in mix if len(m) < ORDINARY]), ("corpus", corpus)):
+        spent = []
+        for content in (*chosen[:20], *chosen):
+            began = time.process_time()
+            read_letter(content, thorough=False)
+            spent.append((time.process_time() - began) * 1000)
+        spent = sorted(spent[20:])
+        found[name] = {"median": round(statistics.median(spent), 2), "p95": round(spent[len(spent) * 95 // 100], 2)}
+    return found
+
+
 def floors(bodies: list[bytes], dovecot: Dovecot, user: str) -> dict[str, float]:
     """Return milliseconds a mail for each step at its barest, in this session."""
     dovecot.append(user, *bodies)
@@ -363,11 +383,13 @@ def main() -> None:
     parser.add_argument("--mails", type=int, default=500)
     parser.add_argument("--tickets", default="0,10000,100000")
     parser.add_argument("--json", default="")
-    parser.add_argument("--only", choices=("rate", "latency", "memory", "floors"), default="")
+    parser.add_argument("--only", choices=("rate", "latency", "memory", "floors", "reading"), default="")
     args = parser.parse_args()
     found: dict[str, Any] = {
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}"
     }
+    if args.only in ("", "reading"):
+        found["reading_ms_of_cpu"] = reading(args.mails)
     with running_dovecot() as dovecot:
         if args.only in ("", "floors"):
             found["floors_ms_per_mail"] = floors(list(mails(min(args.mails, 200))), dovecot, "floors")

@@ -122,6 +122,30 @@ def test_a_report_of_success_is_automatic_and_no_bounce() -> None:
         ),
         (["Final-Recipient: rfc822; a@b.example", "Action: delivered"], []),
         (["Action: failed"], []),
+        (["Final-Recipient: x400; /G=Ann/S=Baker/O=b/C=CN/", "Action: failed", "Status: 5.1.1"], []),
+        (
+            ["Final-Recipient: LOCAL;<ann>", "X-Actual-Recipient: rfc822; a@b.example.", "Action: error"],
+            [("a@b.example", True, "")],
+        ),
+        (["Final-Recipient: utf-8; \\x{674E}@b.example", "Action: failed"], [("李@b.example", True, "")]),
+        (["Final-Recipient: rfc822; 'a@b.example'", "Status: 4.2.2"], [("a@b.example", False, "4.2.2")]),
+        (["Final-Recipient: rfc822; a@b.example", "Status: 2.1.5"], []),
+        (["Final-Recipient: rfc822; a@b.example", "Action: failed", "Status: 4.4.7"], [("a@b.example", True, "4.4.7")]),
+        (
+            ["Final-Recipient: rfc822; a@b.example", "Action: failed", "Diagnostic-Code: smtp; 550 5.7.1 policy"],
+            [("a@b.example", True, "5.7.1")],
+        ),
+        (
+            [
+                "Final-Recipient: rfc822; a@b.example",
+                "Action: failed",
+                "Final-Recipient: rfc822; c@d.example",
+                "Action: delayed",
+            ],
+            [("a@b.example", True, ""), ("c@d.example", False, "")],
+        ),
+        (["Final-Recipient: rfc822; a@b.example", "", "Action: delayed"], [("a@b.example", False, "")]),
+        (["Final-Recipient: rfc822; help@desk.example", "Action: failed"], []),
     ],
 )
 def test_standard_reports(fields: list[str], people: list[tuple[str, bool, str]]) -> None:
@@ -143,9 +167,92 @@ def test_we_never_count_ourselves_as_not_reached() -> None:
     assert [a for a, _, _ in found(letter)] == ["gone@customer.example"]
 
 
+def test_a_report_that_names_nobody_is_a_bounce_all_the_same() -> None:
+    letter = report("Final-Recipient: x400; /S=Baker/", "Action: failed", "Status: 5.1.1")
+    assert letter.nature is Nature.BOUNCE and letter.bounce is not None and letter.bounce.recipients == ()
+
+
+@pytest.mark.parametrize(
+    ("line", "address"),
+    [
+        ("<gone@customer.example>: host mx said: 550 no", "gone@customer.example"),
+        ("  * gone@customer.example", "gone@customer.example"),
+        ("  1. Gone Person (Gone@customer.example)", "gone@customer.example"),
+        ('"gone@customer.example" <gone@customer.example>', "gone@customer.example"),
+        ("gone@customer.example... User unknown", "gone@customer.example"),
+        ("gone@customer.example on Mon, 23 Nov 2026 09:00", "gone@customer.example"),
+        (">>> RCPT TO:<gone@customer.example>", "gone@customer.example"),
+        ("c=CN;a= ;p=X;dda:SMTP=gone@customer.example;", "gone@customer.example"),
+        ("收件人邮件地址（gone@customer.example）不存在", "gone@customer.example"),
+        ("用户gone@customer.example的邮箱已满", "gone@customer.example"),
+        ("Destinataire : gone@customer.example", "gone@customer.example"),
+        ("We could not reach gone@customer.example.", "gone@customer.example"),
+    ],
+)
+def test_it_is_the_place_of_an_address_that_counts(line: str, address: str) -> None:
+    others = ("From: third@other.example", "For help contact support@isp.example.", "Please write to it@isp.example:")
+    assert [a for a, _, _ in found(plain_bounce(others[0], line, *others[1:]))] == [address]
+
+
+@pytest.mark.parametrize(
+    ("words", "permanent"),
+    [
+        ("550 no such user", True),
+        ("450 try again later", False),
+        ("4.2.2 mailbox full; giving up after 10 attempts", True),
+        ("We will retry for 3 days.", False),
+        ("系统将继续尝试投递", False),
+        ("多次尝试后投递失败", True),
+        ("temporary failure", False),
+        ("transient non-fatal errors", False),
+    ],
+)
+def test_whether_the_server_has_given_up(words: str, permanent: bool) -> None:
+    letter = plain_bounce("This concerns:", "<gone@customer.example>: failed", words, subject="Delivery report")
+    assert [p for _, p, _ in found(letter)] == [permanent]
+
+
+def test_each_recipient_has_its_own_reason() -> None:
+    letter = plain_bounce(
+        "<a@customer.example>:",
+        "550 5.1.1 unknown",
+        "",
+        "<b@customer.example>: quota",
+        "<c@customer.example>: 552 5.2.2",
+    )
+    assert letter.bounce is not None
+    told = [(r.address[0], r.status, r.diagnostic) for r in letter.bounce.recipients]
+    assert told == [("a", "5.1.1", "550 5.1.1 unknown"), ("b", "", "quota"), ("c", "5.2.2", "552 5.2.2")]
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        "Message-ID: <ours@desk.example>",
+        "> Message-Id: <ours@desk.example>",
+        "Original-Message-ID: <ours@desk.example>",
+        "message-id=<ours@desk.example>",
+        "Message ID: ours@desk.example",
+    ],
+)
+def test_the_words_name_the_mail_that_came_back(where: str) -> None:
+    letter = plain_bounce("<gone@customer.example>: failed", "", where)
+    assert letter.bounce is not None and letter.bounce.original_message_id == "ours@desk.example"
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["X-Original-Message-ID", "X-MS-Exchange-Parent-Message-Id", "Original-Message-ID", "In-Reply-To", "References"],
+)
+def test_a_header_names_the_mail_that_came_back(header: str) -> None:
+    sender = f"MAILER-DAEMON@mx.example\r\n{header}: <ours@desk.example>"
+    letter = plain_bounce("<gone@customer.example>: failed", sender=sender)
+    assert letter.bounce is not None and letter.bounce.original_message_id == "ours@desk.example"
+
+
 @given(st.lists(st.text(max_size=60), max_size=8), st.booleans())
 def test_any_words_from_a_daemon_are_read(words: list[str], as_report: bool) -> None:
     letter = report(*(w.replace("\r", " ").replace("\n", " ") for w in words)) if as_report else plain_bounce(*words)
     assert letter.nature in (Nature.BOUNCE, Nature.AUTOMATIC, Nature.HUMAN)
-    assert (letter.nature is Nature.BOUNCE) == bool(found(letter))
+    assert (letter.nature is Nature.BOUNCE) == (letter.bounce is not None)
     assert all(len(a) < 400 and "@" in a for a, _, _ in found(letter))

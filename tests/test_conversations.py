@@ -342,3 +342,18 @@ def test_the_hint_counts_as_given_only_when_it_was_sent(desk):
 
     sent = desk.receives(reply(to_engineer, ENGINEER, "五点前能好。"))
     assert ["客户没有收到" in m.subject for m in sent if m.to.startswith("wang.wei")] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("The printer on the third floor is broken since this morning.", "We have your mail"),
+        ("Der Drucker im dritten Stock ist seit heute Morgen kaputt, bitte helfen Sie uns.", "We have your mail"),
+        ("三楼的打印机从今天早上起就坏了，请派人来看。", "您的来信已收到"),
+        ("三樓的印表機從今天早上起就壞了，請派人來看。", "您的来信已收到"),
+        ("12345", "您的来信已收到"),
+    ],
+)
+def test_a_stranger_is_answered_in_the_language_of_their_mail(desk, text, title):
+    sent = desk.receives(write("Ann <ann@elsewhere.example>", text, subject="1"))
+    assert title in mail_to(sent, "ann@").letter.text

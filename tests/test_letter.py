@@ -225,7 +225,7 @@ class TestHeaders:
             ("a@b.example", [("", "a@b.example")]),
             ("Ann Baker <Ann@B.Example>", [("Ann Baker", "ann@b.example")]),
             ('"Baker, Ann" <a@b.example>, c@d.example', [("Baker, Ann", "a@b.example"), ("", "c@d.example")]),
-            ("a@b.example (Ann (the boss))", [("Ann (the boss", "a@b.example")]),
+            ("a@b.example (Ann (the boss))", [("Ann (the boss)", "a@b.example")]),
             (
                 "team: a@b.example, c@d.example;, e@f.example",
                 [("", "a@b.example"), ("", "c@d.example"), ("", "e@f.example")],
@@ -338,10 +338,11 @@ class TestBodies:
         letter = made("From: a@b.example", "Content-Type: text/plain; charset=utf-7", "", "a\x00b +2AA- c")
         assert letter.text == "a\u2400b +2AA- c" or "\ufffd" in letter.text
 
-    def test_attached_mail_stays_shut(self) -> None:
+    def test_what_an_attached_mail_says_is_not_said_by_the_sender(self) -> None:
         letter = mail("customer_attaches_a_mail_with_a_keyword_in_it")
-        assert letter.text.strip() == "The mail is attached." and "#resolve" not in letter.new_text
-        (file,) = letter.attachments
+        assert letter.new_text == "The mail is attached." and "#resolve" in letter.quoted_text
+        file, *inside = letter.attachments
+        assert inside and all(a.inside for a in inside) and not file.inside
         assert (file.name, file.content_type) == ("内部通知.eml", "message/rfc822")
         raw = (MAILS / "customer_attaches_a_mail_with_a_keyword_in_it.eml").read_bytes()
         inner = raw[raw.index(b"From: Boss") : raw.index(b"\r\n--inner--\r\n") + len(b"\r\n--inner--\r\n")]
@@ -395,10 +396,10 @@ class TestBodies:
             ("customer_sends_only_a_picture", "no text: only attachments"),
             (
                 "customer_encrypts_with_smime",
-                "no text: encrypted or opaquely signed (S/MIME), see the original",
+                "no text: encrypted (S/MIME), see the original",
             ),
             ("customer_encrypts_with_pgp", "encrypted (PGP): see the original"),
-            ("customer_sends_winmail_dat", "winmail.dat (Outlook's own format) may hide text and files"),
+            ("customer_sends_winmail_dat", "winmail.dat is cut off: only its beginning was read"),
         ],
     )
     def test_what_cannot_be_read_is_said(self, name: str, reason: str) -> None:

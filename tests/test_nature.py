@@ -110,6 +110,18 @@ def test_two_weak_signs_are_enough(headers: dict[str, str], sender: str, words: 
         "자동 회신: [T-7]",
         "Otomatik yanıt: [T-7]",
         "I am on vacation",
+        "AUTO: Ann is away",
+        "Auto：Re: help",
+        "Odpowiedź automatyczna: [T-7]",
+        "Automatická odpověď: [T-7]",
+        "Automatikus válasz: [T-7]",
+        "Αυτόματη απάντηση: [T-7]",
+        "Автоматична відповідь: [T-7]",
+        "מענה אוטומטי: [T-7]",
+        "رد تلقائي: [T-7]",
+        "ตอบกลับอัตโนมัติ: [T-7]",
+        "Balasan otomatis: [T-7]",
+        "自動回覆: [T-7]",
     ],
 )
 def test_subjects_of_auto_replies(subject: str) -> None:
@@ -127,6 +139,9 @@ def test_subjects_of_auto_replies(subject: str) -> None:
         "Re: automatic reply rules",
         "vacation calendar is empty",
         "Abwesenheitsantrag geht nicht",
+        "Auto-start of the service fails",
+        "Automatic reply does not work",
+        "自动答复规则怎么设置",
         "",
     ],
 )
@@ -145,3 +160,75 @@ def test_people_who_write_about_absence_are_people(subject: str) -> None:
 )
 def test_words(words: str, kind: Nature) -> None:
     assert nature({}, "Re: [T-7]", words=words) is kind
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "I am away until Friday. In urgent cases contact Bob.",
+        "Ich bin bis Freitag im Urlaub. Dringende Fälle: Frau Kurz.",
+        "Je suis en congés jusqu'au 30. En cas d'urgence, appelez Paul.",
+        "我目前正在休假，11月30日返回公司。如有急事请联系赵磊。",
+        "30日まで休暇をいただいております。お急ぎの方は鈴木まで。",
+        "(This e-mail was sent automatically, do not reply.)",
+        "本邮件由系统自动发送，请勿回复。",
+    ],
+)
+def test_words_of_a_vacation_notice(words: str) -> None:
+    assert nature({}, "Re: [T-7]", words=words) is Nature.AUTOMATIC
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["I am away until Friday. In urgent cases contact Bob.", "我目前正在休假，11月30日返回公司。如有急事请联系赵磊。"],
+)
+def test_somebody_who_is_away_and_asks_for_help_is_a_person(words: str) -> None:
+    assert nature({}, "Re: [T-7]", words=f"{words} Could you restart db-01?") is Nature.HUMAN
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "ERP is unavailable until now and returns error 500, it is urgent.",
+        "I am out of the office until Monday.",
+        "Der Server ist bis jetzt nicht erreichbar, dringend!",
+        "我出差到28日，请处理ERP的紧急故障。",
+        "Your robot says: this is an automatic reply",
+        "Please confirm that you sent the laptop to li.na@customer.example.",
+        "Boxbe and Spam Arrest block your mails to us.",
+    ],
+)
+def test_people_who_write_about_the_same_are_people(words: str) -> None:
+    assert nature({}, "Re: [T-7]", words=words) is Nature.HUMAN
+
+
+@pytest.mark.parametrize(
+    ("subject", "words"),
+    [
+        ("Please confirm your message", ""),
+        ("Re: [T-7] [Spam Arrest verification]", ""),
+        ("Re: [T-7]", "To release your message, simply reply to this mail."),
+        ("Re: [T-7]", "I now allow incoming messages only from senders I have approved."),
+    ],
+)
+def test_a_challenge_is_not_answered(subject: str, words: str) -> None:
+    assert nature({}, subject, words=words) is Nature.AUTOMATIC
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ({"precedence": "bulk"}, Nature.AUTOMATIC),
+        ({"precedence": "bulk", "list-id": "<ops.lists.example>"}, Nature.LIST),
+        ({}, Nature.HUMAN),
+    ],
+)
+def test_absence_in_bulk_is_a_vacation_notice(headers: dict[str, str], kind: Nature) -> None:
+    assert nature(headers, words="I am on vacation.") is kind
+
+
+def test_a_desk_that_acknowledges_is_a_machine_and_its_people_are_not() -> None:
+    words = "We have received your request, its number is 4711."
+    assert nature({}, "Re: [T-7]", "support@supplier.example", words) is Nature.AUTOMATIC
+    assert nature({}, "Re: [T-7]", "ann@supplier.example", words) is Nature.HUMAN
+    assert nature({}, "Re: [T-7]", "support@supplier.example", "The printer is broken.") is Nature.HUMAN

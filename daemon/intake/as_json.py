@@ -33,8 +33,11 @@ def letter_as_json(letter: Letter, path: str) -> dict[str, Any]:
         "html_text": letter.html_text,
         "new_text": letter.new_text,
         "quoted_text": letter.quoted_text,
+        "confidence": letter.confidence.value,
+        "cut_reason": letter.cut_reason,
+        "forwarded": _forwarded(letter),
         "attachments": [
-            {"name": a.name, "content_type": a.content_type, "size": a.size, "sha256": a.sha256}
+            {"name": a.name, "content_type": a.content_type, "size": a.size, "sha256": a.sha256, "inside": a.inside}
             for a in letter.attachments
         ],
         "bounce": _bounce(letter),
@@ -44,6 +47,13 @@ def letter_as_json(letter: Letter, path: str) -> dict[str, Any]:
 
 def _person(address: Address) -> dict[str, str]:
     return {"name": address.name, "address": address.address}
+
+
+def _forwarded(letter: Letter) -> dict[str, Any] | None:
+    inner = letter.forwarded
+    if inner is None:
+        return None
+    return {"from": _person(inner.sender), "subject": inner.subject, "date": inner.date, "text": inner.text}
 
 
 def _bounce(letter: Letter) -> dict[str, Any] | None:

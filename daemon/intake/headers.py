@@ -9,20 +9,20 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
 from daemon.intake.charset import clean_text, decode_text
 
 HEADER_CAP = 32_768
-_WORD = re.compile(r"=\?([^?\s]{1,60})\?([bBqQ])\?([^?]*)\?=")
+_TIMES_ENCODED = 2  # some gateways encode what was encoded already
+# The text of a Q word may hold question marks, against the rules: it ends at the first "?=".
+_WORD = re.compile(r"=\?([^?\s]{1,60})\?(?:([bB])\?([^?]*)|([qQ])\?([^?]*(?:\?(?!=)[^?]*)*))\?=")
+_DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]+")
 _PARAM = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)')
-_ID = re.compile(r"<([^<>\s]+)>")
+_ID = re.compile(r"<([^<>]{1,998})>")
+_FOLD = re.compile(r"[\r\n]+[ \t]*")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
-_DATE = re.compile(r"\b(\d{1,2})[ -]([A-Za-z]{3,9})[ -](\d{4}) (\d{1,2}):(\d{2})(?::(\d{2}))?")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def decode_header(raw: str, hint: str = "") -> str:
@@ -30,9 +30,12 @@ def decode_header(raw: str, hint: str = "") -> str:
     value = str(raw)[:HEADER_CAP]
     if "\n" in value or "\r" in value:
         value = re.sub(r"\r?\n|\r", "", value)
-    value = _decode_bytes(value, hint)
-    if "=?" in value:
-        value = _decode_words(value)
+    value = decode_bytes(value, hint)
+    for _ in range(_TIMES_ENCODED):
+        if "=?" in value:
+            value = _decode_words(value)
+        if not (value.startswith("=?") and value.endswith("?=")):
+            break
     return one_line(value)
 
 
@@ -42,7 +45,12 @@ def one_line(text: str) -> str:
     return (_CONTROL.sub(" ", text) if not text.isprintable() else text).strip()
 
 
-def _decode_bytes(value: str, hint: str = "") -> str:
+def straight(text: str) -> str:
+    """Return the text without marks that turn the direction of writing, by which exe.txt can be made of txt.exe."""
+    return _DIRECTION.sub("", text) if not text.isprintable() else text
+
+
+def decode_bytes(value: str, hint: str = "") -> str:
     """Give meaning to raw 8-bit bytes, which the email package carries as surrogate escapes."""
     if value.isascii():
         return value if "\x1b$" not in value else decode_text(value.encode("ascii"))[0]
@@ -58,7 +66,8 @@ def _decode_words(value: str) -> str:
     held, held_charset, last = b"", "", 0
     for match in _WORD.finditer(value):
         between = value[last : match.start()]
-        charset, data = match[1].partition("*")[0].lower(), _word_bytes(match[2], match[3])
+        charset, kind = match[1].partition("*")[0].lower(), match[2] or match[4]
+        data = _word_bytes(kind, match[3] if match[2] else match[5])
         if held and (between.strip(" \t") or charset != held_charset):
             out.append(decode_text(held, held_charset)[0])
             held = b""
@@ -83,43 +92,16 @@ def message_ids(raw: Iterable[str]) -> tuple[str, ...]:
     """Return every Message-ID in these header values, in order, without angle brackets and repeats."""
     found: dict[str, None] = {}
     for value in raw:
-        text = _decode_bytes(re.sub(r"[\r\n]+", "", str(value)[:HEADER_CAP]))
-        ids = _ID.findall(text) or [w for w in text.split() if "@" in w]
-        found.update(dict.fromkeys(clean_text(i.strip("<>"), 998) for i in ids))
+        text = decode_bytes(str(value)[:HEADER_CAP])
+        ids = [_FOLD.sub("", i) for i in _ID.findall(text)] or [w for w in text.split() if "@" in w]
+        found.update(dict.fromkeys(one_line(clean_text(i.strip("<>"), 998)) for i in ids))
     return tuple(i for i in found if i)[:200]
 
 
 def message_id(raw: str) -> str:
     """Return the one Message-ID of a Message-ID header as written between its brackets, or ""."""
     ids = message_ids([raw])
-    return ids[0] if ids else one_line(_decode_bytes(str(raw)[:998])).strip("<> ")
-
-
-def parse_date(raw: str) -> datetime | None:
-    """Return the moment that a Date header names, in UTC, or None where it names none."""
-    text = re.sub(r"\s+", " ", decode_header(raw))[:200].strip()
-    for attempt in (text, re.sub(r"\s*\([^)]*\)?\s*$", "", text), text.replace(".", ":")):
-        try:
-            moment = parsedate_to_datetime(attempt)
-            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-        except (ValueError, TypeError, IndexError, OverflowError):
-            continue
-    return _numerals_of_a_date(text)
-
-
-def _numerals_of_a_date(text: str) -> datetime | None:
-    """What is left of a damaged date, if day, month, year and time are."""
-    match = _DATE.search(text)
-    try:
-        if match is None:
-            moment = datetime.fromisoformat(text)
-        else:
-            hour, minute, second = (int(x or 0) for x in match.group(4, 5, 6))
-            month = _MONTHS.index(match[2][:3].lower()) + 1
-            moment = datetime(int(match[3]), month, int(match[1]), hour, minute, second, tzinfo=UTC)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+    return ids[0] if ids else one_line(decode_bytes(str(raw)[:998])).strip("<> ")
 
 
 def parameters(raw: str, hint: str = "") -> tuple[str, dict[str, str]]:
@@ -136,7 +118,7 @@ def parameters(raw: str, hint: str = "") -> tuple[str, dict[str, str]]:
             index, extended = order.rstrip("*"), order.endswith("*") or order == ""
             pieces.setdefault(base, []).append((int(index) if index.isdecimal() else 0, extended, _unquote(value)))
     plain.update({base: _join_pieces(parts) for base, parts in pieces.items()})
-    return one_line(_decode_bytes(head)).lower().rstrip(), plain
+    return one_line(decode_bytes(head)).lower().rstrip(), plain
 
 
 def _unquote(value: str) -> str:

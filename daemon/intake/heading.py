@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from daemon.intake.addresses import parse_addresses
-from daemon.intake.headers import decode_header, message_ids, one_line
+from daemon.intake.headers import decode_header, message_ids, one_line, straight
 from daemon.words import Address
 
 _MOST = 1000
@@ -35,7 +35,7 @@ class Heading:
     def __init__(self, rows: Iterable[tuple[str, str]], hint: str = "") -> None:
         self.rows = [(n, n.lower(), v) for n, v in rows][:_MOST]
         self.hint = hint
-        self.all = tuple((one_line(n), decode_header(v, hint)) for n, _, v in self.rows)
+        self.all = tuple((one_line(n), straight(decode_header(v, hint))) for n, _, v in self.rows)
 
     def raws(self, name: str) -> list[str]:
         """Return every value of a header as it came; `name` is lower-case."""

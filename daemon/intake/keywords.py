@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from daemon.errors import nearest
+from daemon.intake.body import KEPT_WHOLE, without_parting
 from daemon.intake.letter import Letter
 from daemon.rulebook import Keyword
 from daemon.words import Verb
@@ -75,13 +76,18 @@ def find_commands(text: str, keywords: Iterable[Keyword]) -> tuple[tuple[Command
 
 
 def spoken(letter: Letter) -> str:
-    """Return the new words without what some mail programs put below them: the sender's own name or address alone."""
+    """Return the sender's own words: without the lines they answer between, and without goodbye and bare name.
+
+    A mail that begins like a quoted one may be nothing but a quote: what it says was perhaps said by another.
+    """
+    if letter.cut_reason == KEPT_WHOLE:
+        return ""
     sender = letter.sender
     names = {fold(n) for n in (sender.name, sender.address) if n} if sender else set()
-    lines = letter.new_text.rstrip().splitlines()
+    lines = [x for x in letter.new_text.rstrip().splitlines() if not x.lstrip().startswith((">", "＞"))]
     while lines and (not lines[-1].strip() or fold(lines[-1]) in names):
         lines.pop()
-    return "\n".join(lines)
+    return "\n".join(without_parting(lines))
 
 
 def fold(word: str) -> str:

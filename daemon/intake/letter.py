@@ -9,7 +9,7 @@ import email
 import hashlib
 import logging
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.message import Message
 from email.utils import getaddresses
@@ -17,32 +17,29 @@ from email.utils import getaddresses
 import mailparser
 
 from daemon.intake.addresses import parse_addresses
+from daemon.intake.anatomy import Anatomy, dissect
+from daemon.intake.body import Split
 from daemon.intake.bounce import BounceReport as BounceReport
 from daemon.intake.bounce import FailedRecipient as FailedRecipient
 from daemon.intake.bounce import Returned, read_bounce
 from daemon.intake.charset import clean_text
-from daemon.intake.headers import message_id, parse_date
+from daemon.intake.dates import parse_date
+from daemon.intake.forward import Forwarded, find_forwarded
+from daemon.intake.headers import message_id
 from daemon.intake.heading import Heading
 from daemon.intake.language import language_of
-from daemon.intake.mime import (
-    MARK,
-    Bytes,
-    Skeleton,
-    Source,
-    is_small,
-    make_skeleton,
-    mend_headers,
-    with_found_boundary,
-)
-from daemon.intake.nature import judge
-from daemon.intake.parts import Contents, read_parts
-from daemon.intake.prose import Prose, read_prose
-from daemon.words import Address, Nature
+from daemon.intake.mime import Bytes, Source
+from daemon.intake.nature import is_answer_of_a_machine, judge
+from daemon.intake.parts import SMIME, Contents
+from daemon.words import Address, Confidence, Nature
 
 _CHUNK = 786_432
+_LONG_FROM = 8192
+_IN_MEMORY = 4_000_000
+_UNREADABLE = frozenset({"unreadable@invalid"})  # no such sender can be, so nobody has authority
+_PGP = "-----BEGIN PGP MESSAGE-----"
 _NOBODY = Address(name="", address="")
-_SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
-_TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_TEXT = 1_000_000
 logging.getLogger("mailparser").addHandler(logging.NullHandler())
 logging.getLogger("mailparser").propagate = False  # it logs what people write
 
@@ -63,13 +60,17 @@ class RawMail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """One attached file: `name` is display text only (never a path), `size` and `sha256` of the decoded bytes."""
+    """One attached file: `name` is display text only (never a path), `size` and `sha256` of the decoded bytes.
+
+    `inside` says that it is a file of a mail that is attached itself.
+    """
 
     name: str
     content_type: str
     size: int
     sha256: str
     inline: bool = False
+    inside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +79,9 @@ class Letter:
 
     `senders` holds every address of every From header: authority needs exactly one. `headers` are decoded, in
     their order, (name as written, value), capped. `text` is the whole mail as text, `html_text` the text of its
-    HTML part or "", `new_text` the sender's own words and `quoted_text` what was cut from them. `return_path` is
-    None where the header is missing and "" where it is <>. `date` is aware or None.
+    HTML part or "", `new_text` the sender's own words and `quoted_text` what was cut from them; `confidence` says
+    how sure that cut is and `cut_reason` what told it. `forwarded` is the mail that this one passes on.
+    `return_path` is None where the header is missing and "" where it is <>. `date` is aware or None.
     """
 
     message_id: str
@@ -106,11 +108,15 @@ class Letter:
     defects: tuple[str, ...]
     size: int
     sha256: str
+    confidence: Confidence = Confidence.HIGH
+    cut_reason: str = ""
+    forwarded: Forwarded | None = None
 
     @property
     def words(self) -> str:
-        """What the mail has to say: the new words, or all of it where there are none (a forward without a comment)."""
-        return self.new_text or self.text
+        """What the mail has to say: the new words and the mail that they pass on, or all of it if there are none."""
+        passed_on = self.forwarded.text if self.forwarded else ""
+        return "\n\n".join(x for x in (self.new_text, passed_on) if x) if self.new_text else self.text
 
     @property
     def sender(self) -> Address | None:
@@ -138,6 +144,8 @@ def read_letter_file(path: str, *, thorough: bool = True) -> Letter:
     """Read one mail from a file, however large, in little memory; raises only OSError."""
     with open(path, "rb", buffering=0) as handle:
         source = _File(handle.fileno())
+        if source.size <= _IN_MEMORY:
+            return read_letter(source.at(0, source.size), thorough=thorough)
         return _read(source, source.digest(), thorough)
 
 
@@ -163,88 +171,53 @@ class _File:
 
 @dataclass(slots=True)
 class _Draft:
-    """What is known while a letter is being read."""
+    """What is known while a letter is being read; `froms` are the From addresses as mail-parser reads them."""
 
     source: Source
     sha256: str
     thorough: bool = True
     defects: list[str] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class _Tree:
-    """The mail as a parser sees it; `froms` are the From addresses as mail-parser reads them, None if it gave up."""
-
-    message: Message
     date: datetime | None = None
     froms: frozenset[str] | None = None
+
+    def parse(self, content: bytes) -> Message:
+        """Parse with mail-parser; where it raises on hostile mail, the standard library must do."""
+        try:
+            parsed = mailparser.parse_from_bytes(content)
+            self.froms = frozenset(_as_utf8(address.lower()) for _, address in parsed.from_)
+            self.date = parsed.date
+        except Exception as problem:  # noqa: BLE001  a library for forensic input still raises on some of it
+            self.defects.append(f"mail-parser gave up: {type(problem).__name__}")
+            self.froms = self.date = None
+            return email.message_from_bytes(content)
+        message: Message = parsed.message
+        return message
 
 
 def _read(source: Source, digest: str, thorough: bool) -> Letter:
     draft = _Draft(source, digest, thorough)
     try:
-        return _whole_letter(draft)
+        return _letter(draft, dissect(source, digest[:16], draft.parse, thorough=thorough))
     except Exception as problem:  # noqa: BLE001  any bytes may come; what we cannot read is still a letter
         draft.defects.append(f"could not be read: {type(problem).__name__}")
-        return _letter(draft, Heading([]), Contents(), Prose(), _Tree(Message()))
+        return _letter(draft, Anatomy())
 
 
-def _whole_letter(draft: _Draft) -> Letter:
-    skeleton, tree = _tree(draft)
-    rows = [(str(n), str(v)) for n, v in tree.message.raw_items() if n != MARK]
-    heading = Heading(rows, skeleton.charset_hint())
-    contents = read_parts(tree.message, skeleton.cuts, heading.hint)
-    draft.defects += [*skeleton.defects, *heading.repeated(), *contents.defects]
-    named = [(text, None) for text in contents.named_texts[:1]]
-    prose = read_prose(contents.pieces or named, thorough=draft.thorough)
-    return _letter(draft, heading, contents, prose, tree)
-
-
-def _tree(draft: _Draft) -> tuple[Skeleton, _Tree]:
-    """Parse the skeleton; a multipart whose boundary is misspelt is parsed again with the one in use."""
-    source, token = _with_line_ends(draft.source), draft.sha256[:16]
-    small = isinstance(source, Bytes) and is_small(source.content)
-    skeleton = mend_headers(Skeleton(content=source.at(0, source.size)) if small else make_skeleton(source, token))
-    tree = _parse(skeleton.content, draft.defects)
-    if tree.message.get_content_maintype() == "multipart" and not tree.message.is_multipart():
-        other = with_found_boundary(source)
-        if other is not None:
-            draft.defects.append("the boundary of its parts was misspelt: guessed")
-            skeleton = mend_headers(make_skeleton(other, token))
-            tree = _parse(skeleton.content, draft.defects)
-    return skeleton, tree
-
-
-def _with_line_ends(source: Source) -> Source:
-    """Old clients end lines with a bare CR; nothing else would find a line in such a mail."""
-    if isinstance(source, Bytes) and b"\n" not in source.content:
-        return Bytes(source.content.replace(b"\r", b"\n"))
-    return source
-
-
-def _parse(content: bytes, defects: list[str]) -> _Tree:
-    """Parse with mail-parser; where it raises on hostile mail, the standard library must do."""
-    try:
-        parsed = mailparser.parse_from_bytes(content)
-        froms = frozenset(address.lower() for _, address in parsed.from_)
-        return _Tree(parsed.message, parsed.date, froms)
-    except Exception as problem:  # noqa: BLE001  a library for forensic input still raises on some of it
-        defects.append(f"mail-parser gave up: {type(problem).__name__}")
-        return _Tree(email.message_from_bytes(content))
-
-
-def _letter(draft: _Draft, heading: Heading, contents: Contents, prose: Prose, tree: _Tree) -> Letter:
+def _letter(draft: _Draft, mail: Anatomy) -> Letter:
     """Put together what was read."""
-    text, subject, senders = prose.text, heading.text("subject"), _senders(heading, tree, draft.defects)
-    new_text, quoted_text = prose.words()
-    bounce = _bounce(tree.message, heading, contents, text)
-    nature, reason = _nature(bounce, heading, contents, new_text)
-    draft.defects += _notes(contents, text)
+    heading, contents, prose = mail.heading, mail.contents, mail.prose
+    subject, senders = heading.text("subject"), _senders(heading, draft)
+    split = prose.words(subject, reply=bool(heading.raw("in-reply-to") or heading.raw("references")))
+    own, inner = prose.text, _inner_text(mail, "text")
+    text = _joined(own, inner)
+    bounce = _bounce(heading, contents, own)
+    nature, reason = _nature(bounce, heading, contents, split.new)
+    draft.defects += [*mail.defects, *prose.notes, *_notes(mail, own, inner)]
     return Letter(
         message_id=message_id(heading.raw("message-id")),
         in_reply_to=heading.ids("in-reply-to"),
         references=heading.ids("references"),
-        date=_moment(tree, heading),
+        date=_moment(draft, heading),
         subject=subject,
         senders=senders,
         reply_to=heading.mailboxes("reply-to"),
@@ -255,40 +228,82 @@ def _letter(draft: _Draft, heading: Heading, contents: Contents, prose: Prose, t
         nature=nature,
         nature_reason=reason,
         text=text,
-        html_text=prose.html_text,
-        new_text=new_text,
-        quoted_text=quoted_text,
-        language=language_of(f"{subject}\n{new_text}"),
-        attachments=_attachments(contents),
-        bounce=bounce if bounce and bounce.recipients else None,
+        html_text=_joined(prose.html_text, _inner_text(mail, "html_text")),
+        new_text=split.new,
+        quoted_text=_joined(split.rest, inner),
+        language=language_of(split.new or text, subject),
+        attachments=_attachments(mail),
+        bounce=None if bounce and bounce.delivered else bounce,
         headers=heading.all,
         defects=tuple(dict.fromkeys(d[:200] for d in draft.defects)),
         size=draft.source.size,
         sha256=draft.sha256,
+        confidence=split.confidence,
+        cut_reason=split.reason,
+        forwarded=_forwarded(subject, split, mail),
     )
 
 
-def _moment(tree: _Tree, heading: Heading) -> datetime | None:
-    moment = tree.date or parse_date(heading.raw("date"))
+def _joined(*texts: str) -> str:
+    return "\n\n".join(t for t in texts if t)[:_TEXT]
+
+
+def _inner_text(mail: Anatomy, which: str) -> str:
+    """The text of the mails inside, in their order."""
+    return _joined(*(getattr(one.prose, which) for one in mail.descendants()))
+
+
+def _forwarded(subject: str, split: Split, mail: Anatomy) -> Forwarded | None:
+    """The mail that this one passes on; an attached one has its text in itself."""
+    attached = () if mail.contents.reports else tuple(mail.contents.returned)
+    found = find_forwarded(subject, split.new, split.rest, attached)
+    if found and not found.text and mail.inner:
+        return replace(found, text=mail.inner[0].prose.text)
+    return found
+
+
+def _moment(draft: _Draft, heading: Heading) -> datetime | None:
+    moment = parse_date(heading.raw("date")) or draft.date
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
-def _senders(heading: Heading, tree: _Tree, defects: list[str]) -> tuple[Address, ...]:
+def _senders(heading: Heading, draft: _Draft) -> tuple[Address, ...]:
     """Every From address; where two parsers read From differently both readings stand, so that nobody has authority."""
     senders = heading.addresses("from")
     raw = heading.raws("from")[:1]
     ours = frozenset(a.address for v in raw for a in parse_addresses(v) if a.address)
-    theirs = frozenset(a.lower() for _, a in getaddresses(raw) if "@" in a) | (tree.froms or frozenset())
-    if theirs <= ours and (ours == tree.froms or tree.froms is None):
+    theirs = _read_by_library(raw) | (draft.froms or frozenset())
+    if theirs <= ours and (ours == draft.froms or draft.froms is None):
         return senders
-    defects.append("parsers read From differently")
+    draft.defects.append("parsers read From differently")
     more = sorted(theirs - {a.address for a in senders} - {""})
     return (*senders, *(Address(name="", address=clean_text(a, 320)) for a in more))
 
 
-def _bounce(message: Message, heading: Heading, contents: Contents, text: str) -> BounceReport | None:
+def _read_by_library(raw: list[str]) -> frozenset[str]:
+    """What the standard library makes of From; it gives up (recursion) on what nobody writes."""
+    try:
+        return frozenset(_as_utf8(a.lower()) for _, a in getaddresses([x[:_LONG_FROM] for x in raw]) if "@" in a)
+    except (RecursionError, ValueError, IndexError):
+        return _UNREADABLE
+
+
+def _as_utf8(address: str) -> str:
+    """An address with raw bytes in it as RFC 6532 means them; other parsers leave them escaped."""
+    try:
+        return address.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return address
+
+
+def _bounce(heading: Heading, contents: Contents, text: str) -> BounceReport | None:
     sender = next(iter(heading.addresses("from")), _NOBODY)
-    own = frozenset(a.address for n in ("to", "delivered-to", "x-original-to") for a in heading.addresses(n))
+    noted = (
+        "to",
+        "delivered-to",
+        *(("x-original-to",) if heading.raw("delivered-to") or not heading.raw("to") else ()),
+    )
+    own = frozenset(a.address for n in noted for a in heading.addresses(n))
     mail = Returned(
         sender=sender.address or sender.name.lower(),
         sender_name=sender.name,
@@ -300,12 +315,15 @@ def _bounce(message: Message, heading: Heading, contents: Contents, text: str) -
         failed_header=heading.text("x-failed-recipients"),
         references=heading.ids("references") or heading.ids("in-reply-to"),
         own=own,
+        kinds=tuple(contents.kinds),
+        headers=heading.all,
+        answers=lambda: is_answer_of_a_machine(heading.text("subject"), text),
     )
-    return read_bounce(mail, message)
+    return read_bounce(mail)
 
 
 def _nature(bounce: BounceReport | None, heading: Heading, contents: Contents, words: str) -> tuple[Nature, str]:
-    if bounce is not None and bounce.recipients:
+    if bounce is not None and not bounce.delivered:
         return Nature.BOUNCE, "it says that a mail was not delivered"
     if bounce is not None:
         return Nature.AUTOMATIC, "a delivery report without a failure"
@@ -313,22 +331,30 @@ def _nature(bounce: BounceReport | None, heading: Heading, contents: Contents, w
     return judge(heading.text, heading.text("subject"), sender.address, words, frozenset(contents.kinds))
 
 
-def _attachments(contents: Contents) -> tuple[Attachment, ...]:
+def _attachments(mail: Anatomy) -> tuple[Attachment, ...]:
+    own = len(mail.contents.files)
     return tuple(
-        Attachment(name=f.name, content_type=f.content_type, size=f.size, sha256=f.sha256, inline=f.inline)
-        for f in contents.files
+        Attachment(
+            name=f.name,
+            content_type=f.content_type,
+            size=f.size,
+            sha256=f.sha256,
+            inline=f.inline,
+            inside=place >= own,
+        )
+        for place, f in enumerate(mail.files())
     )
 
 
-def _notes(contents: Contents, text: str) -> list[str]:
+def _notes(mail: Anatomy, own: str, inner: str) -> list[str]:
     """Say what a reader will miss: an empty text always has a reason."""
-    kinds = {f.content_type for f in contents.files}
-    notes = []
-    if kinds & _TNEF or any(f.name.lower() == "winmail.dat" for f in contents.files):
-        notes.append("winmail.dat (Outlook's own format) may hide text and files")
-    if "multipart/encrypted" in contents.kinds:
+    kinds = {f.content_type for f in mail.contents.files}
+    notes = [f"in an attached mail: {defect}" for one in mail.descendants() for defect in one.defects]
+    if "multipart/encrypted" in mail.contents.kinds or _PGP in own:
         notes.append("encrypted (PGP): see the original")
-    if not text.strip():
-        smime = "encrypted or opaquely signed (S/MIME), see the original" if kinds & _SMIME else ""
-        notes.append("no text: " + (smime or ("only attachments" if contents.files else "the body is empty")))
+    if inner and not own.strip():
+        notes.append("no text of its own: what is shown is that of the mail attached to it")
+    elif not own.strip():
+        smime = "encrypted (S/MIME), see the original" if kinds & SMIME else ""
+        notes.append("no text: " + (smime or ("only attachments" if mail.contents.files else "the body is empty")))
     return notes

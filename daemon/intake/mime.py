@@ -26,9 +26,10 @@ _PART_HEADERS = 32_768
 _ONE_HEADER = 32_768
 _ONE_PARAMETERS = 4096
 _PARAMETERS = 100
+_ENCODED_WORDS = 400
 _TOTAL = 6_000_000
+_DECODED_AT_ONCE = 24_000_000
 _CHUNK = 786_432
-_BLANK = re.compile(rb"\r?\n\r?\n|\A\r?\n")
 _HEADER = re.compile(rb"^(content-type|content-transfer-encoding|content-disposition)[ \t]*:", re.I | re.M)
 _FOLDED = re.compile(rb"\r?\n(?![ \t])")
 _CHARSET = re.compile(rb"charset\s*=\s*\"?([\w.:-]{2,40})", re.I)
@@ -40,6 +41,11 @@ _GOOD_LINE = re.compile(
     re.I | re.M,
 )
 _BOUNDARY_LINE = re.compile(rb"^--([^\s][^\r\n]{0,200}?)[ \t]*\r?\n(?=content-)", re.I | re.M)
+_BLANK_BREAK = re.compile(rb"=[ \t]+\r?\n")  # a soft break; blanks at the end of a line say nothing (RFC 2045 §6.7)
+_QUOTED_PRINTABLE = frozenset({"quoted-printable", "quopri", "qp"})
+_UUENCODE = frozenset({"x-uuencode", "uuencode", "uue", "x-uue"})
+# Padding at the end of a line, and a next line that is no code: a list server's footer.
+_CODE_END = re.compile(rb"=[ \t]{0,99}\r?\n[\r\n]{0,99}(?=[A-Za-z0-9+/]{0,200}[^A-Za-z0-9+/=\s])")
 _NOT_BASE64 = bytes(c for c in range(256) if not re.match(rb"[A-Za-z0-9+/=]", bytes([c])))
 
 
@@ -73,6 +79,24 @@ class Bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of another source, as a mail of its own."""
+
+    source: Source
+    start: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """Bytes in all."""
+        return self.end - self.start
+
+    def at(self, start: int, end: int) -> bytes:
+        """Return a piece."""
+        return self.source.at(min(self.start + start, self.end), min(self.start + end, self.end))
+
+
+@dataclass(frozen=True, slots=True)
 class _Prefixed:
     """A mail with a line put before it."""
 
@@ -90,11 +114,21 @@ class _Prefixed:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """What was cut out: size and digest after transfer decoding, and how it began."""
+    """What was cut out: size and digest after transfer decoding, how it began, and where it lies as it came."""
 
     size: int
     sha256: str
     head: bytes
+    raw: Window
+    encoding: str
+
+    def content(self) -> Source | None:
+        """Return what was cut out, decoded; None where it would take too much memory to decode."""
+        if not _changes(self.encoding):
+            return self.raw
+        if self.raw.size > _DECODED_AT_ONCE:
+            return None
+        return Bytes(decode_transfer(self.raw.at(0, self.raw.size), self.encoding))
 
 
 @dataclass(slots=True)
@@ -134,8 +168,7 @@ def make_skeleton(source: Source, token: str) -> Skeleton:
 
 def mend_headers(skeleton: Skeleton) -> Skeleton:
     """Drop lines that are no headers from among the headers, where a parser would take the rest for the body."""
-    match = _BLANK.search(skeleton.content[:_TOP_HEADERS])
-    block = skeleton.content[: match.end()] if match else b""
+    block = skeleton.content[: max(0, _blank_line_end(skeleton.content[:_TOP_HEADERS]))]
     bad = _BAD_LINE.search(block)
     good = [m.start() for m in _GOOD_LINE.finditer(block, bad.end())] if bad else []
     mended = _cap_headers(block)
@@ -232,12 +265,12 @@ class _Cutter:
     def _headers(self, start: int, cap: int) -> tuple[bytes, int]:
         """Return the header block of a part, with its blank line and capped, and where its body begins."""
         window = self.source.at(start, start + cap)
-        match = _BLANK.search(window)
-        end = match.end() if match else len(window)
+        found = _blank_line_end(window)
+        end = len(window) if found < 0 else found
         inside = self._next_delimiter(start, start + end) if start and self.stack else None
         if inside is not None:
             return _cap_headers(window[: max(0, inside.start - start)]), inside.start
-        if not match and start + end < self.source.size:
+        if found < 0 and start + end < self.source.size:
             self.result.defects.append("headers too long: cut")
             tail = self._find_blank(start + end)
             return _cap_headers(window.rpartition(b"\n")[0] + b"\r\n\r\n"), tail
@@ -307,7 +340,7 @@ class _Cutter:
             size += len(piece)
             if len(head) < SMALL:
                 head += piece[:SMALL]
-        return Cut(size, digest.hexdigest(), head)
+        return Cut(size, digest.hexdigest(), head, Window(self.source, start, max(start, end)), encoding)
 
     def _chunks(self, start: int, end: int) -> Iterator[bytes]:
         while start < end:
@@ -316,6 +349,14 @@ class _Cutter:
                 return
             yield piece
             start += len(piece)
+
+
+def _blank_line_end(window: bytes) -> int:
+    """Return where the first blank line ends, -1 where there is none; a thousand parts ask this, so no pattern."""
+    if window.startswith((b"\n", b"\r\n")):
+        return window.index(b"\n") + 1
+    ends = [place + len(blank) for blank in (b"\n\n", b"\n\r\n") if (place := window.find(blank)) >= 0]
+    return min(ends, default=-1)
 
 
 def _describe(block: bytes, in_digest: bool) -> tuple[str, dict[str, str], str, bool]:
@@ -347,7 +388,13 @@ def _cap_headers(block: bytes) -> bytes:
     """Shorten every header that is longer than a person would write; parameters are parsed most dearly."""
     if len(block) <= _ONE_PARAMETERS and block.count(b";") <= _PARAMETERS:
         return block
-    return b"\r\n".join(_cap_parameters(x) if _HEADER.match(x) else x[:_ONE_HEADER] for x in _FOLDED.split(block))
+    return b"\r\n".join(_cap_parameters(x) if _HEADER.match(x) else _cap_words(x) for x in _FOLDED.split(block))
+
+
+def _cap_words(line: bytes) -> bytes:
+    """Encoded words are searched for at great cost where they never end."""
+    line = line[:_ONE_HEADER]
+    return b"=?".join(line.split(b"=?")[:_ENCODED_WORDS]) if line.count(b"=?") > _ENCODED_WORDS else line
 
 
 def _cap_parameters(line: bytes) -> bytes:
@@ -370,18 +417,26 @@ def decode_transfer(data: bytes, encoding: str) -> bytes:
 def _decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     if encoding.startswith("base64"):
         return _from_base64(pieces)
-    if encoding in ("quoted-printable", "quopri", "qp"):
+    if encoding in _QUOTED_PRINTABLE:
         return _from_quoted_printable(pieces)
-    if encoding in ("x-uuencode", "uuencode", "uue", "x-uue"):
+    if encoding in _UUENCODE:
         return _from_uu(pieces)
     return pieces
 
 
+def _changes(encoding: str) -> bool:
+    return encoding.startswith("base64") or encoding in _QUOTED_PRINTABLE or encoding in _UUENCODE
+
+
 def _from_base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
     """Decode whatever base64 there is; padding in the middle begins a new run, as broken senders mean it."""
-    rest = b""
+    rest, footer = b"", False
     for piece in pieces:
-        rest += piece.translate(None, _NOT_BASE64)
+        if footer:
+            continue  # what follows the code has to be read from its source all the same
+        end = _CODE_END.search(piece)
+        footer = end is not None
+        rest += (piece[: end.start() + 1] if end else piece).translate(None, _NOT_BASE64)
         *runs, rest = re.split(rb"=+", rest) if b"=" in rest else [rest]
         for run in runs:
             yield _base64_run(run)
@@ -400,7 +455,7 @@ def _from_quoted_printable(pieces: Iterator[bytes]) -> Iterator[bytes]:
     rest = b""
     for piece in pieces:
         whole, newline, rest = (rest + piece).rpartition(b"\n")
-        yield binascii.a2b_qp(whole + newline)
+        yield binascii.a2b_qp(_BLANK_BREAK.sub(b"=\n", whole + newline))
     yield binascii.a2b_qp(rest)
 
 

@@ -1,7 +1,8 @@
 """From a message tree to what a person sees in it: texts to read and files to keep.
 
 What comes in: the tree that a parser made of a skeleton, and the cuts beside it. What goes out: Contents.
-This file alone knows which part is the body and which is an attachment. It never descends into attached mails.
+This file alone knows which part is the body and which is an attachment. Attached mails are files here; their
+sources are handed on to be opened elsewhere.
 """
 
 from __future__ import annotations
@@ -9,17 +10,35 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
+from urllib.parse import unquote_to_bytes
 
+from daemon.intake.calendar import invitation_text
 from daemon.intake.charset import clean_text, decode_text
-from daemon.intake.headers import decode_header, one_line, parameters
-from daemon.intake.mime import MARK, MAX_DEPTH, Cut, decode_transfer
+from daemon.intake.headers import decode_header, one_line, parameters, straight
+from daemon.intake.mime import MARK, MAX_DEPTH, Bytes, Cut, Source, decode_transfer
+from daemon.intake.smime import signed_content
+from daemon.intake.tnef import read_tnef
 
 _NAME_BYTES = 200
+_ENRICHED = re.compile(r"<<|<[^<>]{0,80}>")
+_META = re.compile(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?([\w.:-]{2,40})", re.I)
+_META_PLACE = 4096
+_CODED = re.compile(r"[A-Za-z0-9+/]{1,998}={0,2}")
+_CODE_LINE = 20  # characters; a word can look like code
+_BLANK, _NO_CODE = re.compile(r"[\s=]+"), re.compile(r"[^A-Za-z0-9+/]")
+_MORE_CODE = re.compile(r"(?=[A-Za-z+/]*\d)[A-Za-z0-9+/]{8,998}={0,2}")
+_URL_NAME = re.compile(r"(?:%[0-9A-Fa-f]{2}){3}")
 _MAX_UU = 50
 _SUFFIX = 10
+_NAMED = ("filename", "name", "file")
+SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
+_TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_UNPACKED = 24_000_000  # bytes of what is opened in memory
+_REPORTED = re.compile(r"^(?:reporting-mta|final-recipient|original-recipient|action|status)\s*:", re.I | re.M)
+_MAILS = frozenset({"message/rfc822", "message/global"})
 _UU_BEGIN = re.compile(r"^begin [0-7]{3,4} (\S[^\n]{0,200})\n", re.M)
 _UU_LINE = re.compile(r"^[ -`]{1,90}\s*$")
 
@@ -38,7 +57,11 @@ class File:
 
 @dataclass(slots=True)
 class Contents:
-    """What a mail holds: `pieces` are (plain, html) pairs in reading order, either of them may be missing."""
+    """What a mail holds: `pieces` are (plain, html) pairs in reading order, either of them may be missing.
+
+    `attached` are the mails attached to it, `enveloped` the bodies that a signature is wrapped around, `wrapped`
+    what stands for the body where the mail itself has none.
+    """
 
     pieces: list[tuple[str | None, str | None]] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
@@ -46,6 +69,9 @@ class Contents:
     kinds: list[str] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
+    attached: list[Source] = field(default_factory=list)
+    enveloped: list[bytes] = field(default_factory=list)
+    wrapped: list[tuple[str | None, str | None]] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
     hint: str = ""
 
@@ -95,17 +121,22 @@ def _walk_children(
 
 
 def _walk_alternatives(children: list[Message], cuts: Mapping[str, Cut], contents: Contents, depth: int) -> None:
-    """Alternatives say the same thing: the first with plain text is one side, all HTML the other."""
-    before, plain, html = contents.pieces, "", []
+    """Alternatives say the same thing: plain text is one side, all HTML the other; what says more is kept too."""
+    before, plain, html = contents.pieces, "", list[str]()
     for child in children:
         contents.pieces = []
         _walk(child, cuts, contents, depth + 1, "text/plain")
         said = "\n".join(p for p, _ in contents.pieces if p and p.strip())
-        plain = plain or said
+        if said and (not plain or _bare(said) not in _bare(plain)):
+            plain = f"{plain}\n\n{said}" if plain else said
         html += [h for _, h in contents.pieces if h and h.strip()]
     contents.pieces = before
     if plain or html:
         contents.pieces.append((plain or None, "\n".join(html) or None))
+
+
+def _bare(text: str) -> str:
+    return "".join(text.split())
 
 
 def _understand(message: Message, cuts: Mapping[str, Cut], default: str, hint: str) -> _Part:
@@ -117,25 +148,94 @@ def _understand(message: Message, cuts: Mapping[str, Cut], default: str, hint: s
         kind = default if not kind else "text/plain"
     disposition, more = parameters(raw.get("content-disposition", ""), hint)
     encoding = parameters(raw.get("content-transfer-encoding", ""))[0]
-    name = more.get("filename") or more.get("name") or params.get("name") or params.get("filename") or ""
+    name = next((n for names in (more, params) for k in _NAMED if (n := names.get(k))), "")
     content_id = one_line(raw.get("content-id", "")).strip("<> ")
     cut = cuts.get(raw.get(MARK.lower(), "").strip())
     return _Part(kind, params, disposition, name, encoding, content_id, cut, message)
 
 
 def _leaf(part: _Part, contents: Contents) -> None:
-    if part.kind in ("message/delivery-status", "message/global-delivery-status"):
-        contents.reports.append(_payload_text(part))
-    elif part.kind in ("text/rfc822-headers", "message/rfc822", "message/global", "message/global-headers"):
-        contents.returned.append(_returned_headers(part))
-    elif _is_body(part):
+    """Take one part for what it is: the body, or a file, which may hold more than a file."""
+    if _is_body(part):
         _add_text(part, contents)
         return
+    if straight(part.name) != part.name:
+        contents.defects.append("a file name turned the direction of writing, to hide its ending: shown straight")
     file = _file(part, len(contents.files) + 1)
     contents.files.append(file)
-    readable = part.kind.startswith("text/") and part.kind not in ("text/calendar", "text/rfc822-headers")
-    if readable and part.cut is None and part.disposition != "attachment":
+    if file.name.lower() == "winmail.dat":
+        _open_tnef(part, contents)
+    elif part.kind in _OPENERS:
+        _OPENERS[part.kind](part, contents)
+    elif part.kind.startswith("text/") and part.cut is None and part.disposition != "attachment":
         contents.named_texts.append(clean_text(decode_text(_payload(part), part.params.get("charset"))[0]))
+
+
+def _take_report(part: _Part, contents: Contents) -> None:
+    """A delivery report; one that holds no field is what a program meant to be read."""
+    text = _payload_text(part)
+    contents.reports.append(text)
+    if not _REPORTED.search(text):
+        contents.pieces.append((text, None))
+
+
+def _take_mail(part: _Part, contents: Contents) -> None:
+    contents.returned.append(_returned_headers(part))
+    source = _content(part)
+    if source is not None:
+        contents.attached.append(source)
+
+
+def _take_headers(part: _Part, contents: Contents) -> None:
+    contents.returned.append(_returned_headers(part))
+
+
+def _take_piece(part: _Part, contents: Contents) -> None:
+    contents.defects.append("a piece of a mail sent in several (message/partial)")
+    contents.wrapped.append((clean_text(decode_text(_payload(part))[0]), None))
+
+
+def _take_invitation(part: _Part, contents: Contents) -> None:
+    calendar = decode_text(_opened(part), part.params.get("charset") or "utf-8")[0]
+    contents.wrapped.append((clean_text(invitation_text(calendar)), None))
+
+
+def _open_tnef(part: _Part, contents: Contents) -> None:
+    """Outlook's own wrapping: its text is the body where the mail has no other, its files are files."""
+    tnef = read_tnef(_opened(part))
+    contents.defects += tnef.defects
+    if tnef.text.strip() or tnef.html.strip():
+        contents.wrapped.append((tnef.text or None, tnef.html or None))
+    for file in tnef.files:
+        kind = file.content_type.lower() or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        digest = hashlib.sha256(file.content).hexdigest()
+        name = display_name(file.name or f"part-{len(contents.files) + 1}.bin")
+        contents.files.append(File(name, kind, len(file.content), digest, False, file.content[:4096]))
+
+
+def _open_smime(part: _Part, contents: Contents) -> None:
+    content = signed_content(_opened(part))
+    if content is None:
+        contents.defects.append("encrypted or damaged (S/MIME): see the original")
+    else:
+        contents.enveloped.append(content)
+        contents.defects.append("signed (S/MIME): the signature was not verified")
+
+
+def _opened(part: _Part) -> bytes:
+    source = _content(part)
+    return source.at(0, source.size) if source is not None and source.size <= _UNPACKED else b""
+
+
+_OPENERS: Mapping[str, Callable[[_Part, Contents], None]] = {
+    **dict.fromkeys(("message/delivery-status", "message/global-delivery-status"), _take_report),
+    **dict.fromkeys(_MAILS, _take_mail),
+    **dict.fromkeys(("text/rfc822-headers", "message/global-headers"), _take_headers),
+    "message/partial": _take_piece,
+    "text/calendar": _take_invitation,
+    **dict.fromkeys(_TNEF, _open_tnef),
+    **dict.fromkeys(SMIME, _open_smime),
+}
 
 
 def _is_body(part: _Part) -> bool:
@@ -156,16 +256,72 @@ def _is_body(part: _Part) -> bool:
 
 
 def _add_text(part: _Part, contents: Contents) -> None:
-    text, note = decode_text(_payload(part), part.params.get("charset"))
+    data, footer = _payload_and_footer(part) if part.encoding.startswith("base64") else (_payload(part), b"")
+    charset = part.params.get("charset") or (_page_charset(data) if part.kind == "text/html" else "")
+    text, note = decode_text(data, charset)
     if note:
         contents.defects.append(note)
+    if footer:
+        contents.defects.append("plain text stood behind the base64 of the body: added")
+        text = f"{text.rstrip()}\n\n{decode_text(footer, charset)[0]}"
     text = clean_text(text)
+    if part.params.get("format", "").lower() == "flowed" and part.kind == "text/plain":
+        text = unflow(text, del_sp=part.params.get("delsp", "").lower() == "yes")
     if part.kind in ("text/enriched", "text/richtext"):
-        text = re.sub(r"<[^<>]{0,80}>", "", text)
+        text = _ENRICHED.sub(lambda m: "<" if m[0] == "<<" else "", text)
     if part.kind == "text/html":
         contents.pieces.append((None, text))
     else:
         contents.pieces.append((_without_uu(text, contents), None))
+
+
+def _is_plain(raw: str, lines: list[str]) -> bool:
+    """Whether a text that is labelled base64 is none: no line of code, and much that no code has."""
+    if any(_CODED.fullmatch(x.strip()) for x in lines if len(x) >= _CODE_LINE):
+        return False
+    letters = _BLANK.sub("", raw)
+    return len(_NO_CODE.findall(letters)) * 5 > len(letters)
+
+
+def _page_charset(data: bytes) -> str:
+    """The charset that a page names itself, where the mail names none."""
+    match = _META.search(data[:_META_PLACE])
+    return match[1].decode("ascii") if match else ""
+
+
+def _payload_and_footer(part: _Part) -> tuple[bytes, bytes]:
+    """Decode a text in base64; what a list server added as plain text behind the code is no code.
+
+    Nor is a text that a relay has decoded, leaving the header as it was.
+    """
+    if part.message.is_multipart():
+        return _payload(part), b""
+    raw = str(vars(part.message).get("_payload") or "")
+    lines = raw.split("\n")
+    if _is_plain(raw, lines):
+        return raw.encode("utf-8", "surrogateescape"), b""
+    end = next((i for i, x in enumerate(lines) if x.strip() and not _CODED.fullmatch(x.strip())), len(lines))
+    behind = lines[end:]
+    coded = any(x.strip() for x in lines[:end])
+    if not coded or not any(" " in x.strip() for x in behind) or any(_MORE_CODE.fullmatch(x.strip()) for x in behind):
+        return _payload(part), b""
+    code = "\n".join(lines[:end]).encode("utf-8", "surrogateescape")
+    return decode_transfer(code, part.encoding), "\n".join(behind).encode("utf-8", "surrogateescape")
+
+
+def unflow(text: str, *, del_sp: bool) -> str:
+    """Join the soft line breaks of format=flowed (RFC 3676); lines of different quote depth are never joined."""
+    paragraphs: list[list[str]] = []
+    depth_before, open_line = -1, False
+    for line in text.split("\n"):
+        words = line.lstrip(">")
+        depth = len(line) - len(words)
+        words = words.removeprefix(" ")
+        if not (open_line and depth == depth_before and words != "-- "):
+            paragraphs.append([f"{'>' * depth} "] if depth else [])
+        open_line, depth_before = words.endswith(" ") and words != "-- ", depth
+        paragraphs[-1].append(words[:-1] if open_line and del_sp else words)
+    return "\n".join("".join(paragraph) for paragraph in paragraphs)
 
 
 def _without_uu(text: str, contents: Contents) -> str:
@@ -194,6 +350,11 @@ def _payload(part: _Part) -> bytes:
 def _children(message: Message) -> list[Message]:
     payload = message.get_payload()
     return [child for child in payload if isinstance(child, Message)] if isinstance(payload, list) else []
+
+
+def _content(part: _Part) -> Source | None:
+    """Return a part's decoded bytes, however many; None where they would take too much memory."""
+    return Bytes(_payload(part)) if part.cut is None else part.cut.content()
 
 
 def _payload_text(part: _Part) -> str:
@@ -240,9 +401,21 @@ def _file_name(part: _Part, head: bytes, number: int) -> str:
     return display_name(stem + suffix)
 
 
+def _unquoted(name: str) -> str:
+    """Some web mailers write names as in a link; only what was surely meant so is read so."""
+    try:
+        plain = unquote_to_bytes(name).decode("utf-8")
+    except UnicodeError:
+        return name
+    return name if plain.isascii() else plain
+
+
 def display_name(name: str) -> str:
     """Return a file name fit to be shown: no folders, no controls, at most 200 bytes with its suffix kept."""
-    name = one_line(name).replace("\\", "/").rpartition("/")[2].strip() or "unnamed"
+    if "%" in name and _URL_NAME.search(name):
+        name = _unquoted(name)
+    name = straight(one_line(name)).replace("\\", "/").rpartition("/")[2].strip()
+    name = name if name.strip(". ") else "unnamed"
     if len(name.encode("utf-8", "replace")) <= _NAME_BYTES:
         return name
     stem, dot, suffix = name.rpartition(".")

@@ -8,15 +8,30 @@ from __future__ import annotations
 
 import re
 
+
+def _listed(words: str) -> tuple[str, ...]:
+    return tuple(words.split("|"))
+
+
 # The verb at the end of "On … Ann wrote:", in the languages whose clients we meet.
 _VERBS = (
-    "wrote|writes|sent|said|schrieb|schreibt|geschrieben|a [ée]crit|écrit|escribió|escribio|escribieron|ha"
-    " escrit|ha scritto"
-    "|scrisse|scritto|escreveu|schreef|geschreven|skrev|skrifaði|kirjoitti|napisał\\(a\\)|napisał|napisała"
-    "|napisal\\(a\\)|napisal|pisze|написал\\(а\\)|написал|написала|пишет|пише|написав|napsal\\(a\\)|napsal"
-    "|napísal\\(a\\)|napísal|írta|a scris|scris|yazdı|yazmış|έγραψε|כתב|كتب|đã viết|viết|menulis"
-    "|napisao|je napisal"
-    "|写道|寫道|来信|书写|のメール|のメッセージ|書きました|さんは書きました|님이 작성|님이 씀|작성"
+    "wrote|writes|sent|said|has written|schrieb|schreibt|geschrieben|a [ée]crit|écrit|écrivait|avez écrit|escribió"
+    "|escribio|escribieron|escribía|ha escrit|va escriure|escribiu|idatzi du|ha scritto|hai scritto"
+    "|scrisse|scritto|escreveu|schreef|geschreven|geskryf|skrev|skrifaði|kirjoitti|kirjoittanut"
+    "|napisał\\(a\\)|napisał|napisała|napisali|napisal\\(a\\)|napisal/-a|napisal|napisala|pisze"
+    "|написал\\(а\\)|написал|написала|написали|пишет|писал|писала|писали|пише|писав|написав|написала|написа|напиша|піша|напісаў"
+    "|је написао/ла|написао/ла|написао|je napisao/la|napisao/la je|napisao/la|napisao je|napisala je|napisao"
+    "|napsal\\(a\\)|napsal|napsala|píše|napísal\\(a\\)|napísal|napísala|írta|a scris|scris"
+    "|kirjutas|rakstīja|rašė|parašė|yazdı|yazmış|yazıb|έγραψε|כתב|כתבה|כתב/ה|כתב\\(ה\\)"
+    "|كتب|كتبت|تمت كتابة|نوشت|نوشته است|ने लिखा|लिखा|لکھا|লিখেছেন|เขียนว่า|เขียน"
+    "|đã viết|viết|menulis|tulis|menulis bahwa|sinulat|missatge de|kirjutas kasutaja"
+    "|写道|寫道|来信|书写|写到|のメール|のメッセージ|書きました|さんは書きました|님이 작성|님이 씀|작성|님께서 작성"
+)
+# What stands at the beginning of an attribution without a date.
+_OPENING = re.compile(
+    r"\s*(?:quoting|zitat von|citando|citát|citat|excerpts from|according to|in (?:message|article)|thus spa[kc]e"
+    r"|quoth|mensagem citada por|mensaje citado por|引用)[\s:：]+\S",
+    re.I,
 )
 _DATE = re.compile(
     r"\d{1,2}[:.h]\d{2}|\d{1,4}\s?[-/.年]\s?\d{1,2}|\d{1,2}\.?\s+\w{3,12}\.?,?\s+\d{4}"
@@ -27,101 +42,318 @@ _DATE = re.compile(
 _LEAD = re.compile(
     r"\s*[*_-]*\s*(?:on|at|am|le|el|il|em|op|den|dne|dnia|w dniu|på|kl|pada|vào|le|în|la|a|в|у|вт|ср|чт|пт|сб|вс|пн"
     r"|στις|tarihinde|från|from|mon|tue|wed|thu|fri|sat|sun|lun|mar|mer|jeu|ven|sam|dim|tor|ons|tir|man|fre|lør|søn"
-    r"|ma|ti|ke|to|pe|su|Op|ב|在|于|於)\b|\s*\d{1,4}[-./:年 ]",
+    r"|ma|ti|ke|to|pe|su|Op|ב|在|于|於|o|d|u|v|po|na|на|во|в|у|нд|þann|kuupäev|dana|dne|a|az|ngày|ในวันที่|เมื่อ|في|در"
+    r"|quoting|date|vom|du|del)\b|\s*[\d०-९]{1,4}[-./:年 ]",
     re.I,
 )
-_ADDRESS_ENDS = re.compile(r"[<(\[]?\s?[^\s<>]{1,100}@[^\s<>]{1,100}[>)\]]\s*[:：]\s*$")
+_ADDRESS_ENDS = re.compile(r"[<(\[]?\s?[^\s<>]{1,100}@[^\s<>]{1,100}\s?[>)\]]\s*[:：]\s*$")
 _ADDRESS_SAID = re.compile(
-    rf"^\s*[^\s<>][^<>]{{1,80}}<[^\s<>]{{1,100}}@[^\s<>]{{1,100}}>\s*(?:{_VERBS})\s*[:：]\s*$", re.I
+    rf"^\s*[^\s<>][^<>]{{1,80}}[<(]\s?[^\s<>]{{1,100}}@[^\s<>]{{1,100}}\s?[>)],?\s*(?:{_VERBS})\s*[:：]\s*$", re.I
 )
-_WHOLE_DATE = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)|\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}")
-_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_WHOLE_DATE = re.compile(
+    r"(?<!\d)(?:(?:19|20)\d\d|25[5-9]\d|١٤\d\d|٢٠\d\d|۱[۳۴]\d\d|۲۰\d\d|२०\d\d)(?!\d)"
+    r"|\d{1,2}[./-]\s?\d{1,2}[./-]\s?\d{2,4}"
+)
+_YEAR = re.compile(r"(?<!\d)(?:(?:19|20)\d\d|25[5-9]\d|٢٠\d\d|۱[۳۴]\d\d|۲۰\d\d)(?!\d)")
 _FIELDS = {
-    "from": "from|von|de|da|van|från|fra|od|от|от кого|отправитель|від|发件人|發件人|寄件者|寄件人|差出人"
-    "|보낸사람|보낸 사람"
-    "|lähettäjä|feladó|expéditeur|remitente|mittente|afzender|kimden|gönderen|nadawca|từ|dari|από|avsender"
-    "|afsender|odesílatel",
-    "date": "sent|date|gesendet|datum|envoyé|enviado|enviado el|enviada|enviado em|fecha|data|inviato|verzonden"
-    "|skickat|sendt"
-    "|dato|wysłano|wysłane|отправлено|дата|发送时间|發送時間|日期|时间|時間|发送日期|寄件日期|傳送日期|送信日時"
-    "|日時|보낸 날짜|날짜"
-    "|lähetetty|päivämäärä|elküldve|odesláno|tarih|gönderildi|sendt|ngày|đã gửi|sent at|date envoi|envoyé le"
-    "|надіслано|dátum|päiväys",
-    "to": "to|an|à|para|per|aan|till|til|do|кому|收件人|收件者|宛先|받는사람|받는 사람|kime|vastaanottaja"
-    "|címzett|komu|destinataire"
-    "|destinatario|ontvanger|đến|tới|kepada|a|προς|mottagare|modtager|til",
-    "cc": "cc|kopie|kopia|copie|copia|kopi|копия|抄送|副本|참조|ccn|cc:|bilgi|másolatot kap",
+    "from": "from|von|de|da|van|från|fra|od|от|от кого|отправитель|від|від кого|发件人|發件人|发信人|寄件者|寄件人"
+    "|差出人"
+    "|보낸사람|보낸 사람|lähettäjä|feladó|expéditeur|remitente|mittente|afzender|kimden|gönderen|nadawca|từ|người gửi"
+    "|dari|daripada|pengirim|από|avsender|afsender|odesílatel|odosielateľ|de la|de către|saatja|no|nuo|siuntėjas"
+    "|sūtītājs|pošiljatelj|pošiljalac|šalje|од|пошиљалац|подател|מאת|من|از|فرستنده|प्रेषक|จาก|ผู้ส่ง|frá|enviat per"
+    "|发送人|送信者|oanspjutte",
+    "date": "sent|date|gesendet|datum|envoyé|enviado|enviado el|enviada|enviada em|enviado em|fecha|data|inviato"
+    "|verzonden|skickat|sendt|dato|wysłano|wysłane|отправлено|дата|发送时间|發送時間|日期|时间|時間|发送日期"
+    "|發送日期|发件日期|发件时间|發件日期|發件時間"
+    "|寄件日期|傳送日期|送信日時|日時|日付|보낸 날짜|보낸시간|날짜|lähetetty|päivämäärä|elküldve|küldve|odesláno"
+    "|odoslané|odoslaná|tarih|gönderildi|gönderilme tarihi|ngày|đã gửi|gửi lúc|sent at|date envoi|envoyé le"
+    "|надіслано|надіслана|dátum|päiväys|data wysłania|trimis|trimisă|dată|изпратено|послано|датум|poslano|poslato"
+    "|saadetud|kuupäev|nosūtīts|datums|išsiųsta|enviat|data d'enviament|dikirim|tanggal|tarikh|dihantar|στάλθηκε"
+    "|ημερομηνία|נשלח|תאריך|تاريخ الإرسال|أرسلت|التاريخ|تاریخ|ارسال شده|भेजा गया|दिनांक|तारीख|ส่ง|ส่งเมื่อ|วันที่"
+    "|sent on|date sent|dagsetning",
+    "to": "to|an|à|para|per|aan|till|til|do|кому|收件人|收件者|宛先|받는사람|받는 사람|kime|alıcı|vastaanottaja"
+    "|címzett|komu|destinataire|destinatario|destinatário|ontvanger|đến|tới|người nhận|kepada|ke|penerima|a|προς"
+    "|mottagare|mottaker|modtager|către|pentru|catre|до|за|прима|za|prima|adressaat|kellele|kam|kam|adresāts|gavėjas"
+    "|per a|אל|إلى|به|प्रति|ถึง|受信者|送信先|empfänger|adresat",
+    "cc": "cc|kopie|kopia|copie|copia|kopi|копия|抄送|抄送人|副本|참조|ccn|cc:|bilgi|másolatot kap|másolat|копія|kópia"
+    "|copie către"
+    "|κοιν|עותק|نسخة|رونوشت|สำเนา|đồng kính gửi|tembusan|bcc|密送|密件抄送",
     "subject": "subject|betreff|objet|asunto|oggetto|assunto|onderwerp|ämne|emne|temat|тема|主题|主題|主旨|件名"
-    "|제목|konu|aihe"
-    "|tárgy|předmět|predmet|sujet|chủ đề|tiêu đề|perihal|subjek|θέμα|titel|onderw",
-    "other": "importance|priority|reply-to|attachments|anhänge|organization|x-priority|优先级|附件|重要性",
+    "|제목|konu|aihe|tárgy|předmět|predmet|sujet|chủ đề|tiêu đề|perihal|subjek|θέμα|titel|onderw|subiect|относно"
+    "|наслов|предмет|naslov|zadeva|teema|temats|tēma|tema|assumpte|נושא|الموضوع|موضوع|विषय|เรื่อง|efni|标题|题目|re",
+    "other": "importance|priority|reply-to|attachments|anhänge|organization|x-priority|优先级|附件|重要性|message-id"
+    "|wichtigkeit|priorität|pièces jointes|allegati|adjuntos|anexos|添付ファイル|附加檔案|sent by|mailed-by|signed-by",
 }
 _FIELD_OF = {word: kind for kind, words in _FIELDS.items() for word in words.split("|")}
+_INNER_SPACE = re.compile(r"(?<=[\u4e00-\u9fff])[ \u00a0\u3000]+(?=[\u4e00-\u9fff])")  # 主　题, 抄 送
 _FIELD = re.compile(r"^[\s>|*_]*([^\W\d_][^:：\n]{0,24}?)[\s\u00a0]*[*_]*[:：][*_]*(.*)$")
 _RULE = re.compile(r"^\s*(?:[-_=*─—]\s?){5,}\s*$")
 _ORIGINAL = re.compile(
-    r"original|ursprüngliche|antwort|origine|orig[ií]n|originale|oorspronkelijk|ursprung|oprindelig|opprinnelig"
-    r"|alkuperäinen"
-    r"|исходное|reply message|replied message|原始|原邮件|原郵件|邮件原件|回复的|元のメッセージ|원본|oryginaln"
-    r"|původní|eredeti",
+    r"original|ursprüngliche|antwort|nachricht von|origine|orig[ií]n|originale|oorspronkelijk|ursprung|oprindelig"
+    r"|opprinnelig|alkuperäinen|upprunaleg|исходное|оригинал|початкове|изходно|first message"
+    r"|reply (?:to )?message|replied message|原始|原邮件|原郵件|邮件原件|邮件原文|回复的|元のメッセージ|元のメール|원본"
+    r"|oryginaln"
+    r"|wiadomość"
+    r"|původní|pôvodná|eredeti|izvorna|izvirno|algne|originālā|pirminis|αρχικό|הודעה מקורית|الرسالة الأصلية|پیام اصلی"
+    r"|मूल संदेश|ข้อความต้นฉบับ|thư gốc|tin nhắn gốc|pesan asli|mesej asal|özgün|orijinal|mensagem de|mensaje de",
     re.I,
 )
 _FORWARD = re.compile(
-    r"forward|weitergeleitet|transf[ée]r|réexpédi|reenviado|inoltrat|encaminhad|doorgestuurd|vidarebe"
-    r"|videresend|videresendt"
-    r"|пересл|转发|轉寄|転送|전달|przekazan|p[řr]eposlan|välitetty|iletilen",
+    r"forward|weitergeleitet|transf[ée]r|réexpédi|reenviado|reenviad|inoltrat|encaminhad|doorgestuurd|vidarebe"
+    r"|videresend|videresendt|áframsend|пересл|пересыла|перенаправл|переадрес|препрат|прослеђ|转发|轉寄|轉發|転送"
+    r"|전달|przekazan"
+    r"|przesł"
+    r"|p[řr]eposlan|välitetty|lähetetty edelleen|iletilen|továbbított|redirecționat|redirection|proslije|prosleđ"
+    r"|posredovan|edastatud|pārsūtīt|persiųst|reenviat|προωθη|הועבר|معاد توجيه|إعادة توجيه|ارسال شده|अग्रेषित|ส่งต่อ"
+    r"|chuyển tiếp|diteruskan|dimajukan|terusan",
     re.I,
 )
 _FORWARD_LINE = re.compile(
-    r"^\s*(?:begin forwarded message|forwarded message|anfang der weitergeleiteten .{0,20}|début du message réexpédié"
-    r"|inizio messaggio inoltrato|inicio del mensaje reenviado|início da mensagem encaminhada|开始转发的邮件"
-    r"|开始转发邮件"
-    r"|begin doorgestuurd bericht|vidarebefordrat brev|videresendt melding|下面是被转发的邮件)\s*[:：]\s*$",
+    r"^[\s>*]*(?:begin forwarded message|forwarded message|anfang der weitergeleiteten .{0,20}"
+    r"|weitergeleitete nachricht"
+    r"|début du message réexpédié|début du message transféré|message transféré|message réexpédié"
+    r"|inizio messaggio inoltrato|messaggio inoltrato|inicio del mensaje reenviado|mensaje reenviado"
+    r"|início da mensagem (?:encaminhada|reencaminhada)|mensagem encaminhada|开始转发的邮件|开始转发邮件|被转发的邮件"
+    r"|转发的邮件|轉寄的郵件|開始轉寄郵件|begin doorgestuurd bericht|doorgestuurd bericht"
+    r"|vidarebefordrat (?:brev|meddelande)"
+    r"|videresendt melding|videresendt (?:besked|meddelelse)|start på videresendt (?:besked|melding)"
+    r"|välitetty viesti(?: alkaa)?|välitetyn viestin alku|początek przekazywanej wiadomości|wiadomość przekazana"
+    r"|začátek přeposlané zprávy|továbbított levél kezdete|iletilen mesajın başlangıcı"
+    r"|начало переадресованного сообщения"
+    r"|переслан\w{2,4} (?:сообщение|письмо)|начало переадресованого повідомлення|下面是被转发的邮件|以下是转发的邮件"
+    r"|転送されたメッセージ|전달된 메시지|전달된 메일|bắt đầu thư được chuyển tiếp"
+    r"|mulai meneruskan pesan)\s*[*]?[:：][\s*]*$",
     re.I,
 )
+# The line above which other products, and people's own desks, ask for answers.
+_ABOVE = re.compile(
+    r"(?:above|over) (?:this|the) line|(?:reply|respond) above\W{0,20}$|above to reply|über diese[rn]? (?:linie|zeile)"
+    r"|oberhalb dieser (?:linie|zeile)|au-dessus de cette ligne|(?:por )?encima de esta línea|sobre esta línea"
+    r"|sopra (?:a )?questa (?:linea|riga)|acima d(?:esta|essa) linha|boven deze (?:lijn|regel)"
+    r"|ovanför (?:denna|den här) rad"
+    r"|over denne linjen?|tämän rivin yläpuolelle|powyżej tej linii|nad (?:tento řádek|tuto čáru|tento riadok)"
+    r"|(?:выше|над) этой (?:линии|линией|строки|строкой|черты|чертой)|bu satırın üst|deasupra acestei linii|e sor fölé"
+    r"|この(?:行|線)より上|(?:此|该|这|這)条?(?:行|线|線|條線)(?:以上|之上|上方)|이 (?:줄|선) 위|trên dòng này"
+    r"|di atas baris ini",
+    re.I,
+)
+_ASKS_ABOVE = re.compile(
+    r"^\s*(?:please |kindly )?(?:type your |enter your |write your )?(?:reply|respon[ds]e?|write|answer)", re.I
+)
 _MARKER = re.compile(r"^[\s>]*##- .{0,300} -##\s*$")
+_DECORATED = re.compile(r"^[\s>]*(?:[-=#_*~—–]\s?){2}|[-=#_*~—–]{2}\s*$")
+_LOTUS = re.compile(r"---\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4} \d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?---", re.I)
+_GROUPWISE = re.compile(r"^>>> .{3,160} >>>\s*$")
+_SUPERCITE = re.compile(r"^>{1,8} *\"[^\"]{1,20}\" == .{1,120}:\s*$")
+_INITIALS = re.compile(r"^\s{0,8}((?:[A-Za-zÀ-ÞА-Я]{1,12})?[>|]|:(?= ))(?:[>\s]|$)")
+_DIFF = re.compile(r"^(?:< |\d+(?:,\d+)?[acd]\d+(?:,\d+)?\s*$)")
 _LINK_END = re.compile(r"^[(<]?(?:https?://\S+|[^\s=/&?%]*[=/&?%]\S*)[\s)>]*$")
 _UNDERSCORES = re.compile(r"^\s*_{2,}\s*$")
-_TELLS = re.compile(r"[.!?。！？；;]$|^\s*[#/@!>]|^p\.?\s?s\b|^(?:附|另)[:：]|^#|\b(?:please|bitte|请)\b", re.I)
+_TELLS = re.compile(r"[.!?。！？；;]$|^\s*[#/@!>＃]|^p\.?\s?s\b|^(?:附|另)[:：]|^#|\b(?:please|bitte|请)\b", re.I)
+_ASKS = re.compile(r"\b(?:please|bitte|请)\b|[?？]$|^p\.?\s?s\b", re.I)
 _SIGNATURE = re.compile(r"^-- ?$")
+_GADGET = (
+    "i-?phone|i-?pad|i-?pod|apple watch|android|samsung|galaxy|blackberry|huawei|honor|xiaomi|redmi|mi phone|oppo|vivo"
+    "|oneplus|pixel|nokia|lumia|windows|outlook|yahoo|gmail|mail|smartphone|handy|mobile?|móvil|cell|phone|tablet"
+    "|device"
+    "|mobilgerät|telefon|telefono|teléfono|proton|aol|nexus|xperia|htc|motorola|moto|lg|zte|wireless|verizon|t-mobile"
+)
 _DEVICE = re.compile(
-    r"^[\s(*_]*(?:sent from |sent via |sent with |get outlook for |von meinem |gesendet (?:von|mit) "
-    r"|diese nachricht wurde von meinem"
-    r"|envoyé (?:de|depuis|à partir) |enviado (?:desde|do|de) |inviato da|verstuurd vanaf|verzonden (?:vanaf"
-    r"|met) |skickat från"
-    r"|sendt fra|wysłane z|отправлено (?:с|из) |发自我的|發自我的|来自我的|发送自|从我的.{0,20}发送"
-    r"|发自.{0,12}(?:邮箱|手机|iphone|ipad)"
-    r"|.{0,12}iphone\s?から送信|.{0,12}에서 보냄|lähetetty |odesláno z|iphone'umdan gönderildi|trimis de pe)",
+    r"^[\s(*_\[—–-]*(?:sent (?:from|via|with) |get (?:the )?\[?outlook|send from "
+    r"|von meinem |von meiner |gesendet (?:von|mit|aus|über|via) |diese nachricht wurde (?:von|mit) mein"
+    r"|von unterwegs gesendet|von mobil|holen sie sich outlook|outlook für |hol dir outlook"
+    r"|envoyé (?:de|depuis|à partir|via|avec|avec l) ?|envoyée? de mon |obtenez outlook|télécharger outlook"
+    r"|enviado (?:desde|do|de|a partir|via|por|mediante|con|com|pelo) |enviada do |obtener outlook|obter o outlook"
+    r"|descarga outlook"
+    r"|inviato (?:da|dal|con|via|tramite)|scarica outlook|ottieni outlook|verstuurd (?:vanaf|met|via)"
+    r"|verzonden (?:vanaf"
+    r"|met|via) |outlook voor |download outlook|skickat (?:från|med|via)|hämta outlook|sendt (?:fra|via|med)"
+    r"|hent outlook|få outlook|wysłan[eoya]+ (?:z|ze|za pomocą|przy użyciu) |pobierz (?:aplikację )?outlook"
+    r"|отправлено (?:с|из|через|с помощью) |отправлено с|послано с |надіслано (?:з|із) |надіслано з|изпратено от "
+    r"|发自我的|發自我的|该邮件从移动设备发送|本邮件发自|来自.{0,12}(?:邮箱|手机|huawei|华为)"
+    r"|从 ?(?:windows|outlook|mac|iphone|ipad|android|galaxy).{0,20}发送"
+    r"|来自我的|來自我的|发送自|傳送自|寄自|從我的|从我的.{0,20}发送"
+    r"|由.{0,12}(?:手机|邮箱)发送"
+    r"|通过.{0,12}发送$"
+    r"|[获獲]取 ?outlook|下载 ?outlook|取得 ?outlook|使用.{0,16}(?:邮箱|手机)发送"
+    r"|发自 ?outlook|发自.{0,16}(?:邮箱|手机|iphone|ipad|客户端|大师|安卓)"
+    r"|.{0,12}(?:iphone|ipad|android|outlook|携帯)\s?(?:から|より)送信|.{0,16}에서 (?:보냄|전송)|lähetetty "
+    r"|hanki outlook"
+    r"|odesláno (?:z|ze|pomocí) |odoslané (?:z|zo) |získejte outlook"
+    r"|(?:iphone|ipad)'?.{0,5}(?:dan|den)? gönderildi|.{0,24}(?:'dan|'den|ımdan|imden|mdan) gönderildi"
+    r"|.{0,24}telefonumdan gönderildi|trimis (?:de pe|din|cu|de la) |elküldve |az iphone-omról|iphone-omról küldve"
+    r"|küldve "
+    r"|στάλθηκε από |נשלח מה|נשלח מ-|أرسلت من |أُرسلت من |تم الإرسال من |ارسال شده از |ارسال از |ส่งจาก |đã gửi từ "
+    r"|được gửi từ "
+    r"|gửi từ |dikirim dari |terkirim dari |dihantar dari |poslano (?:s|z|sa|iz) |poslato sa |послато са "
+    r"|saadetud minu |nosūtīts no "
+    r"|išsiųsta iš |enviat des |sent frá |mein iphone|मेरे .{0,12}से भेजा)",
+    re.I,
+)
+_GADGETS = re.compile(rf"\b(?:{_GADGET})", re.I)
+_EXCUSES = re.compile(r"brevity|typos?|spelling|autocorrect|tippfehler|concision|errores|brevidad|kürze", re.I)
+
+# What people close a letter with; a signature of their address may follow.
+_CLOSINGS = (
+    "best|best regards|kind regards|regards|warm regards|warmest regards|warmly|with regards|with best regards"
+    "|with kind regards|many thanks and regards|thanks and regards|thanks & regards|thank you and regards|sincerely"
+    "|yours sincerely|yours truly|yours faithfully|best wishes|cheers|thanks|thank you|many thanks|thanks in advance"
+    "|respectfully|cordially|all the best|rgds|brgds|br|kr|mit freundlichen grüßen|mit freundlichen grüssen"
+    "|mit freundlichem gruß|freundliche grüße|freundliche grüsse|viele grüße|viele grüsse|beste grüße|liebe grüße"
+    "|schöne grüße|herzliche grüße|mit besten grüßen|mfg|lg|vg|gruß|grüße|hochachtungsvoll|cordialement"
+    "|bien cordialement|bien à vous|salutations|meilleures salutations|sincères salutations|amicalement|cdlt"
+    "|saludos|un saludo|saludos cordiales|atentamente|cordialmente|cordiali saluti|distinti saluti|saluti|grazie"
+    "|un cordiale saluto|atenciosamente|att|abraços|cumprimentos|com os melhores cumprimentos|melhores cumprimentos"
+    "|obrigado|obrigada|met vriendelijke groet|met vriendelijke groeten|vriendelijke groeten|groeten|groet|mvg"
+    "|med vänliga hälsningar|vänliga hälsningar|med vänlig hälsning|hälsningar|mvh|med venlig hilsen|venlig hilsen"
+    "|kh|kærlig hilsen|mange hilsner|de bedste hilsner|med vennlig hilsen|vennlig hilsen|hilsen"
+    "|ystävällisin terveisin|terveisin|terveisiä|kveðja|bestu kveðjur"
+    "|z poważaniem|pozdrawiam|pozdrowienia|s pozdravem|s pozdravom|üdvözlettel|tisztelettel|cu stimă|cu respect"
+    "|с уважением|с наилучшими пожеланиями|з повагою|поздрави|с поздрав|με εκτίμηση|saygılarımla|saygılarımızla"
+    "|iyi çalışmalar|teşekkürler|בברכה|بتحياتي|تحياتي|مع التحية|مع أطيب التحيات|با احترام|با تشکر|सादर|धन्यवाद"
+    "|ขอแสดงความนับถือ|trân trọng"
+    "|hormat saya|salam|terima kasih|srdačan pozdrav|lijep pozdrav|lep pozdrav|pozdrav|s poštovanjem|s spoštovanjem"
+    "|lugupidamisega|ar cieņu|pagarbiai|atentament|salutacions|此致|敬礼|此致敬礼|祝好|祝商祺|顺颂商祺|顺祝商祺|谢谢"
+    "|谢谢!"
+    "|多谢|致礼|敬上|敬請|敬祝|祝商安|以上|以上、よろしくお願いいたします|よろしくお願いいたします"
+    "|よろしくお願いします|敬具|감사합니다"
+    "|고맙습니다|드림"
+)
+# Closings that say thanks: they stay with the words.
+_THANKS = (
+    "thank", "many thanks", "cheers", "grazie", "obrigad", "teşekkür", "terima kasih", "谢谢", "多谢", "감사", "고맙",
+    "धन्यवाद", "با تشکر", "よろしく", "以上",
+)  # fmt: skip
+_STROKED = re.compile(r"^[-–—/~] ?[A-ZÀ-ÞА-Я][\w.'-]{1,20}(?: [A-ZÀ-ÞА-Я][\w.'-]{0,20}){0,2}$")
+_CLOSING_WORDS = tuple(sorted(set(_listed(_CLOSINGS)), key=len, reverse=True))
+_CLOSING_STARTS = tuple({word[:2] for word in _CLOSING_WORDS})
+_PHONE = re.compile(r"(?:\+|\b00|\(|\b)\d[\d ()/.–-]{5,}\d")
+_CONTACT = re.compile(
+    r"@[\w-]+\.\w|\bwww\.|https?://|\b(?:tel|phone|fax|mobile?|cell|office|direct|e-?mail|t|m|f|p|ph|tél|telefon|handy"
+    r"|skype|wechat|qq|web)\b ?[.:：]|(?:电话|手机|传真|邮箱|邮编|地址|微信|電話|携帯|手機|地址|部门|座机|内线)"
+    r"|\b(?:ceo|cto|cio|cfo|coo|gmbh|ltd|inc|llc|corp|s\.?r\.?l|b\.v|ag|plc|pty|s\.?a|oy|ab|a/s|sp\. z o)\b"
+    r"|\b(?:manager|engineer|director|head of|consultant|administrator|developer|team lead|officer|specialist|analyst"
+    r"|founder|president|assistant|coordinator|technician|architect|support|leiter|leiterin|geschäftsführer|ingenieur"
+    r"|berater|directeur|directrice|responsable|gerente|ingeniero|direttore)\b"
+    r"|(?:经理|工程师|主管|总监|主任|有限公司|公司|集团|事业部|技术部|部長|課長|株式会社|과장|팀장|대리)",
+    re.I,
+)
+_DISCLAIMS = _listed(
+    "confidential|privileged|intended recipient|intended only|intended solely|intended for|disclos|unauthori|in error"
+    "|delete it|delete this|notify the sender|virus|liable|liability|vertraulich|empfänger|irrtümlich|unbefugt|absender"
+    "|vernichten|rechtlich|confidentiel|destinataire|par erreur|détrui|confidencial|destinatari|por error|por engano"
+    "|divulga|riservat|per errore|vertrouwelijk|bestemd|geadresseerde|abusievelijk|konfidentiell|avsedd|fortrolig"
+    "|luottamuksell|poufn|adresat|konfidenci|конфиденциальн|предназначен|получател|gizli|保密|机密|機密|收件人|误收"
+    "|错收|仅限于|发件人"
+    "|誤收"
+    "|删除|刪除|未经授权|泄露|誤って|기밀|수신인"
+)
+_FOOTERS = _listed(
+    "the environment before|before printing|virus-free|avast|avg.com|checked for viruses|scanned for viruses"
+    "|auf viren geprüft|bitte denken sie an die umwelt|pensez à l'environnement|wolny od wirusów"
+    "|ausdrucken|antes de imprimir|prima di stampare|avant d'imprimer|请考虑环境"
+)
+_LISTS = re.compile(
+    r"unsubscribe|mailing list|list info|abmelden|désabonner|darse de baja|退订|取消订阅|listinfo|archives?:", re.I
+)
+_SENTENCE = re.compile(r"[.!?…:;,](?:$|\s)|[。！？；，]")
+_FORWARDS = re.compile(
+    r"^\s*(?:\[[^\]]{1,40}\]\s*)*(?:fwd?|wg|tr|trs|rv|renv|enc|i|inoltro|vb|doorst|fs|vl|pd|tovább|továbbítás|ilt|i̇lt|yml|yan"
+    r"|πρθ|пер|пересл|препр|ch|chuyển tiếp|转发|轉寄|转寄|轉發|転送|전달|הועבר|إعادة توجيه|ส่งต่อ|redir|redirecționat)"
+    r"\s*(?:[\[(]\d{1,3}[\])])?\s*[:：]|\(fwd\)\s*$|^\s*\[fwd: ",
     re.I,
 )
 
+_ANSWERS = re.compile(
+    r"^\s*(?:\[[^\]]{1,40}\]\s*)*(?:re|aw|antw|sv|vs|rif|r|res|resp|odp|vá|atb|ynt|yan|bls|ref|σχετ|απ|отв|на|回复|回覆|答复|回信"
+    r"|答覆|返信|답장|회신|תשובה|رد|ตอบกลับ|trả lời|tl|balas|bls)\s*(?:[\[(^]?\d{1,3}[\])]?)?\s*[:：]",
+    re.I,
+)
 
 # The verbs as plain words: asking for an ending is many times faster than searching for a pattern at every place.
 _END_WORDS = (*(verb.replace("\\", "").lower() for verb in _VERBS.split("|") if "[" not in verb), "a ecrit")
-_HOLDS = re.compile(rf"(?:{_VERBS})\b", re.I)
+_TORN_END = re.compile(rf"^>,? ?(?:{_VERBS})\s?[:：]\s*$", re.I)
+_HOLDS = re.compile(rf"(?:{_VERBS})(?:\b|(?=\W|$))", re.I)
 _DATED_ADDRESS = re.compile(r"\d{4}[-/年.]\s?\d{1,2}[-/月.].{0,120}<[^<>\s@]+@[^<>\s@]+>$")
 _SAME_LINE = re.compile(
     r"[\s-](On (?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]{0,6}\.?,? |\d)|-{4,10} ?(?:original|forwarded|reply) message)",
     re.I,
 )
+_UNSEEN = {
+    **dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\u3000"), " "),
+    **dict.fromkeys(
+        map(ord, "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+    ),
+}
+_END_TAILS = frozenset(word[-2:] for word in _END_WORDS)
+_AFTER_VERB = " :：*_-\u00a0"
+_SIGNS = frozenset("-=_~—–#*>|<:：＞")
+_LINE = 1000
+_PROOFS = 3  # words of a disclaimer that make one
 _SHORT = 200
 _LONG = 300
 _BRIEF = 80
 _WRAPS = 60  # a quoted line this long was probably wrapped
+_SPOKEN = 25  # characters of a sentence
+_NAMES = 4  # words of a name
+_NAMED = 60  # characters of a closing with a name
+_DISCLAIMER = 90  # characters of the shortest disclaimer
 _RULERS = "-=_~—–"
 _ORNAMENT = " \t\u00a0>*_"
+_BARE = 24  # characters of a title without rulers
 _TITLE = 48  # characters between the dashes of a separator
+_LONG_TITLE = 110  # … that names who forwarded what
+_FIELD_NAME = 60  # where the colon behind the name of a header stands
 _NAME = re.compile(r"[\"'<*A-ZÀ-ÞА-Я\u4e00-\u9fff]")
+_SAID = re.compile(
+    r"^[\s*_\"'<(]*(?:(?:[A-ZÀ-ÞĀ-ŽА-ЯΑ-Ω\u0590-\ud7ff][^\s:]{0,40} ){1,5}|[^\s@]{1,60}@[^\s@]{1,60} )"
+    rf"(?:{_VERBS})[\s:：]*$"
+)
+_PRONOUNS = _listed("you|i|he|she|it|they|we|who|this|that|the|my|our|your|sie|er|ich|wir|il|elle|je")
+_PRONOUN = re.compile(rf"[\s*_]*(?:{'|'.join((*_PRONOUNS, *map(str.capitalize, _PRONOUNS)))})\b")
+
+
+def visible(line: str) -> str:
+    """Return the line with plain spaces, and without the marks of direction that some clients write into it."""
+    return line if line.isascii() else line.translate(_UNSEEN)
+
+
+def may_separate(line: str) -> bool:
+    """Tell, at a glance, whether a stripped line may be a marker or a separator; most lines may not."""
+    return line[0] in _SIGNS or line[-1] in _SIGNS or "---" in line or bool(_ASKS_ABOVE.match(line))
 
 
 def is_our_marker(line: str) -> bool:
-    """Tell whether this is the line of our own mails above which people answer."""
-    return "##- " in line and bool(_MARKER.match(line))
+    """Tell whether this is the line of a desk's mails (ours or another's) above which people answer."""
+    if "##- " in line and _MARKER.match(line):
+        return True
+    if len(line) > _SHORT or not (_DECORATED.search(line) or (len(line) <= _BRIEF and _ASKS_ABOVE.match(line))):
+        return False
+    return bool(_ABOVE.search(line))
 
 
 def is_marked(line: str) -> bool:
     """Tell whether a line is quoted the plain way."""
     return line.lstrip(" \u00a0")[:1] in (">", "＞")
+
+
+def only_looks_marked(line: str) -> bool:
+    """Tell whether a line begins with ">" and announces a quote: "> wrote:", ">>> Ann 11/23/2026 >>>"."""
+    if not line.startswith(">") or len(line) > _SHORT or line.rstrip()[-1] not in ":：>":
+        return False
+    return bool(_TORN_END.match(line) or _GROUPWISE.match(line) or _SUPERCITE.match(line))
+
+
+def without_mark(line: str) -> str:
+    """Return a line without the first of its quote marks."""
+    bare = line.lstrip(" \u00a0")
+    return bare[1:].removeprefix(" ") if bare[:1] in (">", "＞") else line
+
+
+def odd_mark(line: str) -> str:
+    """Return what marks a line as quoted where it is no plain mark: a bar, or the writer's initials ("AB>")."""
+    match = _INITIALS.match(line[:20])
+    return match[1] if match and not line.rstrip().endswith("|") else ""
 
 
 def is_rule(line: str) -> bool:
@@ -131,19 +363,56 @@ def is_rule(line: str) -> bool:
 
 def is_separator(line: str) -> bool:
     """Tell whether a line announces the original or a forwarded mail beneath it."""
-    if line[-1:] in ":：" and _FORWARD_LINE.match(line[:100]):
+    if line[-1:] in ":：* " and _FORWARD_LINE.match(line[:100]):
         return True
-    bare = line.strip(_ORNAMENT.replace("_", ""))
-    title = bare.strip(_RULERS + _ORNAMENT)
-    if not 0 < len(title) <= _TITLE or bare[:2].strip(_RULERS) or bare[-2:].strip(_RULERS):
+    if "---" in line and _LOTUS.search(line[:_LONG]):
+        return True
+    if line.startswith(">>> ") and _GROUPWISE.match(line[:_SHORT]):
+        return bool(_WHOLE_DATE.search(line[:_SHORT]))
+    title = _title(line)
+    if len(title) > _TITLE and not (_WHOLE_DATE.search(title) or "@" in title):
         return False
-    return bool(_ORIGINAL.search(title) or _FORWARD.search(title) or _HOLDS.search(title))
+    return bool(title) and bool(_ORIGINAL.search(title) or _FORWARD.search(title) or _HOLDS.search(title))
+
+
+def is_forward_separator(line: str) -> bool:
+    """Tell whether a separator announces a forwarded mail (rather than the one that is answered)."""
+    if _FORWARD_LINE.match(line[:100]):
+        return True
+    title = _title(line)
+    return bool(title) and bool(_FORWARD.search(title)) and not _ORIGINAL.search(title)
+
+
+def _title(line: str) -> str:
+    """Return what stands between two rulers in one line, or ""."""
+    bare = line.strip(_ORNAMENT.replace("_", ""))
+    if bare[:2].strip(_RULERS) or bare[-2:].strip(_RULERS):
+        return ""
+    title = bare.strip(_RULERS + _ORNAMENT)
+    return title if len(title) <= _LONG_TITLE else ""
+
+
+def is_bare_title(line: str) -> bool:
+    """Tell whether a stripped line is the title of a separator without its rulers: some clients draw those."""
+    return len(line) <= _BARE and bool(_ORIGINAL.search(line) or _FORWARD.search(line)) and not _SENTENCE.search(line)
 
 
 def header_kind(line: str) -> str:
     """Return which header of a quoted mail a line is: from, date, to, cc, subject, other, or ""."""
-    match = _FIELD.match(line[:200])
-    return _FIELD_OF.get(match[1].strip().lower(), "") if match else ""
+    return header_field(line)[0]
+
+
+def header_field(line: str) -> tuple[str, str]:
+    """Return which header of a quoted mail a line is and what it says, or ("", "")."""
+    if line.find(":", 0, _FIELD_NAME) < 0 and line.find("：", 0, _FIELD_NAME) < 0:
+        return "", ""
+    match = _FIELD.match(line[:_LINE])
+    if not match:
+        return "", ""
+    name = match[1].strip().lower()
+    if not name.isascii():
+        name = _INNER_SPACE.sub("", name)
+    return _FIELD_OF.get(name, ""), match[2].strip()
 
 
 def is_proven_header(line: str, kind: str) -> bool:
@@ -154,13 +423,21 @@ def is_proven_header(line: str, kind: str) -> bool:
 
 
 def may_end_attribution(line: str) -> str:
-    """Return how a stripped line may end an attribution: by its "verb", its "address", or "" for not at all."""
-    if line.endswith((":", "：")) and _ADDRESS_ENDS.search(line[-220:]):
+    """Return how a stripped line may end an attribution: by its "verb", "address", "colon", or "" for not at all."""
+    colon = line.endswith((":", "："))
+    if colon and _ADDRESS_ENDS.search(line[-220:]):
         return "address"
-    tail = line[-300:].rstrip(" :：*_-\u00a0")
-    if tail[-40:].lower().endswith(_END_WORDS) or (line.endswith((":", "：")) and _HOLDS.search(tail[-160:])):
+    tail = line[-300:].rstrip(_AFTER_VERB)
+    if tail[-2:].lower() in _END_TAILS and tail[-40:].lower().endswith(_END_WORDS):
         return "verb"
-    return ""
+    if not colon:
+        return "address" if is_dated_address(line) else ""
+    return "verb" if _HOLDS.search(tail[-160:]) else "colon"
+
+
+def holds_verb(words: str) -> bool:
+    """Tell whether somebody wrote or said something, anywhere in these words."""
+    return bool(_HOLDS.search(words[:_LONG]))
 
 
 def is_dated_address(line: str) -> bool:
@@ -176,6 +453,17 @@ def says_who_and_when(words: str, first: str) -> bool:
     if _LEAD.match(first):
         return dated or addressed
     return dated and (addressed or (bool(_NAME.match(first)) and len(words) < _SHORT))
+
+
+def says_who(line: str) -> bool:
+    """Tell whether a stripped line names a writer, which is enough where marked lines follow: "Ann Baker wrote:"."""
+    if len(line) > _SHORT or _PRONOUN.match(line):
+        return False
+    if _OPENING.match(line) or _SUPERCITE.match(line):
+        return line.endswith((":", "："))
+    if _SAID.match(line) or (_WHOLE_DATE.search(line) and line.endswith((":", "：")) and "@" in line):
+        return True
+    return line.startswith("* ") and line.endswith("]:") and "@" in line
 
 
 def begins_with_date(line: str) -> bool:
@@ -201,9 +489,24 @@ def split_behind_words(line: str) -> str | None:
     return None if not head or _DATE.search(head) or "@" in head or header_kind(line) else head
 
 
+def is_diff(line: str) -> bool:
+    """Tell whether a line is one that `diff` prints: it marks new lines as mails mark quoted ones."""
+    return bool(_DIFF.match(line))
+
+
 def is_signature_delimiter(line: str) -> bool:
     """Tell whether a line is the dash-dash that opens a signature."""
-    return bool(_SIGNATURE.match(line.strip("\u00a0")))
+    return bool(_SIGNATURE.match(line))
+
+
+def may_be_signature(line: str) -> bool:
+    """Tell whether a stripped line beneath a doubtful delimiter looks like one of a signature, not like more words."""
+    return not line[:1].islower() or is_contact(line)
+
+
+def is_armour(line: str, what: str) -> bool:
+    """Tell whether a line is this part of the frame that PGP puts around a text."""
+    return line.startswith("-----") and line.strip(" -") == what
 
 
 def is_footer_rule(line: str) -> bool:
@@ -211,14 +514,82 @@ def is_footer_rule(line: str) -> bool:
     return bool(_UNDERSCORES.match(line[:200]))
 
 
+def is_list_footer(line: str) -> bool:
+    """Tell whether a line says how to leave a mailing list."""
+    return bool(_LISTS.search(line[:_SHORT]))
+
+
+def is_frame(line: str) -> bool:
+    """Tell whether a line is the empty frame of a table written as text: phones write cards of addresses so."""
+    return "|" in line[:_SHORT] and not line[:_SHORT].strip(" \t|")
+
+
 def tells_something(line: str) -> bool:
     """Tell whether a line beneath a ruler is more than a name, a link or a number."""
     return len(line) > _BRIEF or bool(_TELLS.search(line))
 
 
+def is_closing(line: str) -> bool:
+    """Tell whether a stripped line closes a letter ("Kind regards,"), perhaps with the name behind it."""
+    if len(line) > _NAMED or line[:2].lower() not in _CLOSING_STARTS:
+        return False
+    low = line.lower()
+    word = next((w for w in _CLOSING_WORDS if low.startswith(w)), "")
+    rest = low[len(word) :]
+    name = rest.strip(" ,.!，。！-/")
+    return bool(word) and not rest[:1].isalnum() and len(name.split()) <= _NAMES and not _SENTENCE.search(name)
+
+
+def is_parting(line: str) -> bool:
+    """Tell whether a closing only says goodbye; thanks are words that may answer something."""
+    return is_closing(line) and not line.lower().startswith(_THANKS)
+
+
+def is_name(line: str) -> bool:
+    """Tell whether a stripped line may be nothing but a name."""
+    return 0 < len(line) <= _NAMED and not tells_something(line) and len(line.split()) <= _NAMES + 1
+
+
+def is_stroked_name(line: str) -> bool:
+    """Tell whether a stripped line is a name behind a stroke, as in -Ann Lee or /Ann."""
+    return line[:1] in "-–—/~" and bool(_STROKED.match(line[:_SHORT]))
+
+
+def is_contact(line: str) -> bool:
+    """Tell whether a line of a signature is more than a name: a number, an address, a title, a company."""
+    return bool(_CONTACT.search(line[:_SHORT]) or _PHONE.search(line[:_SHORT]))
+
+
+def is_signing(line: str) -> bool:
+    """Tell whether a stripped line may stand in a signature: short, and no sentence, request or command."""
+    if len(line) > _BRIEF + 20 or line[0] in "#＃>":
+        return False
+    if not tells_something(line):
+        return True
+    return is_contact(line) and not _ASKS.search(line) and sum(word[0].islower() for word in line.split()) <= 1
+
+
+def is_sentence(line: str) -> bool:
+    """Tell whether a stripped line says something in a sentence, rather than naming or closing."""
+    return len(line.encode()) >= _SPOKEN and bool(_SENTENCE.search(line)) and not is_closing(line)
+
+
+def is_disclaimer(paragraph: str) -> bool:
+    """Tell whether a paragraph is what companies let their servers put beneath every mail."""
+    low = paragraph[:_LINE].lower()
+    if len(low) < _LONG and any(words in low for words in _FOOTERS):
+        return True
+    return len(low.encode()) >= _DISCLAIMER and sum(words in low for words in _DISCLAIMS) >= _PROOFS
+
+
 def is_device_line(line: str) -> bool:
-    """Tell whether a stripped line is what a phone adds by itself."""
-    return len(line) <= _BRIEF + 20 and not line.endswith((".", "。", "!")) and bool(_DEVICE.match(line))
+    """Tell whether a stripped line is what a phone or a program adds by itself."""
+    if len(line) > _SHORT or not _DEVICE.match(line):
+        return False
+    if line.endswith((".", "。", "!")) or len(line) > _BRIEF + 20:  # or is it a sentence?
+        plain = len(line) <= _BRIEF and "," not in line
+        return bool(_GADGETS.search(line[:_NAMED])) and (plain or "http" in line or bool(_EXCUSES.search(line)))
+    return True
 
 
 def is_scrap(line: str, above: str) -> bool:
@@ -227,5 +598,20 @@ def is_scrap(line: str, above: str) -> bool:
         return False
     if _LINK_END.match(line):
         return True
-    wrapped = len(above) >= _WRAPS and above[-1] not in ".?!:;。？！："
+    wrapped = is_wrapped(above) and above[-1] not in ".?!:;。？！："
     return wrapped and line[:1].islower() and len(line) < _WRAPS
+
+
+def is_wrapped(line: str) -> bool:
+    """Tell whether a line is so long that its client has probably wrapped it."""
+    return len(line) >= _WRAPS
+
+
+def says_answer(subject: str) -> bool:
+    """Tell whether a subject begins as those of answers do."""
+    return bool(_ANSWERS.match(subject[:_SHORT]))
+
+
+def says_forward(subject: str) -> bool:
+    """Tell whether a subject begins as those of forwarded mails do."""
+    return bool(_FORWARDS.search(subject[:_SHORT]))

@@ -17,7 +17,7 @@ from daemon.words import PROVED, QUESTIONS, Address, MailStatus, Matched, Nature
 
 _ROBOT_LOCALS = frozenset({"mailer-daemon", "postmaster", ""})
 _PLAIN_WORDS_LENGTH = 120
-_RECEIPTS = ("a read receipt", "an answer to an invitation")
+_RECEIPTS = ("a read receipt", "an answer to an invitation", "a delivery report without a failure")
 _ONLY_NUMBERS = re.compile(r"(?:\s*(?:[A-Za-z][A-Za-z0-9]{1,9}-|#)?\d{1,9}[\s,，、]*)*")
 
 
@@ -83,12 +83,14 @@ class Known:
 class NewIncident:
     """A mail that opens a ticket; `follows` names an ended ticket that it continues.
 
-    `commands` are keywords of one of ours in a report of their own: not carried out, but answered.
+    `commands` are keywords of one of ours in a report of their own: not carried out, but answered. `behalf` is whose
+    mail one of ours passed on: the ticket is theirs.
     """
 
     letter: Letter
     follows: int = 0
     commands: tuple[Command, ...] = ()
+    behalf: Sender | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +162,18 @@ def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
     )
     if commands and (asks or (orders and not left)):
         return Enquiry(letter, commands)
-    return NewIncident(letter, commands=orders)
+    return NewIncident(letter, commands=orders, behalf=_behalf(letter, known, rulebook))
+
+
+def _behalf(letter: Letter, known: Known, rulebook: Rulebook) -> Sender | None:
+    """Return whose mail one of ours forwards; only who is proved to be one of ours may open for another."""
+    inner = letter.forwarded
+    if known.sender.person is None or known.proof not in PROVED or inner is None or "@" not in inner.sender.address:
+        return None
+    address = inner.sender.address.lower()
+    if rulebook.person_at(address) is not None:
+        return None
+    return Sender(address=address, name=inner.sender.name, customer=rulebook.customer_at(address))
 
 
 def _is_question(command: Command, letter: Letter, rulebook: Rulebook) -> bool:
@@ -187,7 +200,7 @@ def _on_ticket(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook)
         commands = _plain_words(letter, ticket, known, rulebook)
     over = ticket.state in (State.ARCHIVED, State.CANCELLED) and (known.sender.person is None or requester)
     asks_again = all(c.verb is Verb.REOPEN for c in commands)
-    if over and asks_again and not _only_polite(fold(letter.new_text), rulebook):
+    if over and asks_again and not _only_polite(fold(spoken(letter)), rulebook):
         return NewIncident(letter, follows=ticket.number)
     return FollowUp(letter, ticket, () if over and asks_again else commands)
 
@@ -200,7 +213,7 @@ def _plain_words(letter: Letter, ticket: Ticket, known: Known, rulebook: Ruleboo
     ended = ticket.state in (State.RESOLVED, State.PENDING_REVIEW)
     if not ended or known.sender.address != ticket.requester or known.proof not in PROVED:
         return ()
-    said = fold(letter.new_text)
+    said = fold(spoken(letter))
     if not said:
         return ()
     if not _only_polite(said, rulebook):
@@ -254,8 +267,9 @@ def _latin(character: str) -> bool:
 
 
 def _plain(verb: Verb, letter: Letter) -> Command:
-    line = next((x.strip() for x in letter.new_text.splitlines() if x.strip()), "")
-    return Command(verb=verb, word=line[:80], argument=letter.new_text.strip(), line=line[:200], plain=True)
+    said = spoken(letter).strip()
+    line = next((x.strip() for x in said.splitlines() if x.strip()), "")
+    return Command(verb=verb, word=line[:80], argument=said, line=line[:200], plain=True)
 
 
 def answers_by_robot(letter: Letter) -> bool:

@@ -50,7 +50,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "transcript": TemplateInfo(
         "answer to keywords: what was done and what was not, states asked for, help",
         PUBLIC,
-        ("lines", "applied", "unproved", "tickets", "help", "kept_internal", "found_nothing"),
+        ("lines", "applied", "unproved", "tickets", "help", "kept_internal", "opened_for", "found_nothing"),
     ),
     "alarm": TemplateInfo("to the operator: the daemon itself needs a hand", INTERNAL, ("title", "lines")),
 }
@@ -124,6 +124,7 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "help": (False, "true when help was asked for"),
     "found_nothing": (False, "true when states were asked for and no such ticket is the reader's"),
     "kept_internal": (False, "true when there was no keyword, so that the words went to colleagues only"),
+    "opened_for": ("", 'address of the customer whose mail one of ours passed on, or ""'),
     "title": ("", "the alarm in one line"),
 }
 """Facts of single templates: what stands where the daemon gives none, and what it is."""
@@ -209,6 +210,7 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "tickets": [SAMPLE_TICKET],
         "help": True,
         "kept_internal": False,
+        "opened_for": "",
         "found_nothing": False,
     },
     "alarm": {

@@ -395,6 +395,7 @@ def transcript_facts(transcript: Transcript, language: str, scene: Scene) -> dic
         "tickets": [ticket_facts(t, language, scene.rulebook) for t in transcript.tickets],
         "help": transcript.help,
         "kept_internal": transcript.kept_internal,
+        "opened_for": transcript.opened_for,
         "found_nothing": transcript.asked and not transcript.tickets,
         "keywords": keyword_facts(transcript.allowed, language),
         "text": "",

@@ -1,0 +1,145 @@
+"""From the text of a forwarded mail to who wrote the mail inside.
+
+What comes in: the text beneath the new words, or the headers of an attached mail. What goes out: a Forwarded.
+This file alone knows how mail clients put one mail into another. A forward needs evidence of its own (what its client
+writes above the mail inside, its subject, an attached mail): a header block alone is what answers have too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import unescape
+
+from daemon.intake import quoting
+from daemon.intake.addresses import parse_addresses
+from daemon.intake.headers import decode_header
+from daemon.words import Address
+
+_LINES = 400  # beneath the new words, in which the forwarded mail begins
+_BLOCK = 20  # lines of its headers
+_GAP = 2  # empty lines between them
+_VALUE = 500
+_FIELDS = ("from", "subject", "date")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forwarded:
+    """The mail inside a forwarded one: its sender, and subject, date and text as far as they were given ("")."""
+
+    sender: Address
+    subject: str = ""
+    date: str = ""
+    text: str = ""
+
+
+def find_forwarded(subject: str, new_text: str, rest: str, attached: tuple[str, ...] = ()) -> Forwarded | None:
+    """Return the mail that this one forwards, or None where it forwards none that names its sender.
+
+    `attached`: the headers of the mails that are attached to it, where it is no report about a mail.
+    """
+    named = quoting.says_forward(subject)
+    found = _inside(rest or (new_text if named else ""), named)
+    return found or next(filter(None, map(_attached, attached)), None)
+
+
+def _inside(text: str, named: bool) -> Forwarded | None:
+    """Find the mail in the text: the first thing that is quoted there must be a forwarded one."""
+    lines = [quoting.visible(line) for line in text.split("\n")]
+    for place, line in enumerate(lines[:_LINES]):
+        bare = quoting.without_mark(line)
+        if not bare.strip():
+            continue
+        if quoting.is_separator(bare):
+            return _read(lines[place + 1 :]) if named or quoting.is_forward_separator(bare) else None
+        if _is_block(lines[place:]):
+            return _read(lines[place:]) if named else None
+        if line is not bare or quoting.may_end_attribution(bare.strip()):
+            return None  # an answer, or something else that is quoted
+    return None
+
+
+def _is_block(lines: list[str]) -> bool:
+    """Tell whether two different headers stand here, beneath each other."""
+    kinds = [kind for line in lines[:_GAP] if (kind := quoting.header_field(line)[0])]
+    return len(set(kinds)) > 1
+
+
+def _read(lines: list[str]) -> Forwarded | None:
+    """Read the headers at the top and the text beneath."""
+    fields, end = _fields(lines)
+    sender = _sender(fields.get("from", ""))
+    if sender is None:
+        return None
+    text = "\n".join(_unmarked(lines[end:])).strip("\n")
+    return Forwarded(sender=sender, subject=fields.get("subject", ""), date=fields.get("date", ""), text=text)
+
+
+def _fields(lines: list[str]) -> tuple[dict[str, str], int]:
+    """Return the headers that stand at the top, and the place where they end; a value may go on in the next line."""
+    fields: dict[str, str] = {}
+    last, gap, end = "", 0, 0
+    for place, line in enumerate(lines[:_BLOCK]):
+        bare = quoting.without_mark(line).strip()
+        kind, value = quoting.header_field(bare)
+        if kind:
+            last, gap, end = ("" if kind in fields else kind), 0, place + 1
+            fields.setdefault(kind, unescape(value).strip("* |\u00a0"))
+        elif not bare or quoting.is_rule(bare):
+            gap += 1
+            if gap > _GAP:
+                break
+        elif (
+            last and not gap and any(quoting.header_kind(quoting.without_mark(x)) for x in lines[place + 1 : place + 3])
+        ):
+            fields[last] = f"{fields[last]} {bare}".strip()
+            end = place + 1
+        elif fields:
+            break
+    return {kind: value[:_VALUE] for kind, value in fields.items()}, end
+
+
+def _sender(value: str) -> Address | None:
+    """Read a From line as clients show it: <mailto:…> once more behind the address, [mailto:…] instead of brackets."""
+    shown = value.replace("[mailto:", "<").replace("]", ">").replace("<mailto:", "<")
+    people = parse_addresses(_once(shown).strip("; "))
+    if not people:
+        return None
+    first = people[0]
+    real = "." in first.address.rpartition("@")[2] and "/" not in first.address
+    return first if real else Address(name=value.partition("<")[0].strip('"; ') or first.name, address="")
+
+
+def _once(value: str) -> str:
+    """<a@b<a@b>> is one address."""
+    while "<" in value and "<" in (tail := value.partition("<")[2]) and ">>" in tail:
+        value = f"{value.partition('<')[0]}<{tail.partition('<')[0]}>"
+    return value
+
+
+def _unmarked(lines: list[str]) -> Iterator[str]:
+    """Where the whole mail inside is marked as quoted, take the first mark away."""
+    marked = [quoting.is_marked(line) for line in lines if line.strip()]
+    whole = bool(marked) and all(marked)
+    return (quoting.without_mark(line) if whole else line for line in lines)
+
+
+def _attached(head: str) -> Forwarded | None:
+    """Read the headers of an attached mail."""
+    fields: dict[str, str] = {}
+    last = ""
+    for line in head.lstrip("\r\n").splitlines():
+        if not line.strip():
+            break
+        name, colon, value = line.partition(":")
+        if line[:1] in " \t" and last:
+            fields[last] += " " + line.strip()
+        elif colon:
+            last = name.strip().lower()
+            last = "" if last in fields or last not in _FIELDS else last
+            fields.setdefault(last, value.strip())
+    people = parse_addresses(fields.get("from", ""))
+    if not people:
+        return None
+    subject, date = (decode_header(fields.get(n, ""))[:_VALUE] for n in ("subject", "date"))
+    return Forwarded(sender=people[0], subject=subject, date=date)
