@@ -428,10 +428,15 @@ def _table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
 
 def _safe(text: str) -> str:
     """Return text that cannot command the terminal or turn the reading direction."""
-    return "".join(c if c in "\n\t" or (c.isprintable() and c not in _BIDI) else f"\\u{ord(c):04x}" for c in text)
+    return "".join(c if _is_harmless(c) else f"\\u{ord(c):04x}" for c in text if c not in _UNSEEN)
+
+
+def _is_harmless(char: str) -> bool:
+    return char in "\n\t\u3000\u00a0" or (char.isprintable() and char not in _BIDI)
 
 
 _REST = 12  # lines of what is not the sender's own
+_UNSEEN = frozenset("\ufeff\u200b")
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
@@ -449,7 +454,10 @@ def _show_letter(letter: Letter, path: str, *, everything: bool = False) -> None
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"  {_safe(line)}" for line in text.splitlines()) or "  (none)"
+    """Return the text as a block; runs of empty lines are shown as one."""
+    lines = [_safe(line).rstrip() for line in text.splitlines()]
+    shown = [x for i, x in enumerate(lines) if x or (i and lines[i - 1])]
+    return "\n".join(f"  {line}".rstrip() for line in shown) or "  (none)"
 
 
 def _show_explanation(said: dict[str, Any]) -> None:

@@ -50,6 +50,8 @@ def test_the_ticket_is_the_customers(desk: TestDesk) -> None:
 def test_what_the_engineer_wrote_above_stays_among_colleagues(desk: TestDesk) -> None:
     sent = forwards(desk)
     assert "客户很急" not in to(sent, "zhang.san").letter.text
+    rows = desk.desk.store.base.rows("SELECT template, facts FROM notice WHERE recipient LIKE 'zhang.san%'")
+    assert [r[0] for r in rows] == ["acknowledgement"] and "客户很急" not in rows[0][1] and "三楼打印机" in rows[0][1]
     assert [e.visibility for e in desk.events(1, "MessageAdded")] == ["internal"]
 
 

@@ -47,9 +47,8 @@ def _person(person: Address) -> str:
 
 def _cut(letter: Letter) -> str:
     """How sure the line between the sender's words and the rest is, and what told it."""
-    if not letter.quoted_text:
-        return f"{_SURE[letter.confidence]} the whole text" + (f" ({letter.cut_reason})" if letter.cut_reason else "")
-    return f"{_SURE[letter.confidence]} told from the rest" + (f" by {letter.cut_reason}" if letter.cut_reason else "")
+    what = "told from the rest" if letter.quoted_text else "the whole text"
+    return f"{_SURE[letter.confidence]} {what}" + (f" ({letter.cut_reason})" if letter.cut_reason else "")
 
 
 def _passed_on(letter: Letter) -> Iterator[tuple[str, str]]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import pickle
 import queue
 import resource
+import signal
 import struct
 import subprocess
 import sys
@@ -26,7 +28,15 @@ from daemon.intake.letter import Letter, read_letter, read_letter_file
 
 SILENCE_SECONDS = 30.0
 """A child that has a mail before it and says nothing for so long is killed; ordinary mails take milliseconds."""
-MEMORY_BYTES = 1 << 30
+MEMORY_BYTES = 224 << 20
+"""What a mail may take beside what the child holds anyway (some 30 MB): 256 MB in all."""
+WORK_SECONDS, BYTES_A_SECOND = 5.0, 8 << 20
+"""Processor time for a mail of any size, and the pace for what is large; ordinary mails take a thousandth of it."""
+_OUT_OF_MEMORY = 12
+_ENDS = {
+    _OUT_OF_MEMORY: "reading it takes more memory than any mail should",
+    -signal.SIGPROF: "reading it takes more time than any mail should",
+}
 _LENGTH = struct.Struct(">I")
 
 
@@ -152,7 +162,8 @@ class ReadsInChild:
         with self._changed:
             culprit = next(iter(self._pending), None)
             if culprit is not None:
-                self._failed[culprit] = "the process that reads mails died or hung over it"
+                ended = self._child.process.returncode
+                self._failed[culprit] = _ENDS.get(ended, "the process that reads mails died or hung over it")
             left = [m for n, m in self._pending.items() if n != culprit]
             self._pending.clear()
             self._child = self._start()
@@ -224,21 +235,50 @@ def calm_collector() -> None:
 
 def serve() -> None:
     """Be the child: read mails from standard input until it ends, within bounded memory."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
+    limit = _address_space() + MEMORY_BYTES
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     calm_collector()
     reader = ReadsHere()
-    while (order := _receive(sys.stdin.buffer)) is not None:
-        number, content, path = pickle.loads(order)
-        answer = _answer(reader, _Order(number, content, path))
-        _send(sys.stdout.buffer, pickle.dumps((number, answer), pickle.HIGHEST_PROTOCOL))
+    try:
+        while (order := _receive(sys.stdin.buffer)) is not None:
+            number, content, path = pickle.loads(order)
+            answer = _answer(reader, _Order(number, content, path))
+            _send(sys.stdout.buffer, pickle.dumps((number, answer), pickle.HIGHEST_PROTOCOL))
+    except MemoryError:
+        sys.exit(_OUT_OF_MEMORY)  # whoever gave the order knows which mail it was, and takes a new child
 
 
 def _answer(reader: ReadsHere, order: _Order) -> Letter | str:
+    """Read one mail; SIGPROF ends this process where that takes too much processor time, however busy the machine."""
     try:
+        signal.setitimer(signal.ITIMER_PROF, _work_seconds(order))
         return reader.letter(order)
     except ReadingFailedError as e:
         return str(e)
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _work_seconds(order: _Order) -> float:
+    size = len(order.content) if order.content is not None else _file_size(order.path)
+    return WORK_SECONDS + size / BYTES_A_SECOND
+
+
+def _file_size(path: str) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0  # the reader says what is wrong with it
+
+
+def _address_space() -> int:
+    """Return the bytes of address space in use; what libraries map differs between systems."""
+    try:
+        with open("/proc/self/statm", "rb") as numbers:
+            return int(numbers.read().split()[0]) * resource.getpagesize()
+    except OSError:
+        return 1 << 30  # no Linux: rather too much than too little
 
 
 if __name__ == "__main__":

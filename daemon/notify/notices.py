@@ -446,8 +446,18 @@ def _text(event: Event, scene: Scene, *, internal: bool) -> str:
         reason = event.reason if event.reason != TAKEN_UP else ""
         return "\n\n".join(p for p in (reason, scene.story) if p)[:_LONGEST_TEXT] if internal else ""
     if isinstance(event, Opened | MessageAdded | Rejected):
-        return (scene.letter.words if scene.letter else "")[:_LONGEST_TEXT]
+        return _written(scene, internal=internal)[:_LONGEST_TEXT]
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
+
+
+def _written(scene: Scene, *, internal: bool) -> str:
+    """The words of a mail; of a customer's mail that one of ours passed on, a customer sees the customer's own."""
+    letter = scene.letter
+    if letter is None:
+        return ""
+    if not internal and _from_ours(scene):
+        return letter.forwarded.text if letter.forwarded else ""
+    return letter.words
 
 
 def _attachments(event: Event, scene: Scene) -> list[dict[str, Any]]:
