@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import schedule
 import structlog
@@ -33,7 +34,8 @@ from daemon.intake.mailbox import Mailbox, MailboxUnreachableError
 from daemon.intake.reader import ReadsInChild, calm_collector
 from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
-from daemon.notify.render import Renderer, ServiceFacts, check_templates
+from daemon.notify.render import Renderer, ServiceFacts, check_templates, word_lists
+from daemon.reports.wording import Wording
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Rulebook
 from daemon.service import Service
@@ -107,6 +109,16 @@ def open_renderer(config: Config, service: Service, keys: Keys) -> Renderer:
         reply_addresses="plus" if service.plus_addresses else "none",
     )
     return Renderer(Path(config.paths.templates), shipped("templates") / "email", facts, keys)
+
+
+def wording(config: Config, language: str) -> Wording:
+    """Return how reports say things in this language ("" for the service's): the words and names that mails use."""
+    service = config.service
+    words = word_lists(
+        Path(config.paths.templates), shipped("templates") / "email", language or service.language, service.language,
+        service.timezone,
+    )  # fmt: skip
+    return Wording(words=words, rulebook=load_rulebook(Path(config.paths.rules)), zone=ZoneInfo(service.timezone))
 
 
 def read_keys(path: Path) -> Keys:

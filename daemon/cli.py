@@ -6,6 +6,7 @@ What comes in: arguments. What goes out: text, JSON and an exit status: 0 done, 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -22,7 +23,7 @@ import click
 from click.core import ParameterSource
 
 import daemon
-from daemon import app, log, views
+from daemon import app, log, timetable, views
 from daemon.clock import Clock
 from daemon.config import Config, find_config, load_config, shipped, starter_config
 from daemon.errors import ConfigError, TicketdError
@@ -32,7 +33,13 @@ from daemon.intake.as_rows import letter_rows
 from daemon.intake.letter import Letter, read_letter_file
 from daemon.intake.reader import ReadsHere
 from daemon.notify.envelope import new_key_line
+from daemon.reports.compile import compile_record, compile_report, known_customer, register_rows
+from daemon.reports.facts import Heading
+from daemon.reports.forms import RECORD_FORMS, REPORT_FORMS, TABLE_FORMS, record_in, register_in, report_in
+from daemon.reports.period import PERIODS, period_of
+from daemon.reports.record import Header
 from daemon.store import Store
+from daemon.ticket import Ticket
 
 _OVERWRITTEN = (
     "ticketd: {} belongs to another distribution now (python-daemon?): "
@@ -152,7 +159,7 @@ def _copy_new(source: Path, target: Path) -> list[Path]:
 @click.pass_context
 def check(ctx: click.Context) -> int:
     """Read the configuration, the rules and the templates, and name everything that is wrong, all at once."""
-    errors, warnings = check_everything(find_config(ctx.obj, os.environ))
+    errors, warnings = check_everything(find_config(ctx.obj, os.environ), Clock().now().date())
     for problem in (*errors, *warnings):
         click.echo(str(problem))
     if errors:
@@ -310,6 +317,73 @@ def ticket_history(ctx: click.Context, number: int, as_json: bool) -> int:
     return OK
 
 
+_AS_OF = click.option("--as-of", default=None, metavar="TIME", help="As if it were this ISO 8601 time.")
+_LANGUAGE = click.option("--lang", default="en", type=click.Choice(timetable.LANGUAGES), help="The words' language.")
+
+
+@ticket.command("why")
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object.")
+@_LANGUAGE
+@_AS_OF
+@click.pass_context
+def ticket_why(ctx: click.Context, number: int, as_json: bool, lang: str, as_of: str | None) -> int:
+    """Say of each clock of one ticket what is promised, when it ran and stood still, and why it is due then."""
+    config = _config(ctx)
+    desk, now = app.open_desk(config, Clock()), _as_of(as_of) if as_of else Clock().now()
+    zone = ZoneInfo(config.service.timezone)
+    found, history = _known_ticket(desk.store, number), desk.store.register.events(number)
+    desk.store.close()
+    stories = timetable.clock_stories(found, history, desk.rulebook, zone.key, now)
+    if as_json:
+        clocks = timetable.why_data(stories, zone)
+        _whole({"number": number, "subject": found.subject, "state": str(found.state), "clocks": clocks})
+        return OK
+    click.echo(_safe(f"{number}  {found.subject}"))
+    for line in timetable.why_lines(stories, zone, lang, now):
+        click.echo(_safe(line))
+    return OK
+
+
+def _known_ticket(store: Store, number: int) -> Ticket:
+    found = store.register.ticket(number)
+    if found is None:
+        store.close()
+        raise TicketdError(f"there is no ticket {number}")
+    return found
+
+
+@cli.group("timetable")
+def timetable_group() -> None:
+    """Look ahead: who will hear what, and when."""
+
+
+@timetable_group.command("preview")
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object.")
+@_LANGUAGE
+@_AS_OF
+@click.pass_context
+def timetable_preview(ctx: click.Context, number: int, as_json: bool, lang: str, as_of: str | None) -> int:
+    """Show who will get what, and when, about one ticket if nobody does anything. Nothing is sent."""
+    config = _config(ctx)
+    desk, now = app.open_desk(config, Clock()), _as_of(as_of) if as_of else Clock().now()
+    zone = ZoneInfo(config.service.timezone)
+    found = _known_ticket(desk.store, number)
+    desk.store.close()
+    coming = timetable.preview(found, desk.rulebook, desk.service, now)
+    if as_json:
+        _whole({"number": number, "subject": found.subject, "coming": timetable.preview_data(coming, zone)})
+        return OK
+    heads = timetable.preview_heads(lang)
+    _table(heads, timetable.preview_rows(coming, zone, lang))
+    return OK
+
+
+def _whole(data: dict[str, Any]) -> None:
+    click.echo(json.dumps(data, ensure_ascii=False, indent=1))
+
+
 def _ticket(ctx: click.Context, number: int) -> dict[str, Any]:
     config = _config(ctx)
     store = app.open_store(config)
@@ -320,6 +394,95 @@ def _ticket(ctx: click.Context, number: int) -> dict[str, Any]:
     whole = views.ticket_whole(found, store, ZoneInfo(config.service.timezone))
     store.close()
     return whole
+
+
+@ticket.command("report")
+@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.option("--format", "form", default="text", type=click.Choice(RECORD_FORMS))
+@click.option("--language", default="", help="zh, en … (default: the service's).")
+@click.option("--internal", is_flag=True, default=False, help="With the words that are for colleagues only.")
+@click.option("--out", default=None, type=click.Path(path_type=Path), help="Write to this file.")
+@click.pass_context
+def ticket_report(ctx: click.Context, number: int, form: str, language: str, internal: bool, out: Path | None) -> int:
+    """Put out the record of one ticket with its whole history, in words."""
+    config = _config(ctx)
+    store, wording = app.open_store(config), app.wording(config, language)
+    found = store.register.ticket(number)
+    if found is None:
+        store.close()
+        raise TicketdError(f"there is no ticket {number}")
+    header = Header(service=config.service.name, tag=config.service.subject_tag, made_at=Clock().now())
+    content = record_in(form, compile_record(store, wording, found, header, internal=internal), wording)
+    store.close()
+    _put_out(content, out, text=form == "text")
+    return OK
+
+
+# --- reports ---
+
+
+@cli.command()
+@click.option("--period", default="", help=f"{PERIODS} (default: this month).")
+@click.option("--customer", default="", help="Only this customer (a key or name of customers.yaml).")
+@click.option("--format", "form", default="text", type=click.Choice(REPORT_FORMS))
+@click.option("--language", default="", help="zh, en … (default: the service's).")
+@click.option("--numbers", is_flag=True, default=False, help="The tickets behind each figure (text and html).")
+@click.option("--out", default=None, type=click.Path(path_type=Path), help="Write to this file.")
+@click.pass_context
+def report(
+    ctx: click.Context, period: str, customer: str, form: str, language: str, numbers: bool, out: Path | None
+) -> int:
+    """Count the KPIs of a period."""
+    config, now = _config(ctx), Clock().now()
+    span = period_of(period, config.service.timezone, now)
+    wording = app.wording(config, language)
+    whose = known_customer(customer, wording.rulebook)
+    store = app.open_store(config)
+    heading = Heading(service=config.service.name, customer=whose, made_at=now)
+    content, remark = report_in(form, compile_report(store, wording, span, heading), wording, numbers=numbers)
+    store.close()
+    _put_out(content, out, text=form == "text")
+    if remark:
+        click.echo(remark, err=True)
+    return OK
+
+
+@cli.command()
+@click.option("--period", default="", help="Only what was reported then, as in `ticketd report` (default: all).")
+@click.option("--format", "form", default="csv", type=click.Choice(TABLE_FORMS))
+@click.option("--language", default="", help="zh, en … (default: the service's).")
+@click.option("--out", default=None, type=click.Path(path_type=Path), help="Write to this file.")
+@click.pass_context
+def register(ctx: click.Context, period: str, form: str, language: str, out: Path | None) -> int:
+    """Put out the register: a row for each ticket, with every field of its record."""
+    config = _config(ctx)
+    span = period_of(period, config.service.timezone, Clock().now()) if period else None
+    store, wording = app.open_store(config), app.wording(config, language)
+    content = register_in(form, register_rows(store, wording, span), wording)
+    store.close()
+    _put_out(content, out)
+    return OK
+
+
+def _put_out(content: bytes, out: Path | None, *, text: bool = False) -> None:
+    """Write a report to its file, whole or not at all, or to standard output."""
+    if out is not None:
+        unfinished = out.with_name(f".{out.name}.new")
+        try:
+            unfinished.write_bytes(content)
+            unfinished.replace(out)
+        except OSError as e:
+            with contextlib.suppress(OSError):
+                unfinished.unlink(missing_ok=True)
+            raise TicketdError(f"{out} cannot be written: {e.strerror}") from e
+        click.echo(f"wrote {out}", err=True)
+    elif text:
+        click.echo(_safe(content.decode()), nl=False)
+    elif content[:2] == b"PK" and sys.stdout.isatty():
+        raise click.UsageError("a workbook is not for the screen: add --out FILE")
+    else:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
 
 
 @cli.command()

@@ -8,50 +8,84 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field, replace
 
+from daemon.actors import Actor, Refusal, of_ours, relations
 from daemon.events import (
     Assigned,
+    Corrected,
+    EscalationAcknowledged,
     EscalationAsked,
     Event,
     Graded,
+    HandedUp,
     Noted,
     ProgressTold,
+    Rated,
+    RecordedFor,
     Returned,
     SolutionGiven,
     StateChanged,
 )
 from daemon.intake import arguments
 from daemon.intake.keywords import TAKES_TEXT, Command, find_commands
-from daemon.intake.understand import Sender
+from daemon.intake.ratings import rating_in
 from daemon.lifecycle import next_state, verbs_in
-from daemon.rulebook import Keyword, Person, Rulebook
+from daemon.rulebook import Keyword, Person, Rulebook, Team
 from daemon.ticket import Ticket, after
-from daemon.words import QUESTIONS, HoldReason, Level, Role, Severity, State, Verb, Who
+from daemon.undo import taken_back
+from daemon.words import QUESTIONS, REVIEWS, HoldReason, Level, Severity, State, Verb, Who
 
-_STAFF = frozenset({Role.DESK, Role.ENGINEER, Role.PM, Role.MANAGER, Role.DIRECTOR, Role.DUTY, Role.SALES})
 TAKEN_UP = "taken up"
+MOST_COMMANDS = 20
+"""More commands than this in one mail are a mistake."""
+MOST_TICKETS = 100
+"""So many tickets may be archived by one mail."""
+_SECOND_LINE, _VENDORS_LINE = 2, 3
 _DEGREES = {Level.LOW: 0, Level.MEDIUM: 1, Level.HIGH: 2}
+# Two of these say different things about one ticket: who has it, or what becomes of it.
+_EITHER_OR: tuple[frozenset[Verb], ...] = (
+    frozenset({Verb.ASSIGN, Verb.LINE2, Verb.VENDOR, Verb.RETURN, Verb.RESOLVE}),
+    frozenset(
+        {
+            Verb.HOLD, Verb.RESOLVE, Verb.RETURN, Verb.CONFIRM, Verb.REOPEN, Verb.ARCHIVE, Verb.REJECT,
+            Verb.OUT_OF_SCOPE, Verb.IN_SCOPE, Verb.CANCEL,
+        }
+    ),
+    frozenset({Verb.HOLD, Verb.RESUME}),
+    frozenset({Verb.ACCEPT, Verb.RETURN}),
+)  # fmt: skip
+_ONE_VALUE = frozenset().union(
+    *_EITHER_OR,
+    {
+        Verb.SEVERITY, Verb.IMPACT, Verb.URGENCY, Verb.CATEGORY, Verb.CI, Verb.CAUSE, Verb.WORKAROUND, Verb.FOR,
+        Verb.SOURCE, Verb.OCCURRED,
+    },
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What became of one command: done, refused, unknown, or unchanged (fine, but another one was not)."""
+    """What became of one command: done, refused, unknown, or unchanged (fine, but another one was not).
+
+    `number` and `subject` say which ticket, where the command named some.
+    """
 
     text: str
     outcome: str
     why: str = ""
     did_you_mean: str = ""
+    number: int = 0
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transcript:
     """The answer to a command mail; `allowed` are the keywords for this person in this state.
 
-    `asked`: states were asked for, of which `tickets` are those found.
-    `kept_internal`: there was no command at all, and the words went to colleagues only. `opened_for` is the address
-    of the customer whose mail was passed on.
+    `asked`: states were asked for, of which `tickets` are those found. `kept_internal`: there was no command at all,
+    and the words went to colleagues only. `opened`: the mail became a ticket, whatever became of its commands;
+    `opened_for` is the address of the customer for whom it was opened.
     """
 
     lines: tuple[Line, ...]
@@ -60,54 +94,52 @@ class Transcript:
     tickets: tuple[Ticket, ...] = ()
     help: bool = False
     kept_internal: bool = False
+    opened: bool = False
     opened_for: str = ""
     asked: bool = False
     allowed: tuple[Keyword, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why a command cannot be carried out: `code` names a sentence in the templates' word lists, `detail` fills it.
+class Done:
+    """What the commands of one mail come to: the events of each ticket by its number, and a line for each command."""
 
-    `near` is what may have been meant.
-    """
-
-    code: str
-    detail: str = ""
-    near: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Actor:
-    """Who commands, on which ticket, with which book and when; `now` is local time of the service."""
-
-    sender: Sender
-    rulebook: Rulebook
-    now: datetime
+    events: Mapping[int, tuple[Event, ...]] = field(default_factory=dict)
+    lines: tuple[Line, ...] = ()
 
     @property
-    def name(self) -> str:
-        """The name that history shows."""
-        person = self.sender.person
-        return person.key if person else self.sender.address
+    def applied(self) -> bool:
+        """Whether they were carried out, all of them."""
+        return all(line.outcome == "done" for line in self.lines)
 
 
 def carry_out(
     commands: tuple[Command, ...], ticket: Ticket, actor: Actor
 ) -> tuple[tuple[Event, ...], tuple[Line, ...]]:
     """Return the events of all commands together, or none of them, and a line for each command."""
-    events: list[Event] = []
-    results: list[Line] = []
-    for command in commands:
-        result = _one(command, after(ticket, events), actor)
-        if isinstance(result, Refusal):
-            results.append(_refused(command, result))
-        else:
-            events.extend(result)
-            results.append(Line(text=command.line, outcome="done", why=_remark(result)))
-    if all(r.outcome == "done" for r in results):
-        return tuple(events), tuple(results)
-    return (), tuple(_unchanged(r) if r.outcome == "done" else r for r in results)
+    done = carry_out_on(commands, ticket, {}, actor)
+    return done.events.get(ticket.number, ()), done.lines
+
+
+def carry_out_on(
+    commands: tuple[Command, ...], ticket: Ticket | None, others: Mapping[int, Ticket], actor: Actor
+) -> Done:
+    """Carry out commands on the ticket that the mail is about, and on the `others` that they name: all or none."""
+    if len(commands) > MOST_COMMANDS:
+        return Done(lines=(Line(text=commands[0].line, outcome="refused", why=f"too_many:{MOST_COMMANDS}"),))
+    known = {**others, **({ticket.number: ticket} if ticket else {})}
+    events: dict[int, tuple[Event, ...]] = {}
+    lines: list[Line] = []
+    for command, target in _orders(commands, ticket, known, actor):
+        result = _result(command, target, known, events, actor)
+        line = _refused(command, result) if isinstance(result, Refusal) else _done(command, result)
+        if isinstance(target, int):
+            events[target] = (*events.get(target, ()), *(result if isinstance(result, tuple) else ()))
+            line = _named(line, command, known[target])
+        lines.append(line)
+    if all(line.outcome == "done" for line in lines):
+        return Done(events=events, lines=tuple(lines))
+    return Done(lines=tuple(_unchanged(line) if line.outcome == "done" else line for line in lines))
 
 
 def allowed_keywords(ticket: Ticket, actor: Actor) -> tuple[Keyword, ...]:
@@ -117,29 +149,73 @@ def allowed_keywords(ticket: Ticket, actor: Actor) -> tuple[Keyword, ...]:
     return tuple(k for k in actor.rulebook.keywords if k.verb in makes_sense and related & set(k.who))
 
 
-def relations(ticket: Ticket, actor: Actor) -> frozenset[Who]:
-    """Return what the sender is to this ticket, in the words of keywords.yaml."""
-    person, address = actor.sender.person, actor.sender.address
-    found = {Who.ANYONE}
-    if address == ticket.requester:
-        found.add(Who.REQUESTER)
-    if ticket.concerns(address) or person:
-        found.add(Who.PARTICIPANT)
-    if person is None:
-        return frozenset(found)
-    if person.roles & _STAFF:
-        found.add(Who.STAFF)
-    if person.key == ticket.assignee:
-        found.add(Who.ASSIGNEE)
-    team = actor.rulebook.teams.get(ticket.team)
-    if team and (person.key in team.members or person.key == team.lead or ticket.team in person.teams):
-        found.add(Who.TEAM)
-    customer = actor.rulebook.customers.get(ticket.customer)
-    roles = {Role.DESK: Who.DESK, Role.MANAGER: Who.MANAGER, Role.SALES: Who.SALES, Role.DUTY: Who.DUTY}
-    found |= {who for role, who in roles.items() if role in person.roles}
-    if Role.PM in person.roles and (customer is None or customer.pm in ("", person.key)):
-        found.add(Who.PM)
-    return frozenset(found)
+# --- which command is for which ticket, and whether they agree ---
+
+Target = int | Refusal | None
+"""The number of a ticket, why there is none, or None for a question that is about no ticket."""
+
+
+def _orders(
+    commands: tuple[Command, ...], ticket: Ticket | None, known: Mapping[int, Ticket], actor: Actor
+) -> list[tuple[Command, Target]]:
+    pairs = [pair for command in commands for pair in _targets(command, ticket, known, actor)]
+    return [(c, _contradiction(c, t, pairs) or t) for c, t in pairs]
+
+
+def _targets(
+    command: Command, ticket: Ticket | None, known: Mapping[int, Ticket], actor: Actor
+) -> list[tuple[Command, Target]]:
+    """Return the command once for each ticket that it is for, its argument without their numbers."""
+    tag = actor.service.subject_tag if actor.service else ""
+    numbers, rest, clear = arguments.leading_numbers(command.argument, tag)
+    if command.verb not in REVIEWS or not numbers:
+        return [(command, ticket.number if ticket else _nowhere(command))]
+    if ticket and not clear:
+        return [(command, Refusal(code="which_ticket"))]
+    if len(numbers) > MOST_TICKETS:
+        return [(command, Refusal(code="too_many_tickets", detail=str(MOST_TICKETS)))]
+    about = replace(command, argument=rest)
+    missing = {n: Refusal(code="no_such_ticket", detail=str(n)) for n in numbers if not _may_see(known.get(n), actor)}
+    return [(about, missing.get(n, n)) for n in numbers]
+
+
+def _nowhere(command: Command) -> Target:
+    """Return what a command comes to that is about no ticket: only questions may be."""
+    if command.verb in QUESTIONS:
+        return None
+    return Refusal(code="unknown" if command.verb is None else "no_ticket")
+
+
+def _may_see(ticket: Ticket | None, actor: Actor) -> bool:
+    """Whether this ticket is there for this person: to others it is as if it were not."""
+    return ticket is not None and (of_ours(actor.sender.person) or ticket.concerns(actor.sender.address))
+
+
+def _contradiction(command: Command, target: Target, pairs: list[tuple[Command, Target]]) -> Refusal | None:
+    """Return which other command says something else about the same ticket."""
+    if not isinstance(target, int):
+        return None
+    against = (c for c, t in pairs if c is not command and t == target and _disagree(command, c))
+    other = next(against, None)
+    return Refusal(code="contradicts", detail=other.line) if other else None
+
+
+def _disagree(one: Command, other: Command) -> bool:
+    if one.verb is None or other.verb is None:
+        return False
+    if one.verb is other.verb:
+        return one.verb in _ONE_VALUE and one.argument.strip() != other.argument.strip()
+    if Verb.UNDO in (one.verb, other.verb):
+        return not {one.verb, other.verb} & QUESTIONS
+    return any({one.verb, other.verb} <= group for group in _EITHER_OR)
+
+
+def _result(
+    command: Command, target: Target, known: Mapping[int, Ticket], events: Mapping[int, tuple[Event, ...]], actor: Actor
+) -> tuple[Event, ...] | Refusal:
+    if isinstance(target, Refusal):
+        return target
+    return () if target is None else _one(command, after(known[target], events.get(target, ())), actor)
 
 
 def _one(command: Command, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
@@ -181,8 +257,18 @@ def _refused(command: Command, refusal: Refusal) -> Line:
     return Line(text=command.line, outcome="refused", why=f"{refusal.code}:{refusal.detail}", did_you_mean=refusal.near)
 
 
+def _done(command: Command, events: tuple[Event, ...]) -> Line:
+    return Line(text=command.line, outcome="done", why=_remark(events))
+
+
+def _named(line: Line, command: Command, ticket: Ticket) -> Line:
+    """Say in the line which ticket it is about, where the command named it."""
+    named = command.verb in REVIEWS and re.search(rf"(?<!\d){ticket.number}(?!\d)", command.line)
+    return replace(line, number=ticket.number, subject=ticket.subject) if named else line
+
+
 def _unchanged(line: Line) -> Line:
-    return Line(text=line.text, outcome="unchanged", why="all_or_none")
+    return replace(line, outcome="unchanged", why="all_or_none")
 
 
 # --- what each verb does: (argument, ticket, actor) → events or a refusal ---
@@ -196,10 +282,10 @@ def _move(verb: Verb, ticket: Ticket, actor: Actor, text: str = "") -> StateChan
     return StateChanged(verb=verb, old=ticket.state, new=new, by=actor.name, text=text)
 
 
-def _moves(verb: Verb, *, needs_text: bool = False) -> Deed:
+def _moves(verb: Verb, *, needs_reason: bool = False) -> Deed:
     def deed(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
-        if needs_text and not argument:
-            return Refusal(code="needs_text")
+        if needs_reason and not argument:
+            return Refusal(code="needs_reason")
         return (_move(verb, ticket, actor, argument),)
 
     return deed
@@ -267,12 +353,76 @@ def _assign(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | 
     target, reason, suggestion = arguments.target_in(argument, actor.rulebook)
     if target is None:
         return Refusal(code="no_such_target", detail=arguments.first_word(argument)[0], near=suggestion)
+    if arguments.is_vendor(target, actor.rulebook):
+        return _to_vendor(Verb.ASSIGN, target, reason, ticket, actor)
+    return (_given_to(target, reason, ticket, actor), _move(Verb.ASSIGN, ticket, actor, reason))
+
+
+def _given_to(target: Person | Team, reason: str, ticket: Ticket, actor: Actor, line: int = 0) -> Assigned:
     if isinstance(target, Person):
         team, assignee = next(iter(target.teams), "") or ticket.team, target.key
     else:
         team, assignee = target.key, ""
-    given = Assigned(team=team, line=target.line, assignee=assignee, by=actor.name, reason=reason)
-    return (given, _move(Verb.ASSIGN, ticket, actor, reason))
+    return Assigned(team=team, line=line or target.line, assignee=assignee, by=actor.name, reason=reason)
+
+
+def _line2(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    """Functional escalation (procedure §5): the second line of this category takes over."""
+    if ticket.line == _SECOND_LINE:
+        return Refusal(code="on_line2")
+    found = _second_line(ticket, actor)
+    if found is None:
+        category = actor.rulebook.categories.get(ticket.category)
+        return Refusal(code="no_line2", detail=category.key if category else ticket.category)
+    given = replace(_given_to(found, argument, ticket, actor, _SECOND_LINE), team=_team_of(found, ticket, actor))
+    up = HandedUp(line=_SECOND_LINE, by=actor.name, reason=argument, former=ticket.assignee)
+    return (given, up, _move(Verb.LINE2, ticket, actor, argument))
+
+
+def _second_line(ticket: Ticket, actor: Actor) -> Person | Team | None:
+    """Return the team that categories.yaml names as line 2, else the line 2 people of the category's own team.
+
+    Where one of them alone is left, or knows the category alone, it is that person.
+    """
+    book = actor.rulebook
+    category = book.categories.get(ticket.category)
+    if category and category.line2:
+        return book.teams.get(category.line2)
+    team = book.teams.get((category.team if category else "") or ticket.team)
+    members = [book.people[m] for m in team.members if m in book.people and m != actor.name] if team else []
+    there = [p for p in members if p.line == _SECOND_LINE and p.away_until(actor.now.date()) is None]
+    skilled = [p for p in there if any(f"{ticket.category}/".startswith(f"{skill}/") for skill in p.skills)]
+    best = skilled or there
+    return best[0] if len(best) == 1 else team if best else None
+
+
+def _team_of(found: Person | Team, ticket: Ticket, actor: Actor) -> str:
+    """Return the team that the ticket then belongs to: the category's own, where the person is in it."""
+    category = actor.rulebook.categories.get(ticket.category)
+    own = (category.team if category else "") or ticket.team
+    if isinstance(found, Team):
+        return found.key
+    return own if own in found.teams else next(iter(found.teams), "") or ticket.team
+
+
+def _vendor(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    target, reason, near = arguments.vendor_in(argument, actor.rulebook)
+    if target is None:
+        return Refusal(code="no_such_vendor", detail=arguments.first_word(argument)[0], near=near)
+    return _to_vendor(Verb.VENDOR, target, reason, ticket, actor)
+
+
+def _to_vendor(verb: Verb, target: Person | Team, reason: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...]:
+    """Line 3: the vendor has it, and the engineer who had it (or who says so) answers for it among us."""
+    people = actor.rulebook.people
+    members = [target] if isinstance(target, Person) else [people[m] for m in target.members if m in people]
+    vendors = tuple(dict.fromkeys(a for p in members for a in p.addresses))
+    former = people.get(ticket.assignee)
+    liaison = ticket.liaison or (ticket.assignee if of_ours(former) else actor.name)
+    up = HandedUp(
+        line=_VENDORS_LINE, by=actor.name, reason=reason, vendors=vendors, former=ticket.assignee, liaison=liaison
+    )
+    return (_given_to(target, reason, ticket, actor, _VENDORS_LINE), up, _move(verb, ticket, actor, reason))
 
 
 def _return(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
@@ -333,7 +483,8 @@ def _category(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
     else:
         reason = ""
     if category is None:
-        return Refusal(code="no_such_category", detail=word)
+        near = arguments.category_near(word, actor.rulebook)
+        return Refusal(code="no_such_category", detail=word, near=near)
     return (_change("category", ticket.category, category.key, actor, reason),)
 
 
@@ -345,15 +496,70 @@ def _change(field: str, old: object, new: object, actor: Actor, reason: str = ""
     return Graded(field=field, old=str(old), new=str(new), by=actor.name, reason=reason)
 
 
-def _escalate(argument: str, _: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
-    return (EscalationAsked(by=actor.name, reason=argument),) if argument else Refusal(code="needs_reason")
+def _escalate(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    if not argument:
+        return Refusal(code="needs_reason")
+    asked = EscalationAsked(by=actor.name, reason=argument, at=actor.now)
+    if ticket.next_step is None:
+        return (asked,)
+    clock, step = ticket.next_step
+    return (replace(asked, step=step.name, clock=clock.name, audience=step.audience),)
 
 
-def _archive(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
-    others = [n for n in arguments.numbers_in(argument, "") if n != ticket.number]
-    if others:
-        return Refusal(code="one_ticket_a_mail", detail=", ".join(map(str, others)))
-    return (_move(Verb.ARCHIVE, ticket, actor),)
+def _acknowledge(_: str, __: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    """Answer for the step of the timetable that this person was told of last."""
+    if not actor.steps_told:
+        return Refusal(code="not_told")
+    return (EscalationAcknowledged(by=actor.name, step=actor.steps_told[-1]),)
+
+
+def _for(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    """Make a colleague's own report the report of a customer."""
+    found, book = arguments.address_in(argument), actor.rulebook
+    if found is None:
+        return Refusal(code="needs_address")
+    if actor.is_us(found.address) or book.person_at(found.address):
+        return Refusal(code="for_ours", detail=found.address)
+    if book.person_at(ticket.requester) is None:
+        return Refusal(code="has_reporter", detail=ticket.requester)
+    customer = book.customer_at(found.address)
+    return (
+        RecordedFor(
+            requester=found.address.lower(), requester_name=found.name, customer=customer.key if customer else "",
+            language=(customer.language if customer else "") or ticket.language, recorded_by=ticket.requester,
+            by=actor.name,
+        ),
+    )  # fmt: skip
+
+
+def _source(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    source = arguments.source_in(argument)
+    if source is None:
+        return Refusal(code="needs_source")
+    return (Corrected(field="source", old=ticket.source, new=source, by=actor.name),)
+
+
+def _occurred(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    moment = arguments.occurred_in(argument, actor.now)
+    if moment is None:
+        return Refusal(code="needs_time")
+    if moment > actor.now:
+        return Refusal(code="time_ahead", detail=moment.isoformat())
+    old = ticket.occurred_at.isoformat() if ticket.occurred_at else ""
+    return (Corrected(field="occurred", old=old, new=moment.isoformat(), by=actor.name),)
+
+
+def _undo(_: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    return taken_back(ticket, actor)
+
+
+def _rate(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    if ticket.asked_at is None:
+        return Refusal(code="not_asked")
+    found = rating_in(argument, actor.rulebook.duties.ratings, asked=True)
+    if found is None:
+        return Refusal(code="needs_rating")
+    return (Rated(rating=found[0], by=actor.name, text=found[1], at=actor.now),)
 
 
 def _question(_: str, __: Ticket, ___: Actor) -> tuple[Event, ...] | Refusal:
@@ -377,12 +583,20 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.CATEGORY: _category,
     Verb.CI: _ci,
     Verb.ESCALATE: _escalate,
-    Verb.OUT_OF_SCOPE: _moves(Verb.OUT_OF_SCOPE, needs_text=True),
+    Verb.OUT_OF_SCOPE: _moves(Verb.OUT_OF_SCOPE, needs_reason=True),
     Verb.IN_SCOPE: _moves(Verb.IN_SCOPE),
     Verb.CONFIRM: _moves(Verb.CONFIRM),
     Verb.REOPEN: _moves(Verb.REOPEN),
-    Verb.ARCHIVE: _archive,
-    Verb.REJECT: _moves(Verb.REJECT, needs_text=True),
+    Verb.ARCHIVE: _moves(Verb.ARCHIVE),
+    Verb.REJECT: _moves(Verb.REJECT, needs_reason=True),
     Verb.CANCEL: _moves(Verb.CANCEL),
+    Verb.LINE2: _line2,
+    Verb.VENDOR: _vendor,
+    Verb.ACK: _acknowledge,
+    Verb.FOR: _for,
+    Verb.SOURCE: _source,
+    Verb.OCCURRED: _occurred,
+    Verb.UNDO: _undo,
+    Verb.RATE: _rate,
     **dict.fromkeys(QUESTIONS, _question),
 }

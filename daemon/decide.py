@@ -6,35 +6,36 @@ each ticket concerned, and the transcript that answers commands. Pure: the same 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import assert_never
 from zoneinfo import ZoneInfo
 
-from daemon.commands import (
-    Actor,
-    Line,
-    Transcript,
-    allowed_keywords,
-    carry_out,
-    unknown,
-)
+from daemon.actors import Actor, of_ours, usable
+from daemon.closing import silence_begins, silence_due
+from daemon.commands import MOST_COMMANDS, Done, Line, Transcript, allowed_keywords, carry_out_on
 from daemon.events import (
     AnswerWithheld,
     CommandsRefused,
+    Corrected,
     Event,
+    FollowedBy,
     MessageAdded,
     NoticeFailed,
     Opened,
+    Rated,
+    RecordedFor,
     Rejected,
     Routed,
     StateChanged,
 )
+from daemon.intake.arguments import numbers_in
 from daemon.intake.keywords import Command, find_commands, spoken
 from daemon.intake.letter import Letter
 from daemon.intake.understand import (
+    OPENING,
     Bounced,
     Enquiry,
     FailedNotice,
@@ -44,13 +45,14 @@ from daemon.intake.understand import (
     Known,
     NewIncident,
     Sender,
+    may_object,
 )
 from daemon.routing.conditions import MailFacts
 from daemon.routing.evaluate import Routing, route
 from daemon.rulebook import Rulebook
 from daemon.service import Service
 from daemon.silence import may_answer, may_pass_on
-from daemon.sla import clock_events, steps_due
+from daemon.sla import clock_events, passed_on, steps_due, waking
 from daemon.ticket import Ticket, after
 from daemon.words import PROVED, QUESTIONS, HoldReason, Kind, MailStatus, Nature, State, Verb, Visibility
 from daemon.workhours import is_working
@@ -105,6 +107,15 @@ class _Desk:
     def local(self) -> datetime:
         return self.now.astimezone(ZoneInfo(self.service.timezone))
 
+    @property
+    def actor(self) -> Actor:
+        """Who commands in this mail."""
+        known = self.known
+        return Actor(
+            sender=known.sender, rulebook=self.rulebook, now=self.local, at=self.at, service=self.service,
+            pasts=known.pasts, steps_told=known.steps_told,
+        )  # fmt: skip
+
 
 def decide(
     intent: Intent,
@@ -126,27 +137,96 @@ def decide(
         case Enquiry(letter, commands):
             return _enquiry(letter, commands, desk)
         case Bounced(failed):
-            return Decision(changes=_bounced(failed), note="bounce of our own mail")
+            return Decision(changes=_bounced(failed, now), note="bounce of our own mail")
         case Ignore(reason, status):
             return Decision(status=status, note=reason)
         case _:
             assert_never(intent)
 
 
-def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime) -> Change:
-    """Return what the clock brings about on one ticket: steps that are due, and waking from a hold."""
-    events = steps_due(ticket, now)
-    return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, now))
+def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, until: datetime | None = None) -> Change:
+    """Return what the clock brings about on one ticket: due steps, waking from a hold, closing by silence.
+
+    `until`: only steps that were due by then, where a mail that came then has still to be handled.
+    """
+    then, zone = until or now, service.timezone
+    steps = steps_due(ticket, rulebook, zone, now, then)
+    events = (*steps, *waking(ticket, then), *silence_due(ticket, rulebook, zone, now, until))
+    return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, then, now))
+
+
+def undelivered(ticket: Ticket, failed: Iterable[FailedNotice], now: datetime) -> Change:
+    """Return what follows when mails of ours did not arrive: a step of the timetable goes to the next in line."""
+    events: list[Event] = []
+    for f in failed:
+        unreached = _failed(f)
+        events += (unreached, *passed_on(unreached, f.facts, now))
+    return Change(before=ticket, events=tuple(events))
 
 
 # --- a new ticket ---
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Report:
+    """A mail that opens a ticket, and what is known beside it: whose it is, how and when it came about."""
+
+    intent: NewIncident
+    behalf: Sender | None = None
+    source: str = ""
+    occurred_at: datetime | None = None
+
+
 def _open(intent: NewIncident, desk: _Desk) -> Decision:
-    letter, behalf = intent.letter, intent.behalf
-    behalf = None if behalf and desk.service.owns(behalf.address) else behalf
-    known = replace(desk.known, sender=behalf) if behalf else desk.known
-    routing = route(facts_for_rules(letter, known, desk.rulebook, desk.service, desk.now), desk.rulebook)
+    behalf = None if intent.behalf and desk.service.owns(intent.behalf.address) else intent.behalf
+    plain = _Report(intent=intent, behalf=behalf)
+    if not intent.commands:
+        return _recorded(plain, Done(), desk)
+    return _opened_with_commands(plain, desk)
+
+
+def _opened_with_commands(plain: _Report, desk: _Desk) -> Decision:
+    """Open a ticket by a mail that also commands. What is wrong with its commands never costs the report itself."""
+    commands, known = plain.intent.commands, desk.known
+    why_not = "repeated" if known.repeated_id else "" if known.proof in PROVED else "new_ticket"
+    if why_not:
+        refused = tuple(Line(text=c.line, outcome="refused", why=f"{why_not}:") for c in commands[:MOST_COMMANDS])
+        return _recorded(plain, Done(lines=refused), desk)
+    names_customer = any(c.verb is Verb.FOR for c in commands)
+    tried = replace(plain, behalf=None) if names_customer else plain
+    done = _tried(commands, tried, desk)
+    if not done.applied:
+        return _recorded(plain, done, desk)
+    said = _as_said(plain, done.events.get(NEW, ()), desk)
+    rest = _tried(tuple(c for c in commands if c.verb not in OPENING), said, desk)
+    lines = done.lines if rest.applied else rest.lines
+    return _recorded(said if rest.applied else plain, replace(rest, lines=lines), desk)
+
+
+def _tried(commands: tuple[Command, ...], report: _Report, desk: _Desk) -> Done:
+    """Return what these commands come to on the ticket that the report opens."""
+    ticket = after(Ticket(number=NEW), _first_events(report, _routing(report, desk), desk))
+    return carry_out_on(commands, ticket, {}, desk.actor)
+
+
+def _as_said(report: _Report, events: tuple[Event, ...], desk: _Desk) -> _Report:
+    """Return the report with what its commands say of it: for whom, by which way, since when."""
+    for event in events:
+        match event:
+            case RecordedFor(requester=address, requester_name=name):
+                behalf = Sender(address=address, name=name, customer=desk.rulebook.customer_at(address))
+                report = replace(report, behalf=behalf)
+            case Corrected(field="occurred", new=new):
+                report = replace(report, occurred_at=datetime.fromisoformat(new))
+            case Corrected(new=new):
+                report = replace(report, source=new)
+    return report
+
+
+def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
+    """Return the ticket that a report opens, with what its commands did to it."""
+    letter, behalf = report.intent.letter, report.behalf
+    routing = _routing(report, desk)
     old = desk.known.quiet or desk.known.late
     if not old and desk.known.opens_by_address >= desk.service.opens_per_address_per_hour:
         flood = f"{desk.known.sender.address} opened {desk.known.opens_by_address} tickets within an hour"
@@ -154,33 +234,56 @@ def _open(intent: NewIncident, desk: _Desk) -> Decision:
     if routing.ignored:
         return Decision(status=MailStatus.IGNORED, note=f"a rule says: {routing.ignored}")
     withheld = may_answer(letter, desk.known, desk.service)
-    opened = _opened(letter, intent.follows, routing, replace(desk, known=known))
-    if behalf:
-        opened = replace(opened, recorded_by=desk.known.sender.address, subject=_passed_on_subject(letter, opened))
-    events: tuple[Event, ...] = (
-        opened,
-        # What one of ours writes above a mail that they pass on is for colleagues.
-        _message(letter, Visibility.INTERNAL if behalf else Visibility.PUBLIC, desk),
-        _routed(routing, desk.rulebook),
-    )
-    if routing.rejected:
-        events = (*events, Rejected(reason=routing.rejected))
+    events = (*_first_events(report, routing, desk), *done.events.get(NEW, ()))
+    if not done.applied:
+        events = (*events, _refusal(report.intent.commands, _reasons(done.lines), desk.actor))
     if withheld:
         template = "scope_refused" if routing.rejected else "acknowledgement"
-        events = (*events, AnswerWithheld(to=opened.requester, template=template, reason=withheld))
+        to = behalf.address if behalf else desk.known.sender.address
+        events = (*events, AnswerWithheld(to=to, template=template, reason=withheld))
     ticket = Ticket(number=NEW)
     if not desk.known.quiet:
-        events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at)
+        events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
     change = Change(before=ticket, events=events)
-    return Decision(changes=(change,), transcript=_receipt(intent, behalf), withheld=withheld)
+    receipt = _receipt(done, behalf, change.now, desk)
+    return Decision(changes=(change, *_continued(report.intent, desk)), transcript=receipt, withheld=withheld)
 
 
-def _receipt(intent: NewIncident, behalf: Sender | None) -> Transcript | None:
-    """Tell one of ours what became of a mail that they passed on, and of keywords that came too early."""
-    lines = tuple(Line(text=c.line, outcome="refused", why="new_ticket:") for c in intent.commands)
-    if not lines and behalf is None:
+def _continued(intent: NewIncident, desk: _Desk) -> tuple[Change, ...]:
+    """Note on an ended ticket which new one goes on from it; the store puts the number in."""
+    ended = desk.known.ticket
+    if ended is None or ended.number != intent.follows:
+        return ()
+    return (Change(before=ended, events=(FollowedBy(ticket=NEW),)),)
+
+
+def _routing(report: _Report, desk: _Desk) -> Routing:
+    known = replace(desk.known, sender=report.behalf) if report.behalf else desk.known
+    return route(facts_for_rules(report.intent.letter, known, desk.rulebook, desk.service, desk.now), desk.rulebook)
+
+
+def _first_events(report: _Report, routing: Routing, desk: _Desk) -> tuple[Event, ...]:
+    letter, behalf = report.intent.letter, report.behalf
+    known = replace(desk.known, sender=behalf) if behalf else desk.known
+    opened = _opened(letter, report.intent.follows, routing, replace(desk, known=known))
+    if behalf:
+        opened = replace(opened, recorded_by=desk.known.sender.address, subject=_passed_on_subject(letter, opened))
+    opened = replace(opened, source=report.source or opened.source, occurred_at=report.occurred_at)
+    # What one of ours writes above a mail that they pass on, or of what a customer told them, is for colleagues.
+    message = _message(letter, Visibility.INTERNAL if behalf else Visibility.PUBLIC, desk)
+    rejected = (Rejected(reason=routing.rejected),) if routing.rejected else ()
+    return (opened, message, _routed(routing, desk.rulebook), *rejected)
+
+
+def _receipt(done: Done, behalf: Sender | None, ticket: Ticket, desk: _Desk) -> Transcript | None:
+    """Tell one of ours what became of a mail that they passed on, and of the keywords in it."""
+    if not done.lines and behalf is None:
         return None
-    return Transcript(lines=lines, applied=not lines, opened_for=behalf.address if behalf else "")
+    allowed = allowed_keywords(ticket, desk.actor) if done.lines else ()
+    return Transcript(
+        lines=done.lines, applied=done.applied, opened=True, opened_for=behalf.address if behalf else "",
+        allowed=allowed,
+    )  # fmt: skip
 
 
 def _passed_on_subject(letter: Letter, opened: Opened) -> str:
@@ -263,21 +366,32 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     message = _message(letter, visibility, desk)
     withheld = may_answer(letter, desk.known, desk.service, commanded=bool(commands))
     if not commands:
-        events = (message, *_awaited(letter, ticket, desk), *_not_passed_on(desk))
-        events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at)
+        events = (message, *_awaited(letter, ticket, desk), *_no_silence(letter, ticket, desk), *_not_passed_on(desk))
+        events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
         hint = _hint(letter, ticket, desk)
         return Decision(changes=(Change(before=ticket, events=events),), transcript=hint, withheld=withheld)
-    transcript, events = _commanded(commands, ticket, desk)
+    transcript, events, others = _commanded(commands, ticket, desk)
     if _only_asks(letter, commands, desk):
         return Decision(transcript=transcript, withheld=withheld, note="an enquiry")
-    events = _with_clocks(ticket, (message, *events), desk.rulebook, desk.service, desk.at)
+    events = _with_clocks(ticket, (message, *events), desk.rulebook, desk.service, desk.at, desk.now)
     if transcript.applied and all(c.plain for c in commands):
         # Who wrote ordinary words is not answered like a machine; the mails about what followed say enough.
-        return Decision(changes=(Change(before=ticket, events=events),), withheld=withheld)
+        own = Change(before=ticket, events=events)
+        return Decision(changes=(own, *_rated_too(own, desk)), withheld=withheld)
     if withheld:
         said = AnswerWithheld(to=desk.known.sender.address, template="transcript", reason=withheld)
         events = (*events, said)
-    return Decision(changes=(Change(before=ticket, events=events),), transcript=transcript, withheld=withheld)
+    own = Change(before=ticket, events=events)
+    others = (*others, *_rated_too(own, desk))
+    return Decision(changes=(own, *others), transcript=transcript, withheld=withheld)
+
+
+def _rated_too(own: Change, desk: _Desk) -> tuple[Change, ...]:
+    """Give the rating to every ticket that the same mail asked about."""
+    rated = tuple(e for e in own.events if isinstance(e, Rated))
+    asked = own.before.asked_with if rated else ()
+    found = (desk.known.related.get(n) for n in asked if n != own.before.number)
+    return tuple(Change(before=t, events=rated) for t in found if t is not None)
 
 
 def _hint(letter: Letter, ticket: Ticket, desk: _Desk) -> Transcript | None:
@@ -287,8 +401,7 @@ def _hint(letter: Letter, ticket: Ticket, desk: _Desk) -> Transcript | None:
         return None
     if known.sender.address == ticket.requester:
         return None
-    actor = Actor(sender=known.sender, rulebook=desk.rulebook, now=desk.local)
-    return Transcript(lines=(), applied=True, kept_internal=True, allowed=allowed_keywords(ticket, actor))
+    return Transcript(lines=(), applied=True, kept_internal=True, allowed=allowed_keywords(ticket, desk.actor))
 
 
 def _not_passed_on(desk: _Desk) -> tuple[Event, ...]:
@@ -306,37 +419,64 @@ def _awaited(letter: Letter, ticket: Ticket, desk: _Desk) -> tuple[Event, ...]:
     return (StateChanged(verb=Verb.RESUME, old=ticket.state, new=State.IN_PROGRESS, by=known.sender.address),)
 
 
+def _no_silence(letter: Letter, ticket: Ticket, desk: _Desk) -> tuple[Event, ...]:
+    """Begin the wait for the requester's word anew where they wrote what may be an objection, but nobody can prove it.
+
+    Proved, it puts the ticket back to work; unproved, it must at least not be taken for silence.
+    """
+    known = desk.known
+    theirs = letter.nature is Nature.HUMAN and known.sender.address == ticket.requester
+    if ticket.silence is None or not theirs or known.proof in PROVED or not may_object(letter, desk.rulebook):
+        return ()
+    return silence_begins(replace(ticket, silence=None), desk.rulebook, desk.service.timezone, desk.at)
+
+
 def _only_asks(letter: Letter, commands: tuple[Command, ...], desk: _Desk) -> bool:
     """Whether the mail is nothing but questions to us: then it is no message on the ticket."""
     left = find_commands(spoken(letter), desk.rulebook.keywords)[1]
     return {c.verb for c in commands} <= QUESTIONS and not left
 
 
-def _commanded(commands: tuple[Command, ...], ticket: Ticket, desk: _Desk) -> tuple[Transcript, tuple[Event, ...]]:
-    actor = Actor(sender=desk.known.sender, rulebook=desk.rulebook, now=desk.local)
+def _commanded(
+    commands: tuple[Command, ...], ticket: Ticket, desk: _Desk
+) -> tuple[Transcript, tuple[Event, ...], tuple[Change, ...]]:
+    """Return the answer, what happens to this ticket, and what happens to others that the commands name."""
+    actor = desk.actor
     why_not = _no_authority(commands, ticket, desk)
     if why_not:
-        return _unproved(commands, why_not, actor)
-    events, lines = carry_out(commands, ticket, actor)
-    applied = all(line.outcome == "done" for line in lines)
-    if not applied:
-        events = (_refusal(commands, "; ".join(x.why for x in lines if x.outcome != "unchanged"), actor),)
+        return (*_unproved(commands, why_not, actor), ())
+    done = carry_out_on(commands, ticket, desk.known.related, actor)
+    events = done.events.get(ticket.number, ())
+    if not done.applied:
+        events = (_refusal(commands, _reasons(done.lines), actor),)
     transcript = Transcript(
-        lines=lines,
-        applied=applied,
+        lines=done.lines,
+        applied=done.applied,
         tickets=_asked(commands, ticket, desk),
         help=any(c.verb is Verb.HELP for c in commands),
         asked=any(c.verb in (Verb.STATUS, Verb.LIST) for c in commands),
         allowed=allowed_keywords(after(ticket, events), actor),
     )
-    return transcript, events
+    return transcript, events, _changes(done, desk, but=ticket.number)
+
+
+def _changes(done: Done, desk: _Desk, but: int = 0) -> tuple[Change, ...]:
+    """Return what the commands did to tickets that they named, other than the one that the mail is about."""
+    related = desk.known.related
+    found = ((related[number], events) for number, events in done.events.items() if number != but and events)
+    clocks = (desk.rulebook, desk.service, desk.at, desk.now)
+    return tuple(Change(before=t, events=_with_clocks(t, events, *clocks)) for t, events in found)
+
+
+def _reasons(lines: tuple[Line, ...]) -> str:
+    return "; ".join(line.why for line in lines if line.outcome not in ("done", "unchanged"))
 
 
 def _no_authority(commands: tuple[Command, ...], ticket: Ticket, desk: _Desk) -> str:
     """Return why these commands may not even be looked at, or ""; questions need no proof but a place on the record."""
     known = desk.known
     if {c.verb for c in commands} <= QUESTIONS:
-        on_record = known.sender.person or ticket.concerns(known.sender.address)
+        on_record = of_ours(known.sender.person) or ticket.concerns(known.sender.address)
         return "" if on_record else "not_on_record"
     if known.repeated_id:
         return "repeated"
@@ -346,12 +486,12 @@ def _no_authority(commands: tuple[Command, ...], ticket: Ticket, desk: _Desk) ->
 
 
 def _unproved(commands: tuple[Command, ...], why: str, actor: Actor) -> tuple[Transcript, tuple[Event, ...]]:
-    lines = tuple(Line(text=c.line, outcome="refused", why=f"{why}:") for c in commands)
+    lines = tuple(Line(text=c.line, outcome="refused", why=f"{why}:") for c in commands[:MOST_COMMANDS])
     return Transcript(lines=lines, applied=False, unproved=why), (_refusal(commands, why, actor),)
 
 
 def _refusal(commands: tuple[Command, ...], why: str, actor: Actor) -> CommandsRefused:
-    return CommandsRefused(by=actor.name, reason=why, commands=tuple(c.line for c in commands))
+    return CommandsRefused(by=actor.name, reason=why, commands=tuple(c.line for c in commands[:MOST_COMMANDS]))
 
 
 def _asked(commands: tuple[Command, ...], ticket: Ticket | None, desk: _Desk) -> tuple[Ticket, ...]:
@@ -360,35 +500,41 @@ def _asked(commands: tuple[Command, ...], ticket: Ticket | None, desk: _Desk) ->
     if any(c.verb is Verb.LIST for c in commands):
         return mine
     asked = [c for c in commands if c.verb is Verb.STATUS]
-    named = [t for c in asked for n, t in desk.known.related.items() if str(n) in c.argument]
+    numbers = {n for c in asked for n in numbers_in(c.argument, desk.service.subject_tag)}
+    named = [t for n, t in desk.known.related.items() if n in numbers]
     visible = {t.number for t in mine} | ({ticket.number} if ticket else set())
-    staff = desk.known.sender.person is not None
+    staff = of_ours(desk.known.sender.person)
     if named:
         return tuple(t for t in named if staff or t.number in visible)
     return ((ticket,) if ticket else mine) if asked else ()
 
 
 def _enquiry(letter: Letter, commands: tuple[Command, ...], desk: _Desk) -> Decision:
-    actor = Actor(sender=desk.known.sender, rulebook=desk.rulebook, now=desk.local)
-    lines = tuple(_enquired(c) for c in commands)
+    """Answer a mail that is about no ticket of its own: questions, or orders that name their tickets."""
+    done = _enquired(commands, desk)
     transcript = Transcript(
-        lines=lines,
-        applied=all(x.outcome == "done" for x in lines),
+        lines=done.lines,
+        applied=done.applied,
+        unproved=next((x.why.rstrip(":") for x in done.lines if x.why in ("unproved:", "repeated:")), ""),
         tickets=_asked(commands, None, desk),
         help=any(c.verb is Verb.HELP for c in commands),
         asked=any(c.verb in (Verb.STATUS, Verb.LIST) for c in commands),
-        allowed=actor.rulebook.keywords if actor.sender.person else (),
+        allowed=usable(desk.known.sender.person, desk.rulebook),
     )
-    withheld = may_answer(letter, desk.known, desk.service)
-    return Decision(transcript=transcript, withheld=withheld, note="an enquiry")
+    ordered = bool({c.verb for c in commands} - QUESTIONS)
+    withheld = may_answer(letter, desk.known, desk.service, commanded=ordered)
+    changes = _changes(done, desk)
+    return Decision(changes=changes, transcript=transcript, withheld=withheld, note="" if changes else "an enquiry")
 
 
-def _enquired(command: Command) -> Line:
-    if command.verb in QUESTIONS:
-        return Line(text=command.line, outcome="done")
-    if command.verb is None:
-        return unknown(command)
-    return Line(text=command.line, outcome="refused", why="no_ticket:")
+def _enquired(commands: tuple[Command, ...], desk: _Desk) -> Done:
+    known = desk.known
+    done = carry_out_on(commands, None, known.related, desk.actor)
+    names_some = any(line.number for line in done.lines)
+    why_not = "repeated" if known.repeated_id else "" if known.proof in PROVED else "unproved"
+    if names_some and why_not:
+        return Done(lines=_unproved(commands, why_not, desk.actor)[0].lines)
+    return done
 
 
 # --- shared ---
@@ -415,11 +561,11 @@ def _message(letter: Letter, visibility: Visibility, desk: _Desk) -> MessageAdde
     )
 
 
-def _bounced(failed: tuple[FailedNotice, ...]) -> tuple[Change, ...]:
+def _bounced(failed: tuple[FailedNotice, ...], now: datetime) -> tuple[Change, ...]:
     by_ticket: Mapping[int, list[FailedNotice]] = {f.ticket.number: [] for f in failed}
     for f in failed:
         by_ticket[f.ticket.number].append(f)
-    return tuple(Change(before=group[0].ticket, events=tuple(map(_failed, group))) for group in by_ticket.values())
+    return tuple(undelivered(group[0].ticket, group, now) for group in by_ticket.values())
 
 
 def _failed(f: FailedNotice) -> NoticeFailed:
@@ -427,6 +573,10 @@ def _failed(f: FailedNotice) -> NoticeFailed:
 
 
 def _with_clocks(
-    ticket: Ticket, events: tuple[Event, ...], rulebook: Rulebook, service: Service, now: datetime
+    ticket: Ticket, events: tuple[Event, ...], rulebook: Rulebook, service: Service, at: datetime, now: datetime
 ) -> tuple[Event, ...]:
-    return (*events, *clock_events(after(ticket, events), rulebook, service.timezone, now))
+    """Return the events, and what they make of the clocks `at` that time; what is due at once is noticed `now`."""
+    then, zone = after(ticket, events), service.timezone
+    clocks = clock_events(then, rulebook, zone, at)
+    steps = steps_due(after(then, clocks), rulebook, zone, now, at)
+    return (*events, *clocks, *steps, *silence_begins(then, rulebook, zone, at))

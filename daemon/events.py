@@ -18,7 +18,8 @@ from daemon.words import HoldReason, Kind, Level, Matched, Nature, Proof, Severi
 class Opened:
     """A mail became a ticket. `participants` are the addresses on the record besides the requester.
 
-    `recorded_by` is the address of one of ours who passed the requester's mail on, or "".
+    `recorded_by` is the address of one of ours who recorded it for the requester, or "". `source` is how the report
+    reached us, `occurred_at` since when it has been so, where somebody said it.
     """
 
     kind: Kind
@@ -34,6 +35,7 @@ class Opened:
     follows: int = 0
     claims: int = 0
     recorded_by: str = ""
+    occurred_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,21 @@ class Assigned:
     assignee: str
     by: str
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandedUp:
+    """Functional escalation: `line` 2 took over, or (3) a vendor, from the person `former`.
+
+    `vendors` are the addresses that may write about it from now on, `liaison` is who of ours answers for it meanwhile.
+    """
+
+    line: int
+    by: str
+    reason: str = ""
+    vendors: tuple[str, ...] = ()
+    former: str = ""
+    liaison: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,11 +171,72 @@ class Graded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedFor:
+    """A colleague's own report turned out to be a customer's: the record is theirs from now on."""
+
+    requester: str
+    requester_name: str
+    customer: str
+    language: str
+    recorded_by: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Corrected:
+    """Something about the report was put right: its source, or when it occurred (`new` is then ISO 8601)."""
+
+    field: str
+    old: str
+    new: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One of our mails: to whom, and which template."""
+
+    address: str
+    template: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undone:
+    """The same person took back, within minutes, what they did by the mail `undoes`; what it was then is so again.
+
+    The events before it in the same mail restore the single values; here stand those that no other event can set.
+    `done_at` is when that was, `told` are the mails that had gone out about it.
+    """
+
+    by: str
+    undoes: str
+    done_at: datetime | None = None
+    told: tuple[Told, ...] = ()
+    answered: bool = False
+    reopened: int = 0
+    returned: int = 0
+    handed_up: int = 0
+    liaison: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationAsked:
-    """Somebody on the record asked for escalation, in these words."""
+    """Somebody on the record asked for escalation, in these words: with it, the next `step` of `clock` is reached."""
 
     by: str
     reason: str
+    step: str = ""
+    clock: str = ""
+    audience: tuple[str, ...] = ()
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationAcknowledged:
+    """Somebody of ours has taken note of the escalation; `step` is the one that they answered, or ""."""
+
+    by: str
+    step: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -172,17 +250,30 @@ class CommandsRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DueStep:
-    """One step of a running timetable; `audience` are role names resolved when it fires."""
+    """One step of a running timetable; `audience` are role names resolved when it fires.
+
+    `after`: it is due after this much of the clock's working time, else at `percent`. `every`: it comes again and again
+    after the breach, `quiet` being how long an acknowledgement silences it. `severity` is the one that it belongs to
+    (0: unknown). `forecast_at`: it comes as early as this if nobody is at work by then.
+    """
 
     name: str
     percent: int
     due_at: datetime
     audience: tuple[str, ...]
+    severity: int = 0
+    after: timedelta | None = None
+    every: timedelta | None = None
+    quiet: timedelta | None = None
+    forecast_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockStarted:
-    """A clock runs from now; its whole timetable is frozen here. `clock` is "respond" or "resolve"."""
+    """A clock runs from now; its whole timetable is frozen here. `clock` is "respond" or "resolve".
+
+    `severity` and the service level `level` are what the promise comes from; `zone` is where its calendar counts.
+    """
 
     clock: str
     target: timedelta
@@ -190,6 +281,9 @@ class ClockStarted:
     started_at: datetime
     due_at: datetime
     steps: tuple[DueStep, ...]
+    severity: int = 0
+    level: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +307,7 @@ class ClockResumed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockRetimed:
-    """The promise changed (severity or contract); the time already used still counts."""
+    """The promise changed (severity or contract); the time already used still counts, as it was counted then."""
 
     clock: str
     target: timedelta
@@ -221,6 +315,10 @@ class ClockRetimed:
     due_at: datetime
     steps: tuple[DueStep, ...]
     reason: str
+    at: datetime | None = None
+    severity: int = 0
+    level: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +332,11 @@ class ClockStopped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReached:
-    """A step of the timetable fell due. `noticed_at` is later than `due_at` after an outage."""
+    """A step of the timetable fell due. `noticed_at` is later than `due_at` after an outage.
+
+    `forecast`: it came before its time, since the target will be missed. `again_at`: it comes back then; `repeat`
+    counts how often it has been due, `missed` how many of these nobody could be told of.
+    """
 
     step: str
     clock: str
@@ -242,6 +344,96 @@ class StepReached:
     due_at: datetime
     noticed_at: datetime
     audience: tuple[str, ...]
+    severity: int = 0
+    after: timedelta | None = None
+    forecast: bool = False
+    again_at: datetime | None = None
+    repeat: int = 0
+    missed: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepPassedOn:
+    """The mail about a step did not reach `address`, so the next in line after `told_as` is told instead.
+
+    `asked_by` and `reason` where the step came because somebody asked for escalation.
+    """
+
+    step: str
+    clock: str
+    percent: int
+    due_at: datetime
+    at: datetime
+    address: str
+    told_as: str
+    asked_by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemindersSilenced:
+    """Somebody acknowledged: what comes again and again after the breach stays away until then."""
+
+    clock: str
+    by: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerAwaited:
+    """The requester was asked whether it is solved. Without an objection the clock asks once more at `remind_at` and
+    closes at `close_at`, which is `days` working days after `since`."""
+
+    since: datetime
+    days: int
+    calendar: str
+    remind_at: datetime
+    close_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reminded:
+    """The requester was asked once more; after an outage `noticed_at` is later than `due_at`, and `close_at` too."""
+
+    due_at: datetime
+    noticed_at: datetime
+    close_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosedBySilence:
+    """Nobody objected within `days` working days after `since`, although reminded: that counts as a confirmation."""
+
+    since: datetime
+    days: int
+    reminded_at: datetime
+    close_at: datetime
+    noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowedBy:
+    """The requester wrote again after the end: `ticket` was opened for it."""
+
+    ticket: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FollowUpAsked:
+    """The requester was asked for a rating (回访), in one mail about the tickets `together`."""
+
+    at: datetime
+    together: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rated:
+    """The requester's rating from 1 (worst) to 5, and their words."""
+
+    rating: int
+    by: str
+    text: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,6 +462,7 @@ Event = (
     | Rejected
     | MessageAdded
     | Assigned
+    | HandedUp
     | Returned
     | StateChanged
     | Woken
@@ -277,7 +470,11 @@ Event = (
     | Noted
     | SolutionGiven
     | Graded
+    | RecordedFor
+    | Corrected
+    | Undone
     | EscalationAsked
+    | EscalationAcknowledged
     | CommandsRefused
     | ClockStarted
     | ClockPaused
@@ -285,6 +482,14 @@ Event = (
     | ClockRetimed
     | ClockStopped
     | StepReached
+    | StepPassedOn
+    | RemindersSilenced
+    | AnswerAwaited
+    | Reminded
+    | ClosedBySilence
+    | FollowedBy
+    | FollowUpAsked
+    | Rated
     | NoticeFailed
     | AnswerWithheld
 )

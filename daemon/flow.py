@@ -18,15 +18,17 @@ from datetime import datetime, timedelta
 import structlog
 
 from daemon.clock import Clock
-from daemon.decide import NEW, Change, Decision, decide, tick
+from daemon.decide import NEW, Change, Decision, decide, tick, undelivered
+from daemon.duties import Entry, Owed, owed_duties
 from daemon.errors import UnreachableError
-from daemon.events import Assigned, MessageAdded, Noted, NoticeFailed, ProgressTold
+from daemon.events import Assigned, FollowedBy, FollowUpAsked, MessageAdded, Noted, NoticeFailed, ProgressTold
 from daemon.intake.headers import without_body
 from daemon.intake.letter import Letter, RawMail
 from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsHere
-from daemon.intake.understand import Intent, Known, understand
+from daemon.intake.understand import FailedNotice, Intent, Known, understand
 from daemon.notify.envelope import Keys
+from daemon.notify.lists import Parcel, parcels_for
 from daemon.notify.notice import Notice, OutgoingMail
 from daemon.notify.notices import Scene, alarm_notice, choose_notices, transcript_notice
 from daemon.notify.postman import Fate, Postman
@@ -35,7 +37,7 @@ from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
 from daemon.store import KeptMail, OwedNotice, Store, core_of, failed_key, hint_key, stem
 from daemon.store.ledger import Generation
-from daemon.words import MailStatus, Role
+from daemon.words import Duty, MailStatus, Role
 
 log = structlog.get_logger()
 
@@ -48,6 +50,8 @@ _KEEP_BYTES = 8 << 20
 _UNREADABLE_TRIES = 3
 _ALARM_AGAIN = timedelta(hours=24)
 _MOST_TURNS = 20
+_SETTLE_AFTER = timedelta(hours=1)
+_ASK_WITHIN = timedelta(days=14)
 _RETRY = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
 _TOO_LARGE = (
     "［这封邮件有 {0} 字节，超过了设定的上限：正文和附件没有取来，原信完整保存在邮件服务器上。］\n"
@@ -273,15 +277,17 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     known, _, decision = judge(mail, letter, desk, now)
     if known.ticket and (due := known.ticket.next_due_at) and due <= min(mail.received_at, now):
         # What fell due before this mail arrived has happened first, whenever we get to look at either.
-        _tick_one(known.ticket.number, now, desk)
+        _tick_one(known.ticket.number, now, desk, until=min(mail.received_at, now))
         known, _, decision = judge(mail, letter, desk, now)
     cause = f"mail:{mail.id}"
-    changes = [_numbered(change, desk) for change in decision.changes]
+    changes = _numbered(decision.changes, desk)
     scene = scene_for(letter, known, decision, desk)
     for change in changes:
         _record(change, scene, cause, desk, now)
         _add_messages(change, letter, mail, desk)
     concerned = changes[0].now if changes else known.ticket
+    if known.ticket is None and decision.transcript and not decision.transcript.opened:
+        concerned = None  # it may be about several tickets, and is about none in particular
     answers = transcript_notice(decision, concerned, _language_for(known, letter, desk), scene)
     if answers and known.ticket and decision.transcript and decision.transcript.kept_internal:
         desk.store.write_note(hint_key(known.ticket.number, known.sender.address), "told", now)
@@ -313,22 +319,33 @@ def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Kn
     return known, intent, decision
 
 
-def _numbered(change: Change, desk: Desk) -> Change:
-    if change.before.number != NEW:
-        return change
-    return replace(change, before=replace(change.before, number=desk.store.register.next_number()))
+def _numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
+    """Give a new ticket its number, here and where an ended one refers to it."""
+    numbered: list[Change] = []
+    for change in changes:
+        if change.before.number == NEW:
+            number = desk.store.register.next_number()
+            numbered.append(replace(change, before=replace(change.before, number=number)))
+        else:
+            events = tuple(
+                replace(e, ticket=numbered[0].before.number) if isinstance(e, FollowedBy) and e.ticket == NEW else e
+                for e in change.events
+            )
+            numbered.append(replace(change, events=events))
+    return numbered
 
 
 def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk) -> Scene:
     """Return what the choosing of notices looks at for one mail."""
     handed_on = any(isinstance(e, Assigned) for c in decision.changes for e in c.events)
     story = desk.store.register.story(known.ticket.number) if handed_on and known.ticket else ""
+    report = desk.store.register.report(known.ticket.number) if handed_on and known.ticket else ""
     notes = [f"{e.by}: {e.text}" for c in decision.changes for e in c.events if isinstance(e, Noted | ProgressTold)]
     story = "\n\n".join([story, *notes]) if handed_on else ""
     person = known.sender.person
     return Scene(
         rulebook=desk.rulebook, service=desk.service, letter=letter, withheld=decision.withheld, quiet=known.quiet,
-        actor=person.key if person else "", story=story,
+        actor=person.key if person else "", story=story, report=report,
     )  # fmt: skip
 
 
@@ -366,7 +383,8 @@ def _add_messages(change: Change, letter: Letter, mail: KeptMail, desk: Desk) ->
 def _language_for(known: Known, letter: Letter, desk: Desk) -> str:
     if known.ticket and known.sender.person is None:
         return known.ticket.language or desk.service.language
-    return desk.service.answers_in(letter.language)
+    customer = known.sender.customer
+    return (customer.language if customer else "") or desk.service.answers_in(letter.language)
 
 
 def _quarantine(mail: KeptMail, reason: str, desk: Desk) -> None:
@@ -394,19 +412,92 @@ def handle_tick(desk: Desk) -> int:
         if not due:
             break
         moved += sum(_tick_one(number, now, desk) for number in due)
-    return moved
+    if desk.rulebook.duties.closing:
+        moved += sum(_tick_one(number, now, desk) for number in desk.store.register.unasked())
+    return moved + do_duties(desk)
 
 
-def _tick_one(number: int, now: datetime, desk: Desk) -> bool:
+def _tick_one(number: int, now: datetime, desk: Desk, until: datetime | None = None) -> bool:
     with desk.store.transaction():
         ticket = desk.store.register.ticket(number)
         if ticket is None:
             return False
-        change = tick(ticket, desk.rulebook, desk.service, now)
+        change = tick(ticket, desk.rulebook, desk.service, now, until)
         scene = Scene(rulebook=desk.rulebook, service=desk.service)
         _record(change, scene, f"clock:{now.isoformat()}", desk, now)
     log.info("ticket.due", ticket=number, events=[type(e).__name__ for e in change.events])
     return bool(change.events)
+
+
+# --- DUTIES: lists at set times of the day and week ---
+
+
+def do_duties(desk: Desk) -> int:
+    """Do every duty whose time has come, each with its mails in one transaction; return how many mails are owed.
+
+    What is owed is reckoned from the book of duties, so nothing is done twice, and what was missed is written down.
+    """
+    now, book = desk.clock.now(), desk.store.duties
+    since = book.since(now)
+    found = owed_duties(desk.rulebook, desk.service.timezone, book.done(since), since, now)
+    count = sum(_do_duty(item, desk, now) for item in found if item.verdict != "waits")
+    if now - since > _SETTLE_AFTER and not any(item.verdict == "waits" for item in found):
+        book.settled(now)
+    return count
+
+
+def _do_duty(item: Owed, desk: Desk, now: datetime) -> int:
+    if item.verdict == "missed":
+        log.warning("duty.missed", duty=str(item.duty), period=item.period, place=item.place, due_at=str(item.due_at))
+        with desk.store.transaction():
+            desk.store.duties.write(item, (), "missed", now)
+        return 0
+    scene = Scene(rulebook=desk.rulebook, service=desk.service)
+    cause = f"duty:{item.duty}:{item.period}:{item.place}"
+    with desk.store.transaction():
+        parcels = parcels_for(item, _entries(item, desk, now), scene, now)
+        for parcel in parcels:
+            desk.store.outbox.owe((parcel.notice,), parcel.ticket, cause, "", now)
+            if item.duty is Duty.FOLLOW_UP:
+                _note_asked(parcel, cause, desk, now)
+        told = [(p.notice.to, p.tickets) for p in _joined(parcels)]
+        desk.store.duties.write(item, told, "sent" if told else "empty", now)
+    log.info("duty.done", duty=str(item.duty), period=item.period, place=item.place, mails=len(parcels))
+    return len(parcels)
+
+
+def _entries(item: Owed, desk: Desk, now: datetime) -> list[Entry]:
+    """Return the tickets that a duty speaks of; requesters who are robots or cannot be reached are left out."""
+    book = desk.store.duties
+    match item.duty:
+        case Duty.REVIEW_LIST:
+            return book.awaiting_review()
+        case Duty.FOLLOW_UP:
+            found = book.closed_since(now - _ASK_WITHIN)
+        case Duty.FOLLOW_UP_RESULT:
+            last = book.last_done(str(item.duty), item.place)
+            return book.asked_since(last or now - _ASK_WITHIN)
+        case _:
+            found = book.unsolved()
+    public = item.duty in (Duty.FOLLOW_UP, Duty.CUSTOMER_LIST)
+    return [e for e in found if not public or book.answerable(e.ticket)]
+
+
+def _joined(parcels: Iterable[Parcel]) -> list[Parcel]:
+    """Return one parcel for each reader, with all numbers: the book has one line for each of them."""
+    joined: dict[str, Parcel] = {}
+    for p in parcels:
+        before = joined.get(p.notice.to)
+        joined[p.notice.to] = replace(p, tickets=(*before.tickets, *p.tickets)) if before else p
+    return list(joined.values())
+
+
+def _note_asked(parcel: Parcel, cause: str, desk: Desk, now: datetime) -> None:
+    """Write on each ticket that its requester was asked for a rating."""
+    for number in parcel.tickets:
+        if ticket := desk.store.register.ticket(number):
+            asked = FollowUpAsked(at=now, together=parcel.tickets)
+            desk.store.register.append(Change(before=ticket, events=(asked,)), cause, now)
 
 
 # --- OUTBOX: claim and render, send, settle ---
@@ -480,10 +571,10 @@ def _give_up(item: OwedNotice, reply: str, desk: Desk, now: datetime) -> None:
         ticket = desk.store.register.ticket(item.ticket)
         if ticket is None:
             return
-        failed = NoticeFailed(notice=item.id, address=item.notice.to, template=item.notice.template, reason=reply,
-                              permanent=True)  # fmt: skip
+        failed = FailedNotice(notice=item.id, ticket=ticket, address=item.notice.to, template=item.notice.template,
+                              reason=reply, permanent=True, facts=item.notice.facts)  # fmt: skip
         scene = Scene(rulebook=desk.rulebook, service=desk.service)
-        _record(Change(before=ticket, events=(failed,)), scene, f"notice:{item.id}", desk, now)
+        _record(undelivered(ticket, [failed], now), scene, f"notice:{item.id}", desk, now)
 
 
 def _put_back(owed: list[OwedNotice], fate: Fate, desk: Desk) -> None:

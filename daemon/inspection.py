@@ -7,6 +7,7 @@ Nothing is written, and nothing is sent.
 from __future__ import annotations
 
 import hashlib
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +21,29 @@ from daemon.intake.understand import Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, transcript_notice
 from daemon.notify.render import check_templates
-from daemon.routing.check import check_addresses, check_rulebook, check_templates_named, is_warning
+from daemon.routing.check import (
+    check_addresses,
+    check_calendars,
+    check_rulebook,
+    check_templates_named,
+    is_warning,
+)
 from daemon.routing.evaluate import explain_routing
 from daemon.routing.loader import load_partly
 from daemon.store import KeptMail
 from daemon.views import explanation
 
 
-def check_everything(path: Path) -> tuple[list[Problem], list[Problem]]:
+def check_everything(path: Path, today: date | None = None) -> tuple[list[Problem], list[Problem]]:
     """Return every error and every remark about the configuration, the rules and the templates.
 
-    A configuration with errors does not keep the other files from being read.
+    Whether the calendars know the holidays is judged by `today`. A configuration with errors does not keep the other
+    files from being read.
     """
     problems: list[Problem] = []
     config = _config(path, problems)
     rules, templates, secret, zone = _places(path, config)
-    problems += _rule_problems(rules, templates)
+    problems += _rule_problems(rules, templates, today)
     problems += check_templates(templates, shipped("templates") / "email", zone)
     problems += _secret_problems(secret)
     if config is not None:
@@ -60,11 +68,12 @@ def _places(path: Path, config: Config | None) -> tuple[Path, Path, Path, str]:
     return Path(paths.rules), Path(paths.templates), Path(service.secret_file), service.timezone
 
 
-def _rule_problems(rules: Path, templates: Path) -> list[Problem]:
+def _rule_problems(rules: Path, templates: Path, today: date | None) -> list[Problem]:
     rulebook, problems = load_partly(rules)
     names = {p.stem for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
     further = check_templates_named if problems else check_rulebook
-    return [*problems, *further(rulebook, names, str(rules))]
+    calendars = check_calendars(rulebook, today, str(rules)) if today else []
+    return [*problems, *further(rulebook, names, str(rules)), *calendars]
 
 
 def _own_addresses(config: Config, rules: Path) -> list[Problem]:

@@ -41,6 +41,7 @@ NEXT_STATE: Mapping[tuple[State, Verb], State] = MappingProxyType(
         (State.IN_PROGRESS, Verb.OUT_OF_SCOPE): State.OUT_OF_SCOPE,
         (State.OUT_OF_SCOPE, Verb.IN_SCOPE): State.NEW,
         **{(state, Verb.CANCEL): State.CANCELLED for state in _OPEN},
+        **{(state, verb): State.ASSIGNED for verb in (Verb.LINE2, Verb.VENDOR) for state in _OPEN},
     }
 )
 
@@ -58,6 +59,12 @@ STAYS: Mapping[Verb, frozenset[State]] = MappingProxyType(
         Verb.CATEGORY: frozenset(State) - {State.ARCHIVED, State.CANCELLED},
         Verb.CI: frozenset(State) - {State.ARCHIVED, State.CANCELLED},
         Verb.ESCALATE: frozenset({*_OPEN, State.RESOLVED, State.OUT_OF_SCOPE}),
+        Verb.ACK: frozenset({*_OPEN, State.RESOLVED, State.OUT_OF_SCOPE}),
+        Verb.FOR: frozenset(_OPEN),
+        Verb.SOURCE: frozenset(State) - {State.ARCHIVED, State.CANCELLED},
+        Verb.OCCURRED: frozenset(State) - {State.ARCHIVED, State.CANCELLED},
+        Verb.UNDO: frozenset(State),
+        Verb.RATE: frozenset({State.ARCHIVED}),
         Verb.STATUS: frozenset(State),
         Verb.LIST: frozenset(State),
         Verb.HELP: frozenset(State),

@@ -6,12 +6,12 @@ The loader (daemon.routing.loader) makes a Rulebook; everything below floor 7 on
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 
 from daemon.routing.actions import Action
 from daemon.routing.conditions import Condition
-from daemon.words import HoldReason, Level, Role, Severity, Verb, Who, domain_of
+from daemon.words import Duty, HoldReason, Level, Role, Severity, Verb, Who, domain_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +39,16 @@ class Person:
     skills: tuple[str, ...] = ()
     capacity: int = 0
     aliases: tuple[str, ...] = ()
+    absences: tuple[tuple[date, date], ...] = ()
 
     @property
     def address(self) -> str:
         """The address that we write to."""
         return self.addresses[0]
+
+    def away_until(self, day: date) -> date | None:
+        """Return the last day of the absence that this day falls into, None if they are there."""
+        return max((last for first, last in self.absences if first <= day <= last), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +76,8 @@ class Customer:
     pm: str = ""
     service_level: str = "standard"
     region: str = ""
+    calendar: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +103,7 @@ class Calendar:
     week: Mapping[int, tuple[tuple[time, time], ...]] = field(default_factory=dict)
     holidays: frozenset[date] = frozenset()
     workdays: frozenset[date] = frozenset()
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,9 +117,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One line of the escalation timetable: at `percent` of a clock ("respond" or "resolve"), tell `audience`.
+    """One line of the escalation timetable: at some moment of a clock ("respond" or "resolve"), tell `audience`.
 
-    `audience` holds the names explained in docs/rules.md (assignee, team, lead, desk, pm, manager, director, …).
+    The moment is `percent` of the target; or `after` so much of its working time; or, where `every` is given, again and
+    again once the target is missed. An acknowledgement silences such reminders for `quiet`. Whole days are working
+    days. `audience` holds the names explained in docs/rules.md (assignee, team, lead, desk, pm, manager, director, …).
     """
 
     name: str
@@ -119,23 +129,48 @@ class Step:
     percent: int
     severities: tuple[Severity, ...]
     audience: tuple[str, ...]
+    after: timedelta | None = None
+    every: timedelta | None = None
+    quiet: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """When a target is taken for as good as missed: the next step of its clock is then reached early.
+
+    `untaken`: the percentage of the response time after which somebody should have taken it up (0: never).
+    `typical`: how long solving usually takes, by severity and (first) by category; with less left, and nobody at work
+    on it, it will be late.
+    """
+
+    untaken: int = 0
+    typical: Mapping[Severity, timedelta] = field(default_factory=dict)
+    categories: Mapping[str, timedelta] = field(default_factory=dict)
+
+    def usual(self, severity: Severity, category: str) -> timedelta | None:
+        """Return how long solving this usually takes, None where nobody has said."""
+        parts = category.split("/")
+        paths = ("/".join(parts[:n]) for n in range(len(parts), 0, -1))
+        by_category = next((self.categories[path] for path in paths if path in self.categories), None)
+        return by_category or self.typical.get(severity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceLevel:
-    """The promises of one contract: severity → target, and the escalation steps."""
+    """The promises of one contract: severity → target, the escalation steps, and when to expect a miss."""
 
     key: str
     targets: Mapping[Severity, Target]
     steps: tuple[Step, ...]
+    forecast: Forecast = Forecast()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Category:
     """A node of the category tree; `key` is the path, e.g. "network" or "network/vpn".
 
-    `team`, `line` (0: not said), `impact` and `urgency` hold where no rule sets them; children have their
-    parent's unless they say otherwise.
+    `team`, `line` (0: not said), `impact` and `urgency` hold where no rule sets them; `line2` is the team that takes
+    over by #line2. Children have their parent's unless they say otherwise.
     """
 
     key: str
@@ -144,6 +179,7 @@ class Category:
     kind: str = "incident"
     team: str = ""
     line: int = 0
+    line2: str = ""
     impact: Level | None = None
     urgency: Level | None = None
     where: str = ""
@@ -153,7 +189,8 @@ class Category:
 class Announcement:
     """Which mail goes to whom when an event of this kind happens.
 
-    For a StateChanged: `state` is the new state ("" for any), `verbs` what may have moved it (() for any).
+    For a StateChanged: `state` is the new state ("" for any), `verbs` what may have moved it (() for any). For a
+    Graded: `field` is what changed ("" for any).
     """
 
     event: str
@@ -161,7 +198,42 @@ class Announcement:
     audience: tuple[str, ...]
     state: str = ""
     verbs: tuple[Verb, ...] = ()
+    field: str = ""
     where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """Closing by silence: after how many working days, and how many of them before that we ask once more."""
+
+    after_days: int
+    remind_days_before: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DutyTime:
+    """When a duty falls due: `offset` after the working day begins or, `from_end`, before it ends.
+
+    `weekday` (0 = Monday) is that of a weekly duty; None: it is done every working day.
+    """
+
+    duty: Duty
+    offset: timedelta
+    from_end: bool
+    weekday: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duties:
+    """What is done by itself at set times (procedure §9); a duty without a time is not done.
+
+    `calendar` counts for customers without one of their own; `ratings` are the words for each rating from 1 to 5.
+    """
+
+    calendar: str = ""
+    closing: Closing | None = None
+    times: tuple[DutyTime, ...] = ()
+    ratings: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,8 +250,10 @@ class Rulebook:
     calendars: Mapping[str, Calendar] = field(default_factory=dict)
     service_levels: Mapping[str, ServiceLevel] = field(default_factory=dict)
     hold_stops_clock: frozenset[HoldReason] = frozenset()
+    next_in_line: Mapping[str, str] = field(default_factory=dict)
     announcements: tuple[Announcement, ...] = ()
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    duties: Duties = Duties()
     version: str = ""
 
     def person_at(self, address: str) -> Person | None:
@@ -192,6 +266,17 @@ class Rulebook:
         wanted, domain = address.lower(), domain_of(address)
         by_address = next((c for c in self.customers.values() if wanted in c.addresses), None)
         return by_address or next((c for c in self.customers.values() if domain and domain in c.domains), None)
+
+    def calendar_of(self, customer: str) -> Calendar | None:
+        """Return the calendar of this customer's working days, in their zone: their own, else that of duties.yaml.
+
+        A calendar that never rests has no end of the working day, so it does not count here.
+        """
+        known = self.customers.get(customer)
+        own = self.calendars.get(known.calendar) if known else None
+        found = own if own and not own.always else self.calendars.get(self.duties.calendar)
+        zone = known.zone if known else ""
+        return replace(found, zone=zone) if found and zone else found
 
     def people_with(self, role: Role) -> tuple[Person, ...]:
         """Return everybody who has this role, in the order of people.yaml."""

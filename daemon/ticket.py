@@ -11,23 +11,35 @@ from datetime import datetime, timedelta
 from functools import reduce
 
 from daemon.events import (
+    AnswerAwaited,
     Assigned,
     ClockPaused,
     ClockResumed,
     ClockRetimed,
     ClockStarted,
     ClockStopped,
+    Corrected,
     DueStep,
+    EscalationAcknowledged,
+    EscalationAsked,
     Event,
+    FollowedBy,
+    FollowUpAsked,
     Graded,
+    HandedUp,
     Opened,
     ProgressTold,
+    Rated,
+    RecordedFor,
     Rejected,
+    Reminded,
+    RemindersSilenced,
     Returned,
     Routed,
     SolutionGiven,
     StateChanged,
     StepReached,
+    Undone,
 )
 from daemon.lifecycle import OPEN_STATES
 from daemon.words import HoldReason, Kind, Level, Severity, State, Verb
@@ -35,10 +47,15 @@ from daemon.words import HoldReason, Kind, Level, Severity, State, Verb
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """A stretch of wall-clock time in which a clock ran; `until` is None while it runs."""
+    """A stretch of wall-clock time in which a clock ran; `until` is None while it runs.
+
+    `calendar` and `zone` say how it was counted, where that has changed since ("": as the clock counts now).
+    """
 
     since: datetime
     until: datetime | None = None
+    calendar: str = ""
+    zone: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +70,36 @@ class Clock:
     steps: tuple[DueStep, ...]
     reached: tuple[str, ...] = ()
     met: bool | None = None
+    severity: int = 0
+    level: str = ""
+    zone: str = ""
+    foreseen: bool = False
+    acknowledged_by: str = ""
 
     @property
     def running(self) -> bool:
         """Whether time counts now."""
         return bool(self.segments) and self.segments[-1].until is None
+
+    def has_reached(self, step: str, severity: int) -> bool:
+        """Whether this step was reached; histories of old name it without its severity."""
+        return step in self.reached or _step_key(step, severity) in self.reached
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """What the clock does while a requester does not say whether it is solved: remind once, then close."""
+
+    since: datetime
+    days: int
+    remind_at: datetime
+    close_at: datetime
+    reminded_at: datetime | None = None
+
+    @property
+    def due_at(self) -> datetime:
+        """When it is the clock's turn."""
+        return self.close_at if self.reminded_at else self.remind_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +139,16 @@ class Ticket:
     returned: int = 0
     follows: int = 0
     recorded_by: str = ""
+    occurred_at: datetime | None = None
+    handed_up: int = 0
+    liaison: str = ""
+    silence: Silence | None = None
+    followed_by: tuple[int, ...] = ()
+    asked_at: datetime | None = None
+    asked_with: tuple[int, ...] = ()
+    rating: int = 0
+    rating_text: str = ""
+    rated_at: datetime | None = None
     length: int = 0
 
     @property
@@ -112,9 +164,10 @@ class Ticket:
     @property
     def next_due_at(self) -> datetime | None:
         """When the clock must look at this ticket again, or None."""
-        steps = [s.due_at for c in self.clocks if c.running for s in c.steps]
+        steps = [early_or_due(s, self) for c in self.clocks if c.running for s in c.steps]
         wake = [self.hold_until] if self.state is State.ON_HOLD and self.hold_until else []
-        return min(steps + wake, default=None)
+        asks = [self.silence.due_at] if self.silence else []
+        return min(steps + wake + asks, default=None)
 
     def clock(self, name: str) -> Clock | None:
         """Return the clock of this name, if it was ever started."""
@@ -125,9 +178,26 @@ class Ticket:
         clock = self.clock(name)
         return clock.due_at if clock and (clock.running or clock.met is not None) else None
 
+    @property
+    def at_work(self) -> bool:
+        """Whether somebody has taken it up and is at it now."""
+        return self.state is State.IN_PROGRESS
+
+    @property
+    def next_step(self) -> tuple[Clock, DueStep] | None:
+        """Return the step that comes next, with its clock; reminders after a breach only where nothing else is left."""
+        pending = [(c, s) for c in self.clocks if c.running for s in c.steps]
+        return min(pending, key=lambda p: (p[1].every is not None, p[1].due_at), default=None)
+
     def concerns(self, address: str) -> bool:
         """Whether this address is on the record."""
         return address.lower() in {self.requester, *self.participants, *self.watchers}
+
+
+def early_or_due(step: DueStep, ticket: Ticket) -> datetime:
+    """Return when a step comes: early if nobody is at work by then, else when it is due."""
+    early = step.forecast_at if not ticket.at_work else None
+    return min(early, step.due_at) if early else step.due_at
 
 
 def after(ticket: Ticket, events: Iterable[Event]) -> Ticket:
@@ -145,9 +215,9 @@ def _apply(ticket: Ticket, event: Event) -> Ticket:
         case Rejected():
             return replace(ticket, state=State.OUT_OF_SCOPE)
         case Assigned(team=team, line=line, assignee=assignee):
-            return replace(ticket, team=team, line=line, assignee=assignee)
+            return replace(ticket, team=team, line=line, assignee=assignee, liaison="")
         case Returned():
-            return replace(ticket, team="", assignee="", line=1, returned=ticket.returned + 1)
+            return replace(ticket, team="", assignee="", line=1, returned=ticket.returned + 1, liaison="")
         case StateChanged():
             return _moved(ticket, event)
         case ProgressTold():
@@ -166,8 +236,32 @@ def _detail(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, workaround=text)
         case Graded():
             return _graded(ticket, event)
-        case ClockStarted() | ClockPaused() | ClockResumed() | ClockRetimed() | ClockStopped() | StepReached():
+        case HandedUp() | RecordedFor() | Corrected() | Undone():
+            return _put_right(ticket, event)
+        case EscalationAcknowledged(by=by):
+            return replace(ticket, clocks=tuple(_acknowledged(c, by) for c in ticket.clocks))
+        case (
+            ClockStarted() | ClockPaused() | ClockResumed() | ClockRetimed() | ClockStopped() | StepReached()
+            | RemindersSilenced() | EscalationAsked()
+        ):  # fmt: skip
             return replace(ticket, clocks=_clocks(ticket.clocks, event))
+        case _:
+            return _afterwards(ticket, event)
+
+
+def _afterwards(ticket: Ticket, event: Event) -> Ticket:
+    """Apply what happens once it is solved: asking, reminding, following up."""
+    match event:
+        case AnswerAwaited(since=since, days=days, remind_at=remind_at, close_at=close_at):
+            return replace(ticket, silence=Silence(since=since, days=days, remind_at=remind_at, close_at=close_at))
+        case Reminded(noticed_at=at, close_at=close_at) if ticket.silence:
+            return replace(ticket, silence=replace(ticket.silence, reminded_at=at, close_at=close_at))
+        case FollowedBy(ticket=number):
+            return replace(ticket, followed_by=(*ticket.followed_by, number))
+        case FollowUpAsked(at=at, together=together):
+            return replace(ticket, asked_at=at, asked_with=together)
+        case Rated(rating=rating, text=text, at=at):
+            return replace(ticket, rating=rating, rating_text=text, rated_at=at)
         case _:
             return ticket
 
@@ -187,6 +281,7 @@ def _opened(ticket: Ticket, e: Opened) -> Ticket:
         participants=e.participants,
         follows=e.follows,
         recorded_by=e.recorded_by,
+        occurred_at=e.occurred_at,
     )
 
 
@@ -214,6 +309,7 @@ def _moved(ticket: Ticket, e: StateChanged) -> Ticket:
         answered=ticket.answered or e.new is State.IN_PROGRESS,
         hold_reason=e.hold_reason,
         hold_until=e.hold_until,
+        silence=None,
         reopened=ticket.reopened + (e.verb in (Verb.REOPEN, Verb.REJECT)),
     )
 
@@ -232,7 +328,31 @@ def _graded(ticket: Ticket, e: Graded) -> Ticket:
             return replace(ticket, ci=e.new)
 
 
-ClockEvent = ClockStarted | ClockPaused | ClockResumed | ClockRetimed | ClockStopped | StepReached
+def _put_right(ticket: Ticket, event: HandedUp | RecordedFor | Corrected | Undone) -> Ticket:
+    match event:
+        case HandedUp():
+            participants = (*ticket.participants, *(v for v in event.vendors if not ticket.concerns(v)))
+            return replace(ticket, handed_up=ticket.handed_up + 1, liaison=event.liaison, participants=participants)
+        case RecordedFor():
+            return replace(
+                ticket, requester=event.requester, requester_name=event.requester_name, customer=event.customer,
+                language=event.language, recorded_by=event.recorded_by,
+            )  # fmt: skip
+        case Corrected(field="occurred", new=new):
+            return replace(ticket, occurred_at=datetime.fromisoformat(new) if new else None)
+        case Corrected(new=new):
+            return replace(ticket, source=new)
+        case Undone():
+            return replace(
+                ticket, answered=event.answered, reopened=event.reopened, returned=event.returned,
+                handed_up=event.handed_up, liaison=event.liaison,
+            )  # fmt: skip
+
+
+ClockEvent = (
+    ClockStarted | ClockPaused | ClockResumed | ClockRetimed | ClockStopped | StepReached | RemindersSilenced
+    | EscalationAsked
+)  # fmt: skip
 
 
 def _clocks(clocks: tuple[Clock, ...], event: ClockEvent) -> tuple[Clock, ...]:
@@ -249,6 +369,9 @@ def _started(e: ClockStarted) -> Clock:
         due_at=e.due_at,
         segments=(Segment(since=e.started_at),),
         steps=e.steps,
+        severity=e.severity,
+        level=e.level,
+        zone=e.zone,
     )
 
 
@@ -258,15 +381,54 @@ def _turned(clock: Clock, event: ClockEvent) -> Clock:
             return replace(clock, segments=_closed(clock.segments, at))
         case ClockResumed(at=at, due_at=due_at, steps=steps):
             return replace(clock, segments=(*clock.segments, Segment(since=at)), due_at=due_at, steps=steps, met=None)
-        case ClockRetimed(target=target, calendar=calendar, due_at=due_at, steps=steps):
-            return replace(clock, target=target, calendar=calendar, due_at=due_at, steps=steps)
+        case ClockRetimed():
+            return _retimed(clock, event)
         case ClockStopped(at=at, met=met):
             return replace(clock, segments=_closed(clock.segments, at), steps=(), met=met)
-        case StepReached(step=step):
-            left = tuple(s for s in clock.steps if s.name != step)
-            return replace(clock, steps=left, reached=(*clock.reached, step))
+        case StepReached():
+            return _reached(clock, event)
+        case RemindersSilenced(until=until):
+            quiet = tuple(replace(s, due_at=max(s.due_at, until)) if s.every else s for s in clock.steps)
+            return replace(clock, steps=quiet, acknowledged_by="")
+        case EscalationAsked(step=name):
+            asked = [s for s in clock.steps if s.name == name and s.every is None]
+            return _without(clock, asked)
         case _:
             return clock
+
+
+def _retimed(clock: Clock, e: ClockRetimed) -> Clock:
+    """Count on by the new promise; what was used until now stays counted as it was."""
+    segments = clock.segments
+    if e.at is not None and (e.calendar, e.zone) != (clock.calendar, clock.zone):
+        before = (replace(s, calendar=s.calendar or clock.calendar, zone=s.zone or clock.zone) for s in segments)
+        segments = tuple(s for s in _closed(tuple(before), e.at) if s.until != s.since)
+        segments = (*segments, Segment(since=e.at)) if clock.running else segments
+    return replace(
+        clock, target=e.target, calendar=e.calendar, due_at=e.due_at, steps=e.steps, segments=segments,
+        severity=e.severity, level=e.level, zone=e.zone,
+    )  # fmt: skip
+
+
+def _reached(clock: Clock, e: StepReached) -> Clock:
+    if e.again_at is not None:
+        again = tuple(replace(s, due_at=e.again_at) if s.every and s.name == e.step else s for s in clock.steps)
+        return replace(clock, steps=again)
+    return replace(_without(clock, [s for s in clock.steps if s.name == e.step]), foreseen=clock.foreseen or e.forecast)
+
+
+def _without(clock: Clock, steps: list[DueStep]) -> Clock:
+    left = tuple(s for s in clock.steps if s not in steps)
+    return replace(clock, steps=left, reached=(*clock.reached, *(_step_key(s.name, s.severity) for s in steps)))
+
+
+def _step_key(name: str, severity: int) -> str:
+    return f"{name} @{severity}" if severity else name
+
+
+def _acknowledged(clock: Clock, by: str) -> Clock:
+    """Note who acknowledged, until daemon.sla says how long that silences the reminders."""
+    return replace(clock, acknowledged_by=by) if clock.running and any(s.every for s in clock.steps) else clock
 
 
 def _closed(segments: tuple[Segment, ...], at: datetime) -> tuple[Segment, ...]:

@@ -57,6 +57,14 @@ class Verb(StrEnum):
     ARCHIVE = "archive"
     REJECT = "reject"
     CANCEL = "cancel"
+    LINE2 = "line2"
+    VENDOR = "vendor"
+    ACK = "ack"
+    FOR = "for"
+    SOURCE = "source"
+    OCCURRED = "occurred"
+    UNDO = "undo"
+    RATE = "rate"
     STATUS = "status"
     LIST = "list"
     HELP = "help"
@@ -93,11 +101,34 @@ class Who(StrEnum):
     STAFF = "staff"
     ASSIGNEE = "assignee"
     TEAM = "team"
+    VENDOR = "vendor"
     DESK = "desk"
     PM = "pm"
     MANAGER = "manager"
     SALES = "sales"
     DUTY = "duty"
+
+
+class Duty(StrEnum):
+    """What is done at a set time of a working day or week (procedure §9); rules/duties.yaml says when."""
+
+    ASK_ACTION = "ask_action"
+    PM_LIST = "pm_list"
+    CUSTOMER_LIST = "customer_list"
+    REVIEW_LIST = "review_list"
+    FOLLOW_UP = "follow_up"
+    FOLLOW_UP_RESULT = "follow_up_result"
+
+
+class Source(StrEnum):
+    """How a report reached us (procedure §2)."""
+
+    MAIL = "mail"
+    PHONE = "phone"
+    FAX = "fax"
+    INSPECTION = "inspection"
+    ALERT = "alert"
+    FINDING = "finding"
 
 
 class Severity(IntEnum):
@@ -183,6 +214,12 @@ class NoticeState(StrEnum):
 
 QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 """The verbs that change nothing and need no proof."""
+
+REVIEWS = frozenset({Verb.ARCHIVE, Verb.REJECT, Verb.UNDO})
+"""The verbs that may name several tickets: `#archive 12 13`."""
+
+STAFF_ROLES = frozenset(set(Role) - {Role.REQUESTER, Role.VENDOR})
+"""The roles of our own people; a vendor works with us, but sees only what was handed to them."""
 
 PROVED = frozenset({Proof.TOKEN, Proof.VERIFIED})
 """The proofs that are enough to command."""

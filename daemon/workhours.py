@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from daemon.rulebook import Calendar
 
+DAY = timedelta(days=1)
 _MONDAY = 0
 # A calendar without any working day within this many days is a mistake, not a promise.
 _FARTHEST = timedelta(days=3660)
@@ -52,6 +54,67 @@ def is_working(calendar: Calendar, zone: str, moment: datetime) -> bool:
         return True
     first = next(_spans_from(calendar, zone, moment), None)
     return first is not None and first[0] <= moment < first[1]
+
+
+def repeats(
+    calendar: Calendar, zone: str, base: datetime, every: timedelta, now: datetime
+) -> tuple[int, datetime, datetime]:
+    """Return how often `every` has passed since `base`, when it did so last (`base` if never), and when it will next.
+
+    An `every` of whole days counts days on which people work: the same time of day, or the end of work where that is
+    earlier. Anything shorter is working time.
+    """
+    if every % DAY == timedelta(0) and not calendar.always:
+        return _daily(calendar, zone, base, every // DAY, now)
+    times = working_between(calendar, zone, base, now) // every
+    last = add_working(calendar, zone, base, times * every)
+    return times, last, add_working(calendar, zone, base, (times + 1) * every)
+
+
+def day_hours(calendar: Calendar, zone: str, day: date) -> tuple[datetime, datetime] | None:
+    """Return when people begin and end to work on this local day, None where they do not; 24×7 works all day."""
+    where = ZoneInfo(calendar.zone or zone)
+    spans = ((time.min, time.max),) if calendar.always else _spans_on(calendar, day)
+    return (_utc(day, spans[0][0], where), _utc(day, spans[-1][1], where)) if spans else None
+
+
+def hours_after(calendar: Calendar, zone: str, start: datetime, days: int) -> tuple[datetime, datetime]:
+    """Return when people begin and end to work on the `days`-th working day after the local day of `start`."""
+    first = start.astimezone(ZoneInfo(calendar.zone or zone)).date()
+    later = (day_hours(calendar, zone, first + n * DAY) for n in range(1, _FARTHEST.days))
+    found = next(islice((hours for hours in later if hours), days - 1, None), None)
+    if found is None:
+        raise ValueError(f"calendar '{calendar.key}' has no working time after {first}")
+    return found
+
+
+def _daily(calendar: Calendar, zone: str, base: datetime, days: int, now: datetime) -> tuple[int, datetime, datetime]:
+    wall = base.astimezone(ZoneInfo(calendar.zone or zone)).timetz()
+    last = base.astimezone(UTC)
+    for times, spans in enumerate(islice(_working_days(calendar, zone, base), days - 1, None, days)):
+        moment = _on_day(spans, wall)
+        if moment > now:
+            return times, last, moment
+        last = moment
+    raise ValueError(f"calendar '{calendar.key}' has no working time after {base.date()}")
+
+
+def _on_day(spans: list[tuple[datetime, datetime]], wall: time) -> datetime:
+    """Return this time of day if people work then; else when they begin again, or at the end of their day stop."""
+    local = spans[0][0].astimezone(wall.tzinfo)
+    wanted = datetime.combine(local.date(), wall).astimezone(UTC)
+    return next((max(wanted, opens) for opens, closes in spans if wanted < closes), spans[-1][1])
+
+
+def _working_days(calendar: Calendar, zone: str, start: datetime) -> Iterator[list[tuple[datetime, datetime]]]:
+    """Yield the spans of each working day after the local day of `start`, in UTC."""
+    where = ZoneInfo(calendar.zone or zone)
+    first = start.astimezone(where).date() + DAY
+    for number in range(_FARTHEST.days):
+        day = first + number * DAY
+        spans = [(_utc(day, opens, where), _utc(day, closes, where)) for opens, closes in _spans_on(calendar, day)]
+        if spans:
+            yield spans
 
 
 def _spans_from(calendar: Calendar, zone: str, start: datetime) -> Iterator[tuple[datetime, datetime]]:

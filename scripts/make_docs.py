@@ -19,9 +19,11 @@ sys.path.insert(0, str(ROOT))
 from pydantic_core import PydanticUndefined  # noqa: E402
 
 from daemon.config import TABLES  # noqa: E402
+from daemon.duties import DUTIES  # noqa: E402
 from daemon.events import KINDS  # noqa: E402
 from daemon.lifecycle import STAYS, as_markdown, as_mermaid  # noqa: E402
 from daemon.notify.catalogue import templates_table  # noqa: E402
+from daemon.reports.kpis import kpis_table  # noqa: E402
 from daemon.routing.actions import ACTIONS  # noqa: E402
 from daemon.routing.conditions import (  # noqa: E402
     OPERATOR_ALIASES,
@@ -33,6 +35,7 @@ from daemon.routing.conditions import (  # noqa: E402
 )
 from daemon.routing.loader import load_rulebook  # noqa: E402
 from daemon.routing.sections import AUDIENCES, EVENTS  # noqa: E402
+from daemon.timetable import span, timetable  # noqa: E402
 from daemon.words import State  # noqa: E402
 
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -93,6 +96,20 @@ def actions_table() -> str:
     return table(("action", "value", "effect"), rows)
 
 
+def targets_table() -> str:
+    level = load_rulebook(ROOT / "rules").service_levels["standard"]
+    rows = [
+        (str(int(severity)), span(t.respond, "en"), span(t.resolve, "en"), t.calendar)
+        for severity, t in level.targets.items()
+    ]
+    return table(("severity", "first answer within", "solved within", "calendar"), rows)
+
+
+def timetable_table() -> str:
+    head, rows = timetable(load_rulebook(ROOT / "rules").service_levels["standard"])
+    return table(head, rows)
+
+
 def events_table() -> str:
     return table(("event", "when"), ((f"`{name}`", meaning) for name, meaning in EVENTS.items()))
 
@@ -122,6 +139,26 @@ def history_table() -> str:
         for name, kind in KINDS.items()
     ]
     return table(("kind", "what happened", "keys of `data`"), rows)
+
+
+def duties_table() -> str:
+    """When each duty is done by the starter rules."""
+    days = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    rows = []
+    for time in load_rulebook(ROOT / "rules").duties.times:
+        who, what = DUTIES[time.duty]
+        minutes = int(time.offset.total_seconds() // 60)
+        length = f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
+        edge = f"{length} before the working day ends" if time.from_end else f"{length} after the working day begins"
+        often = "every working day" if time.weekday is None else f"{days[time.weekday]}s"
+        rows.append((f"`{time.duty}`", who, what, f"{often}, {edge}"))
+    return table(("duty", "to", "what", "when, in the starter rules"), rows)
+
+
+def ratings_table() -> str:
+    """The words that stand for a rating in the starter rules."""
+    ratings = load_rulebook(ROOT / "rules").duties.ratings
+    return table(("rating", "words"), ((str(n), " ".join(f"`{w}`" for w in ratings[n])) for n in sorted(ratings)[::-1]))
 
 
 def floors_table() -> str:
@@ -158,10 +195,13 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
         "events": events_table,
         "audiences": audiences_table,
     },
+    "service-levels.md": {"targets": targets_table, "timetable": timetable_table},
     "keywords.md": {"keywords": keywords_table},
+    "duties.md": {"duties": duties_table, "ratings": ratings_table},
     "lifecycle.md": {"diagram": lifecycle_diagram, "moves": as_markdown, "stays": stays_table},
     "json.md": {"history": history_table},
     "templates.md": {"templates": templates_table},
+    "reports.md": {"kpis": kpis_table},
     "architecture.md": {"floors": floors_table},
 }
 

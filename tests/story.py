@@ -214,6 +214,8 @@ HISTORY = {
         "ProgressTold",
         "NoticeFailed",
         "StepReached",
+        "StepReached",
+        "StepReached",
     ],
 }
 
@@ -234,7 +236,7 @@ NOTICES = {
         ("tom.baker", "new_reply"),
         ("ann.lee", "progress"), ("tom.baker", "transcript"),
         ("tom.baker", "notice_failed"),
-        ("mary.jones", "escalation"), ("zhou.qiang", "escalation"),
+        ("tom.baker", "escalation"), ("mary.jones", "escalation"), ("zhou.qiang", "escalation"),
     ],
 }  # fmt: skip
 

@@ -1,16 +1,20 @@
 """The checks across rule files, and that the starter set passes them."""
 
 from dataclasses import replace
+from datetime import date
+
+import pytest
 
 from daemon.config import shipped
 from daemon.notify.catalogue import TEMPLATES
 from daemon.routing.actions import SetField
-from daemon.routing.check import check_rulebook, is_warning
+from daemon.routing.check import WARNING, check_calendars, check_rulebook, is_warning
 from daemon.routing.conditions import Always, condition_from
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Category, Rule, Rulebook, Team
 from daemon.words import Role
 
+TODAY = date(2026, 11, 23)
 STARTER = load_rulebook(shipped("rules"))
 
 
@@ -63,4 +67,18 @@ def test_mail_that_nobody_would_get_is_a_problem() -> None:
         "people.yaml: nobody gets the mail of the team 'night'; give it members: or an address:",
         "people.yaml: nobody has the role desk, which gets what no team gets; write roles: [desk] somewhere",
         "people.yaml: warning: 'director' is told of things, but nobody has that role; write roles: [director]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("today", "missing"),
+    [(TODAY, []), (date(2026, 12, 1), [2027]), (date(2027, 5, 4), [2027]), (date(2027, 12, 31), [2027, 2028])],
+)
+def test_a_calendar_without_the_holidays_of_the_year_is_remarked_on(today: date, missing: list[int]) -> None:
+    found = check_calendars(STARTER, today, "rules")
+    assert all(is_warning(p) and p.file == "rules/calendars.yaml" and p.line > 0 for p in found)
+    assert [p.what for p in found] == [
+        f"{WARNING}the calendar 'business' has no holidays in {year}: they will count as worked; "
+        "add them under 'holidays:'"
+        for year in missing
     ]

@@ -114,7 +114,8 @@ def test_raising_a_severity_moves_the_deadlines_openly(desk):
     desk.receives(reply(to_engineer, ENGINEER, "#级别 1 全公司断网"))
 
     assert desk.ticket(1).due("resolve") < before
-    assert desk.history(1)[-2:] == ["ClockRetimed", "ClockRetimed"]
+    assert desk.history(1)[-4:] == ["ClockRetimed", "ClockRetimed", "StepReached", "StepReached"]
+    assert [e.step for e in desk.events(1, "StepReached")] == ["respond 50%", "on record"]
     used = desk.ticket(1).due("resolve") - desk.clock.at
     assert used.total_seconds() == 4 * 3600 - 600, "ten minutes were used already"
 
@@ -142,11 +143,11 @@ def test_waiting_for_a_vendor_does_not_stop_the_clock(desk):
 
 def test_each_step_of_the_timetable_is_told_once(desk):
     opened(desk)
-    assert desk.waits(hours=4, minutes=59) == []
-    first = desk.waits(minutes=1)
+    assert desk.waits(hours=4, minutes=11) == []
+    first = desk.waits(minutes=1)  # 14:12, when four fifths of four working hours are over
     assert [m.to for m in first] == ["zhao.min@example.com"], "the lead hears that nobody responded"
     assert desk.waits(minutes=1) == []
-    assert [e.step for e in desk.events(1, "StepReached")] == [desk.ticket(1).clock("respond").reached[0]]
+    assert [e.step for e in desk.events(1, "StepReached")] == ["respond 100%"]
 
 
 def test_after_an_outage_the_step_comes_late_once_and_says_so(desk):

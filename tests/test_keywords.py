@@ -2,7 +2,17 @@
 
 import pytest
 
-from daemon.intake.arguments import date_in, hold_in, level_in, severity_in, target_in
+from daemon.intake.arguments import (
+    address_in,
+    date_in,
+    hold_in,
+    leading_numbers,
+    level_in,
+    occurred_in,
+    severity_in,
+    source_in,
+    target_in,
+)
 from daemon.intake.keywords import find_commands
 from daemon.routing.loader import load_rulebook
 from daemon.words import HoldReason, Level, Severity, Verb
@@ -55,6 +65,82 @@ def test_ordinary_words_are_not_commands(text):
     assert commands(text) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-11-23 08:30", "2026-11-23T08:30"),
+        ("11-22", "2026-11-22T00:00"),
+        ("11月22日 下午3点", "2026-11-22T15:00"),
+        ("昨天 18:00 左右", "2026-11-22T18:00"),
+        ("昨晚 9:30", "2026-11-22T21:30"),
+        ("8点半", "2026-11-23T08:30"),
+        ("yesterday 18:00", "2026-11-22T18:00"),
+        ("22 Nov 2026, 14:05", "2026-11-22T14:05"),
+        ("2026-11-24 09:00", "2026-11-24T09:00"),
+        ("2026-02-30", None),
+        ("25:10", None),
+        ("some time ago", None),
+    ],
+)
+def test_when_something_occurred(text, moment):
+    found = occurred_in(text, MONDAY_10AM)
+    assert (found.strftime("%Y-%m-%dT%H:%M") if found else None) == moment
+
+
+def test_in_january_a_date_of_december_is_last_years():
+    new_year = MONDAY_10AM.replace(year=2027, month=1, day=2)
+    assert occurred_in("12-30 18:00", new_year).year == 2026
+    assert occurred_in("1-3", new_year).year == 2027, "a date ahead stays ahead, and is refused"
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("ann@acme.example", "ann@acme.example"),
+        ("Ann Lee <ann@acme.example>", "ann@acme.example"),
+        ("张三 zhang@huaxin.example", "zhang@huaxin.example"),
+        ("a@b.example, c@d.example", None),
+        ("张三", None),
+    ],
+)
+def test_one_address_is_read_and_two_are_none(text, address):
+    found = address_in(text)
+    assert (found.address if found else None) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers", "rest", "clear"),
+    [
+        ("12 13", (12, 13), "", True),
+        ("12，13：没写原因", (12, 13), "没写原因", True),
+        ("INC-12 inc-13 why", (12, 13), "why", True),
+        ("#12\nwhy", (12,), "why", True),
+        ("3 servers are down", (3,), "servers are down", False),
+        ("1.5 hours", (), "1.5 hours", False),
+        ("没写原因", (), "没写原因", False),
+    ],
+)
+def test_numbers_of_tickets_are_told_from_other_numbers(text, numbers, rest, clear):
+    assert leading_numbers(text, "INC") == (numbers, rest, clear)
+
+
+@pytest.mark.parametrize(
+    ("text", "source"), [("电话", "phone"), ("Phone.", "phone"), ("自查", "finding"), ("鸽子", None)]
+)
+def test_how_a_report_came(text, source):
+    assert source_in(text) == source
+
+
+def test_a_chinese_keyword_with_one_wrong_character_is_suggested():
+    (command,), _ = find_commands("#归挡 12", KEYWORDS)
+    assert command.verb is None and command.near == "归档"
+
+
+@pytest.mark.parametrize("text", ["For\nthe third time the VPN is down", "来源\n电话"])
+def test_a_word_that_needs_more_is_no_command_alone(text):
+    assert commands(text) == []
+
+
 def test_a_mistyped_keyword_is_told_apart_and_the_right_one_suggested():
     (command,), _ = find_commands("#acept", KEYWORDS)
     assert command.verb is None and command.near == "accept"
@@ -104,7 +190,7 @@ def test_people_are_found_however_they_are_called(name):
 
 
 def test_a_name_nearly_right_is_suggested():
-    assert target_in("wang.wie", BOOK)[::2] == (None, "wangwei")
+    assert target_in("wang.wie", BOOK)[::2] == (None, "wang.wei")
 
 
 def test_grades_are_read_in_both_languages():

@@ -312,7 +312,7 @@ BROKEN_FILES = {
         "'targets' lacks '2'; write 2: {respond: 2h, resolve: 16h, calendar: business}",
     ),
     "unknown audience of a step": (
-        "service_levels.yaml", "tell: [pm, director, sales]", "tell: [pm, directors, sales]",
+        "service_levels.yaml", "tell: [director, sales]", "tell: [directors, sales]",
         "no audience is called 'directors' (did you mean 'director'?)",
     ),
     "unknown clock": (
@@ -320,7 +320,7 @@ BROKEN_FILES = {
         "'clock' knows no 'solve' (did you mean 'resolve'?)",
     ),
     "one step twice": (
-        "service_levels.yaml", "severities: 2, tell: [lead, pm]", "severities: [1, 2], tell: [lead, pm]",
+        "service_levels.yaml", "percent: 100, severities: 2, tell: [pm]", "percent: 100, severities: [1, 2], tell: [pm]",
         "the step 'respond 100%' stands twice for one severity; give one of them another 'name'",
     ),
     "unknown hold reason": (

@@ -1,9 +1,14 @@
 """What requesters say in plain words on a solved ticket."""
 
+from email.policy import SMTP
+
 import pytest
 
+from daemon.intake.letter import read_letter
+from daemon.intake.understand import may_object
+from daemon.routing.loader import load_rulebook
 from daemon.words import State
-from tests.desk import TestDesk, reply
+from tests.desk import ROOT, TestDesk, reply, write
 from tests.test_conversations import CUSTOMER, PM, mail_to, resolved
 
 SOLVED = ["已解决，谢谢", "好了，谢谢！", "可以了，辛苦了", "已经恢复正常了", "It works now, thanks!", "Works now.", "All good, thank you",
@@ -13,6 +18,32 @@ NOT_SOLVED = ["还是不行", "VPN is broken", "It broke this morning", "Looks t
               "It remains unresolved", "It is not yet resolved", "It isn't resolved", "无法确认是否恢复", "解决了一半，另一半报错",
               "Thank you, but it fails every hour", "谢谢，但是打印机卡纸", "It still doesn't work", "又断了", "什么时候能好？",
               "请问为什么会出现这个问题？", "OK but slow", "没好"]  # fmt: skip
+
+
+# What a requester may write who has nothing to object to, and what says that it is not solved.
+POLITE = [
+    "谢谢", "谢谢！", "谢谢您", "非常感谢", "多谢", "感谢！", "谢谢，辛苦了", "辛苦啦", "收到", "收到，谢谢", "好的", "好的，谢谢", "好的，收到，谢谢！", "知道了，谢谢",
+    "明白了", "麻烦您了", "谢谢支持", "感谢您的及时处理", "太好了，谢谢", "已经好了，谢谢！", "好了", "可以了", "可以用了，谢谢", "能用了", "能上网了，谢谢", "正常了",
+    "现在正常了，辛苦", "恢复了", "已恢复，感谢", "问题已解决", "解决了，谢谢王工", "没问题了", "没有问题了，谢谢", "确认已解决", "确认，谢谢", "OK", "ok，谢谢",
+    "测试通过，谢谢", "测试正常", "不客气", "Thanks", "Thanks!", "Thank you", "Thank you very much.", "Many thanks",
+    "Thanks a lot!", "Thx", "Cheers", "Great, thanks", "Perfect, thank you!", "Got it, thanks",
+    "Noted with thanks", "Much appreciated", "Works now, thanks", "It works again, thank you", "It's working now",
+    "Working fine now. Thanks", "All good now", "All good, thanks!", "Solved, thank you", "Resolved. Thanks",
+    "Confirmed", "I confirm it works", "Fixed, thanks", "It is fixed, thank you so much",
+    "Everything is working again, thanks", "Looks good, thanks", "Problem solved", "Back to normal, thanks",
+    "No more errors, thank you", "Excellent, thank you for the quick help", "Awesome, thanks!",
+    "Brilliant, cheers", "You can close this, thanks", "可以关闭了，谢谢", "可以关单了", "搞定了，谢谢", "点赞，效率真高",
+]  # fmt: skip
+OBJECTING = [
+    "没解决", "还是不行", "谢谢，但是还是连不上", "又断了", "还没好", "打不开", "谢谢，不过现在更慢了", "收到，可是打印机还是坏的", "好的，什么时候能好？", "问题依旧",
+    "重启后又出现了", "我这边还是报错", "登录不了", "没有恢复", "好像没好", "仍然连不上，谢谢", "Still not working", "Thanks, but it still fails",
+    "It broke again", "Not fixed", "No change here", "The same error again", "It doesn't work",
+    "Thank you, however the printer is still offline", "Works on my laptop but not on my phone",
+    "It stopped working again this morning", "Cannot log in, please help", "Still the same, thanks",
+    "Thanks. When will it be solved?", "Not solved yet", "一直转圈，进不去", "Thanks, now the other server is down",
+    "谢谢，现在变成另外一个错误了", "It is worse than before", "不稳定，时好时坏",
+]  # fmt: skip
+BOOK = load_rulebook(ROOT / "rules")
 
 
 @pytest.fixture
@@ -59,3 +90,37 @@ def test_not_solved_on_a_closed_ticket_opens_a_linked_one(desk, words):
     closed = archived(desk)
     desk.receives(reply(closed, CUSTOMER, words))
     assert desk.ticket(2).follows == 1 and desk.ticket(1).state is State.ARCHIVED
+
+
+def letter(words):
+    return read_letter(write(CUSTOMER, words).as_bytes(policy=SMTP))
+
+
+def test_there_are_phrases_enough_in_both_languages():
+    chinese = [any("\u4e00" <= c <= "\u9fff" for c in words) for words in POLITE]
+    assert min(chinese.count(True), chinese.count(False)) >= 30 and len(set(POLITE)) >= 60
+    assert len(set(OBJECTING)) >= 20
+
+
+@pytest.mark.parametrize("words", POLITE)
+def test_a_thank_you_objects_to_nothing(words):
+    assert not may_object(letter(words), BOOK)
+
+
+@pytest.mark.parametrize("words", OBJECTING)
+def test_not_solved_is_heard_as_such(words):
+    assert may_object(letter(words), BOOK)
+
+
+@pytest.mark.parametrize("words", POLITE[::9])
+def test_no_thank_you_reopens_whatever_its_phrasing(desk, words):
+    to_customer, _ = resolved(desk)
+    desk.receives(reply(to_customer, CUSTOMER, words))
+    assert desk.ticket(1).state in (State.RESOLVED, State.PENDING_REVIEW) and desk.ticket(1).reopened == 0
+
+
+@pytest.mark.parametrize("words", OBJECTING[::7])
+def test_every_objection_puts_it_back_to_work(desk, words):
+    to_customer, _ = resolved(desk)
+    desk.receives(reply(to_customer, CUSTOMER, words))
+    assert desk.ticket(1).state is State.IN_PROGRESS and desk.ticket(1).reopened == 1

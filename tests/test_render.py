@@ -463,11 +463,17 @@ def test_requesters_get_public_templates_only_where_the_catalogue_says_so() -> N
         "assignment",
         "new_reply",
         "escalation",
+        "handed_up",
+        "regraded",
         "returned",
         "review_request",
         "notice_failed",
         "alarm",
         "woken",
+        "day_list",
+        "follow_up_result",
+        "next_action",
+        "review_list",
     }
 
 

@@ -24,6 +24,7 @@ from daemon.events import (
 )
 from daemon.lifecycle import ENDED_STATES, NEXT_STATE
 from daemon.routing.loader import load_rulebook
+from daemon.rulebook import Rulebook
 from daemon.sla import RESOLVE, RESPOND, clock_events, service_level, steps_due
 from daemon.ticket import Ticket, after
 from daemon.words import HoldReason, Severity, State, Verb
@@ -42,6 +43,10 @@ def kept(t: Ticket, now: datetime) -> tuple[Ticket, tuple[Event, ...]]:
     """Return the ticket with its clocks brought into line, and the events of that."""
     events = clock_events(t, BOOK, ZONE, now)
     return after(t, events), events
+
+
+def due(t: Ticket, now: datetime, book: Rulebook = BOOK) -> tuple[StepReached, ...]:
+    return steps_due(t, book, ZONE, now, now)
 
 
 def moved(t: Ticket, new: State, verb: Verb = Verb.ACCEPT, reason: HoldReason | None = None) -> Ticket:
@@ -90,29 +95,37 @@ def test_steps_come_once_each_in_their_order_and_none_before_its_time() -> None:
     told: list[tuple[str, datetime]] = []
     now = MONDAY_10AM
     while now < MONDAY_10AM + timedelta(hours=6):
-        events = steps_due(t, now)
+        events = due(t, now)
         told += [(e.step, now) for e in events if isinstance(e, StepReached)]
         t = after(t, events)
         now += MINUTE
     assert told == [
-        ("respond 100%", MONDAY_10AM + timedelta(minutes=15)),
+        ("on record", MONDAY_10AM),
+        ("respond 50%", MONDAY_10AM + timedelta(minutes=8)),  # looked at every minute, due after seven and a half
+        ("respond 100%", MONDAY_10AM + timedelta(minutes=12)),  # forecast: nobody has taken it up
+        ("resolve 25%", MONDAY_10AM + timedelta(hours=1)),
         ("resolve 50%", MONDAY_10AM + timedelta(hours=2)),
-        ("resolve 100%", MONDAY_10AM + timedelta(hours=4)),
+        ("resolve 75%", MONDAY_10AM + timedelta(hours=3)),
+        ("resolve 100%", MONDAY_10AM + timedelta(hours=3)),  # forecast: one hour is what it usually takes
+        ("resolve overdue, every 1h", MONDAY_10AM + timedelta(hours=5)),
     ]
 
 
 def test_after_a_week_away_all_steps_come_at_once_and_say_when_they_were_due() -> None:
     t, _ = kept(ticket(Severity.CRITICAL), MONDAY_10AM)
     now = MONDAY_10AM + timedelta(days=7)
-    events = [e for e in steps_due(t, now) if isinstance(e, StepReached)]
-    assert len(events) == 3 and all(e.noticed_at == now > e.due_at for e in events)
-    assert steps_due(after(t, events), now + timedelta(days=1)) == ()
+    events = due(t, now)
+    assert len(events) == 8 and all(e.noticed_at == now >= e.due_at and not e.forecast for e in events)
+    assert [e.due_at for e in events] == sorted(e.due_at for e in events)
+    (reminder,) = [e for e in events if e.again_at]
+    assert (reminder.repeat, reminder.missed) == (7 * 24 - 4, 7 * 24 - 5), "one each hour after the fourth"
+    assert due(after(t, events), now + 59 * MINUTE) == ()
 
 
 def test_a_resolved_ticket_has_nothing_due_any_more() -> None:
     t, _ = kept(ticket(Severity.CRITICAL), MONDAY_10AM)
     t, _ = kept(moved(t, State.RESOLVED, Verb.RESOLVE), MONDAY_10AM + MINUTE)
-    assert t.next_due_at is None and steps_due(t, MONDAY_10AM + timedelta(days=30)) == ()
+    assert t.next_due_at is None and due(t, MONDAY_10AM + timedelta(days=30)) == ()
 
 
 def test_a_graver_severity_has_its_own_promise_and_what_was_used_is_used() -> None:
@@ -129,7 +142,7 @@ def test_a_change_of_the_rules_does_not_touch_a_running_promise_of_steps() -> No
     level = BOOK.service_levels["standard"]
     harsher = replace(BOOK, service_levels={"standard": replace(level, steps=())})
     assert clock_events(t, harsher, ZONE, MONDAY_10AM + MINUTE) == ()
-    assert len(t.clock(RESOLVE).steps) == 2  # type: ignore[union-attr]
+    assert len(t.clock(RESOLVE).steps) == 6  # type: ignore[union-attr]
 
 
 def test_a_customer_of_their_own_level_has_it_and_strangers_have_the_standard() -> None:

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from daemon.config import shipped
+from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Calendar
-from daemon.workhours import add_working, is_working, working_between
+from daemon.workhours import add_working, is_working, repeats, working_between
 
 MINUTE = timedelta(minutes=1)
 ZONES = ("Asia/Shanghai", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "America/Sao_Paulo")
@@ -175,3 +177,108 @@ def test_the_zone_of_the_service_counts_where_the_calendar_names_none() -> None:
     cal = Calendar(key="office", week={0: OFFICE})
     monday = datetime(2026, 11, 23, 1, 30, tzinfo=UTC)
     assert is_working(cal, "Asia/Shanghai", monday) and not is_working(cal, "UTC", monday)
+
+
+# --- China's year 2026, day by day, against the notice of the State Council ---
+
+SHANGHAI = ZoneInfo("Asia/Shanghai")
+NOTICE_OFF = ("01-01/01-03", "02-15/02-23", "04-04/04-06", "05-01/05-05", "06-19/06-21", "09-25/09-27", "10-01/10-07")
+NOTICE_ON = ("01-04", "02-14", "02-28", "05-09", "09-20", "10-10")
+
+
+def days_off() -> set[date]:
+    spans = [tuple(date.fromisoformat(f"2026-{d}") for d in span.split("/")) for span in NOTICE_OFF]
+    return {first + timedelta(days=n) for first, last in spans for n in range((last - first).days + 1)}
+
+
+def test_every_day_of_2026_is_worked_or_not_as_the_state_council_says() -> None:
+    business = load_rulebook(shipped("rules")).calendars["business"]
+    off, on = days_off(), {date.fromisoformat(f"2026-{d}") for d in NOTICE_ON}
+    assert len(off) == 33 and len(on) == 6
+    for n in range(365):
+        day = date(2026, 1, 1) + timedelta(days=n)
+        expected = day in on or (day.weekday() < 5 and day not in off)
+        hours = [
+            h for h in range(24) if is_working(business, "Asia/Shanghai", datetime.combine(day, time(h, 30), SHANGHAI))
+        ]
+        assert hours == ([9, 10, 11, 13, 14, 15, 16, 17] if expected else []), day
+        begin, end = (datetime.combine(day + timedelta(days=k), time(0), SHANGHAI) for k in (0, 1))
+        assert working_between(business, "Asia/Shanghai", begin, end) == timedelta(hours=8 if expected else 0), day
+
+
+def test_the_national_day_week_is_jumped_over_and_its_make_up_saturday_counts() -> None:
+    business = load_rulebook(shipped("rules")).calendars["business"]
+    start = datetime(2026, 9, 30, 17, 0, tzinfo=SHANGHAI)  # one hour before the holidays
+    due = add_working(business, "Asia/Shanghai", start, timedelta(hours=1 + 8 + 8 + 2)).astimezone(SHANGHAI)
+    assert due == datetime(2026, 10, 10, 11, 0, tzinfo=SHANGHAI), "Thursday 8, Friday 9 and two hours of Saturday 10"
+
+
+# --- Berlin's two changes of 2026 ---
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("sunday", "hours_of_the_day"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)], ids=["spring", "autumn"]
+)
+def test_spans_across_the_change_of_clocks_in_berlin(sunday: date, hours_of_the_day: int) -> None:
+    office, round_the_clock = calendar("Europe/Berlin"), calendar("Europe/Berlin", ROUND, tuple(range(7)))
+    midnight = [datetime.combine(sunday + timedelta(days=n), time(0), BERLIN).astimezone(UTC) for n in (0, 1)]
+    assert working_between(round_the_clock, "UTC", *midnight) == timedelta(hours=hours_of_the_day)
+    friday = datetime.combine(sunday - timedelta(days=2), time(17), BERLIN)
+    monday = datetime.combine(sunday + timedelta(days=1), time(11), BERLIN)
+    # Both are office hours of the place, whatever the clocks did meanwhile.
+    assert add_working(office, "UTC", friday, timedelta(hours=3)) == monday
+    assert working_between(office, "UTC", friday, monday) == timedelta(hours=3)
+    assert monday.utcoffset() != friday.utcoffset()
+    assert repeats(office, "UTC", friday, timedelta(days=1), friday)[2] == monday.replace(hour=17), (
+        "the same hour there"
+    )
+
+
+# --- what comes again and again ---
+
+DAILY, MON = timedelta(days=1), datetime(2026, 11, 23, 15, 0, tzinfo=SHANGHAI)
+
+
+def test_daily_is_each_working_day_at_the_same_time() -> None:
+    cal = calendar("Asia/Shanghai", holidays=frozenset({date(2026, 11, 25)}), workdays=frozenset({date(2026, 11, 28)}))
+    seen, now = [], MON
+    for _ in range(6):
+        now = repeats(cal, "UTC", MON, DAILY, now)[2]
+        seen.append(now.astimezone(SHANGHAI).strftime("%d %H:%M"))
+    assert seen == ["24 15:00", "26 15:00", "27 15:00", "28 15:00", "30 15:00", "01 15:00"]
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        (MON.replace(hour=12), "24 13:00"),  # lunch: when they begin again
+        (MON.replace(hour=18), "24 18:00"),  # the end of work is still of that day
+        (MON.replace(hour=20), "24 18:00"),
+        (MON.replace(hour=3), "24 09:00"),
+    ],
+)
+def test_daily_outside_office_hours_is_moved_into_them(base: datetime, expected: str) -> None:
+    following = repeats(calendar("Asia/Shanghai"), "UTC", base, DAILY, base)[2]
+    assert following.astimezone(SHANGHAI).strftime("%d %H:%M") == expected
+
+
+def test_a_half_day_ends_the_daily_turn_early() -> None:
+    cal = Calendar(key="c", zone="Asia/Shanghai", week={0: OFFICE, 1: ((time(9), time(12)),), 2: OFFICE})
+    times = [repeats(cal, "UTC", MON, DAILY, MON + timedelta(days=n))[2].astimezone(SHANGHAI).hour for n in (0, 1)]
+    assert times == [12, 15], "and the day after it is the old hour again"
+
+
+@settings(max_examples=80, deadline=None)
+@given(calendars, starts, st.sampled_from([30, 60, 120, 1440, 2880]), st.integers(0, 12 * 24 * 60))
+def test_counting_turns_at_once_is_counting_them_one_by_one(
+    cal: Calendar, base: datetime, every: int, later: int
+) -> None:
+    now, each = base + later * MINUTE, every * MINUTE
+    times, last, following = repeats(cal, "UTC", base, each, now)
+    moment, count = base, 0
+    while (turn := repeats(cal, "UTC", base, each, moment)[2]) <= now:
+        moment, count = turn, count + 1
+    assert (times, last.astimezone(UTC), following) == (count, moment, turn)
+    assert last <= now < following

@@ -95,12 +95,13 @@ def _vpn_progresses(o: Office) -> None:
 def _erp_is_escalated(o: Office) -> None:
     o.works()
     steps = o.events(ERP, StepReached)
-    o.expects("half an hour without a response: one step of the timetable", [s.percent for s in steps] == [100])
+    told = [s.percent for s in steps]
+    o.expects("it was told of on record, at half of the time, and now at all of it", told == [0, 50, 100])
     o.expects("the PM of Acme hears of it", "INC-2" in o.told(MARY))
     o.expects("so does the lead of the team", o.told(TOM))
     o.expects("the customer is not bothered", not o.told(ANN))
     o.works()
-    o.expects("looking again fires nothing twice", len(o.events(ERP, StepReached)) == 1)
+    o.expects("looking again fires nothing twice", len(o.events(ERP, StepReached)) == len(steps))
 
 
 def _erp_is_taken_up(o: Office) -> None:

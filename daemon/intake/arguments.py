@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, time, timedelta
 
 from daemon.errors import nearest
+from daemon.intake.addresses import parse_addresses
 from daemon.intake.keywords import fold
 from daemon.rulebook import Category, Person, Rulebook, Team
-from daemon.words import HoldReason, Level, Severity
+from daemon.words import Address, HoldReason, Level, Role, Severity, Source
 
 _LEVELS: Mapping[str, Level] = {
     "high": Level.HIGH, "高": Level.HIGH, "medium": Level.MEDIUM, "mid": Level.MEDIUM, "中": Level.MEDIUM,
@@ -28,6 +29,11 @@ HOLD_WORDS: Mapping[str, HoldReason] = {
     "vendor": HoldReason.VENDOR, "厂商": HoldReason.VENDOR, "供应商": HoldReason.VENDOR,
     "change": HoldReason.CHANGE, "变更": HoldReason.CHANGE, "date": HoldReason.DATE, "日期": HoldReason.DATE,
 }  # fmt: skip
+_SOURCES: Mapping[str, Source] = {
+    "电话": Source.PHONE, "传真": Source.FAX, "巡检": Source.INSPECTION, "告警": Source.ALERT, "邮件": Source.MAIL,
+    "自查": Source.FINDING, "telephone": Source.PHONE, "call": Source.PHONE, "monitoring": Source.ALERT,
+    "email": Source.MAIL, **{str(s): s for s in Source},
+}  # fmt: skip
 _DATE = re.compile(
     r"(?:(?P<y>\d{4})[-/.年])?(?P<m>\d{1,2})[-/月](?P<d>\d{1,2})日?"
     r"(?:[T ]*(?P<H>\d{1,2})[:：点时](?P<M>\d{1,2})?分?)?(?!\d|[-/.])"
@@ -36,6 +42,10 @@ _ENGLISH_DATE = re.compile(
     r"(?P<d>\d{1,2})\s+(?P<name>[A-Za-z]{3})[a-z]*\.?(?:\s+(?P<y>\d{4}))?(?:[ ,]+(?P<H>\d{1,2}):(?P<M>\d{2}))?"
 )
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_TIME = re.compile(r"(?P<H>\d{1,2})(?:[:：](?P<M>\d{2})|[点时](?P<m>\d{1,2})?(?:分|(?P<half>半))?)(?!\d)")
+_PAST_DAYS: Mapping[str, int] = {"today": 0, "今天": 0, "yesterday": 1, "昨天": 1, "前天": 2}
+_HALF_A_YEAR = 6
+_NOON = 12
 _UNTIL = re.compile(r"^(?:until|till|直到|等到|到|至)\s*", re.IGNORECASE)
 _DAY_WORDS: Mapping[str, int] = {"today": 0, "今天": 0, "tomorrow": 1, "明天": 1, "后天": 2}
 _WEEKDAYS: Mapping[str, int] = {
@@ -148,6 +158,75 @@ def _moment(found: re.Match[str], now_local: datetime) -> datetime | None:
         return None
 
 
+def source_in(argument: str) -> Source | None:
+    """Return how a report came, as the argument's first word says."""
+    return _SOURCES.get(fold(first_word(argument)[0]).strip(":：,，。."))
+
+
+def address_in(argument: str) -> Address | None:
+    """Return the one mailbox that the argument names: ann@acme.example, or Ann Lee <ann@acme.example>."""
+    shown = argument.replace("[mailto:", "<").replace("]", ">").strip(" ：:，。;；")
+    people = [a for a in parse_addresses(shown.replace("，", " ")) if "." in a.address.rpartition("@")[2]]
+    return people[0] if len(people) == 1 else None
+
+
+def occurred_in(argument: str, now_local: datetime) -> datetime | None:
+    """Return when something happened, in the zone of `now_local`: 2026-11-23 08:30, 11-22, 昨天 18:00, 8:30.
+
+    A date without its year is the one nearest to today, a time without a date is today's, a date alone begins the day.
+    """
+    text = argument.strip().replace("昨晚", "昨天晚上").replace("今早", "今天早上")
+    folded = fold(text)
+    word = next((w for w in _PAST_DAYS if folded.startswith(w)), None)
+    if word:
+        day = (now_local - timedelta(days=_PAST_DAYS[word])).date()
+        return _at_time(datetime.combine(day, time(0), now_local.tzinfo), text[len(word) :])
+    if found := _DATE.match(text) or _ENGLISH_DATE.match(text):
+        return _past_moment(found, text[found.end() :], now_local)
+    midnight = datetime.combine(now_local.date(), time(0), now_local.tzinfo)
+    return _at_time(midnight, text) if _TIME.match(text) else None
+
+
+def _at_time(midnight: datetime, behind: str) -> datetime | None:
+    """Return the moment of the day that `behind` begins with; nothing behind is the whole day."""
+    rest = re.sub(r"^[\s,，]*(?:at|上午|早上|凌晨|中午)?\s*", "", behind, count=1, flags=re.IGNORECASE)
+    later = re.match(r"(?:下午|晚上|晚)\s*", rest)
+    found = _TIME.match(rest[later.end() :] if later else rest)
+    if found is None:
+        return None if rest else midnight
+    hour, minute = int(found["H"]), 30 if found["half"] else int(found["M"] or found["m"] or 0)
+    try:
+        return midnight.replace(hour=hour + (_NOON if later and hour < _NOON else 0), minute=minute)
+    except ValueError:
+        return None
+
+
+def _past_moment(found: re.Match[str], behind: str, now_local: datetime) -> datetime | None:
+    try:
+        named = found.groupdict().get("name")
+        month = _MONTHS.index(named.lower()) + 1 if named else int(found["m"])
+        year = int(found["y"] or now_local.year)
+        year -= not found["y"] and month - now_local.month > _HALF_A_YEAR
+        midnight = datetime(year, month, int(found["d"]), tzinfo=now_local.tzinfo)
+        if not found["H"]:
+            return _at_time(midnight, behind)
+        return midnight.replace(hour=int(found["H"]), minute=int(found["M"] or 0))
+    except ValueError:
+        return None
+
+
+def vendor_in(argument: str, rulebook: Rulebook) -> tuple[Person | Team | None, str, str]:
+    """Return the vendor, a person or a team of such, that the argument names; else as `target_in`."""
+    target, rest, near = target_in(argument, rulebook)
+    return (target, rest, near) if target is None or is_vendor(target, rulebook) else (None, argument, "")
+
+
+def is_vendor(target: Person | Team, rulebook: Rulebook) -> bool:
+    """Whether this person works for a vendor, or everybody in this team does."""
+    members = [target] if isinstance(target, Person) else [p for k, p in rulebook.people.items() if k in target.members]
+    return bool(members) and all(Role.VENDOR in p.roles for p in members)
+
+
 def target_in(argument: str, rulebook: Rulebook) -> tuple[Person | Team | None, str, str]:
     """Return the person or team that the argument begins with, the words behind, and where none is known a suggestion.
 
@@ -160,7 +239,8 @@ def target_in(argument: str, rulebook: Rulebook) -> tuple[Person | Team | None, 
         if found := known.get(_bare(head[:end])):
             return found, head[end:].strip(" ,，、。;；:：\n"), ""
     tried = [head[:end] for end in ends if end]
-    return None, argument, next((n for t in reversed(tried) if (n := nearest(_bare(t), known))), "")
+    near = next((n for t in reversed(tried) if (n := nearest(_bare(t), known))), "")
+    return None, argument, known[near].key if near else ""
 
 
 def _everybody(rulebook: Rulebook) -> dict[str, Person | Team]:
@@ -181,6 +261,28 @@ def category_in(argument: str, rulebook: Rulebook) -> Category | None:
     """Return the category named by key, name in any language or alias."""
     wanted = fold(argument)
     return next((c for c in rulebook.categories.values() if wanted in _names(c.key, *c.name.values(), c.aliases)), None)
+
+
+def category_near(word: str, rulebook: Rulebook) -> str:
+    """Return the category that was probably meant, or ""."""
+    names = {n: c.key for c in rulebook.categories.values() for n in _names(c.key, *c.name.values(), c.aliases)}
+    near = nearest(fold(word), names)
+    return names[near] if near else ""
+
+
+def leading_numbers(argument: str, tag: str) -> tuple[tuple[int, ...], str, bool]:
+    """Return the ticket numbers that the argument begins with, the words behind, and whether it is clear that they are.
+
+    `12 13`, `12, 13: why` and `INC-12 why` are; `3 servers are down` may be no number of a ticket.
+    """
+    sign = rf"(?:{re.escape(tag)}-|[#＃])"
+    found = re.match(rf"(?:\s*{sign}?\d{{1,9}}(?![\w.])[\s,，、;；]*)*", argument, re.IGNORECASE | re.ASCII)
+    head = found[0] if found else ""
+    rest = argument[len(head) :]
+    numbers = tuple(dict.fromkeys(int(n) for n in re.findall(r"\d+", head)))
+    marked = re.search(rf"{sign}\d+[\s,，、;；]*$", head, re.IGNORECASE) is not None
+    clear = not rest or marked or rest[0] in ":：" or head.endswith("\n")
+    return numbers, rest.lstrip(" :：\n"), clear
 
 
 def numbers_in(argument: str, tag: str) -> tuple[int, ...]:

@@ -31,8 +31,13 @@ TAKES_TEXT = frozenset(
         Verb.REOPEN,
         Verb.REJECT,
         Verb.CANCEL,
+        Verb.RATE,
+        Verb.LINE2,
+        Verb.VENDOR,
     }
 )
+_NEVER_ALONE = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR})
+"""The verbs that say nothing without what stands behind them: as a lone word they are just a word."""
 _SEPARATORS = " \t:：,，、-–—。.;；"
 _LONGEST_LINE = 1000
 _UNSEEN = " \t\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what some programs put before a line, and nobody sees
@@ -103,7 +108,8 @@ def is_marked(line: str) -> bool:
 def _lone_keyword(lines: list[str], table: Mapping[str, Verb], text: str) -> tuple[tuple[Command, ...], str]:
     """Return the command that the first line is, if it is a keyword and nothing else."""
     at = next((i for i, line in enumerate(lines) if line.strip()), None)
-    if at is None or (verb := table.get(fold(lines[at].strip(_SEPARATORS + "!！")))) is None:
+    verb = table.get(fold(lines[at].strip(_SEPARATORS + "!！"))) if at is not None else None
+    if at is None or verb is None or verb in _NEVER_ALONE:
         return (), text
     rest = "\n".join(lines[at + 1 :]).strip()
     command = Command(verb=verb, word=lines[at].strip(), argument=rest if verb in TAKES_TEXT else "", line=lines[at])
@@ -120,10 +126,17 @@ def _read(line: str, table: Mapping[str, Verb]) -> Command | None:
     if word is not None:
         return Command(verb=table[word], word=word, argument=_behind(word, body), line=written)
     first = body.split(maxsplit=1)[0] if body else ""
-    near = nearest(first.strip(_SEPARATORS), table) if first else ""
+    near = nearest(first.strip(_SEPARATORS), table) or _one_character_off(first, table) if first else ""
     if not first or not first[0].isalpha() or (spaced and not near):
         return None
     return Command(verb=None, word=first, argument="", line=written, near=near)
+
+
+def _one_character_off(word: str, table: Mapping[str, Verb]) -> str:
+    """Return the one keyword of as many characters that differs in a single one: 归挡 is 归档, which is near enough."""
+    wanted = fold(word.strip(_SEPARATORS))
+    alike = [w for w in table if len(w) == len(wanted) > 1 and sum(a != b for a, b in zip(w, wanted, strict=True)) == 1]
+    return alike[0] if len(alike) == 1 and not alike[0].isascii() else ""
 
 
 def _behind(word: str, body: str) -> str:

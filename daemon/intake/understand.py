@@ -8,16 +8,35 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from daemon.events import Event, Told
 from daemon.intake.keywords import Command, find_commands, fold, is_marked, spoken
 from daemon.intake.letter import Letter
+from daemon.intake.ratings import rating_in
+from daemon.notify.notice import FOLLOW_UP, LISTS
 from daemon.rulebook import Customer, Person, Rulebook
 from daemon.ticket import Ticket
-from daemon.words import PROVED, QUESTIONS, Address, MailStatus, Matched, Nature, Proof, State, Verb
+from daemon.words import (
+    PROVED,
+    QUESTIONS,
+    REVIEWS,
+    STAFF_ROLES,
+    Address,
+    MailStatus,
+    Matched,
+    Nature,
+    Proof,
+    State,
+    Verb,
+)
 
 _ROBOT_LOCALS = frozenset({"mailer-daemon", "postmaster", ""})
 _PLAIN_WORDS_LENGTH = 120
 _RECEIPTS = ("a read receipt", "an answer to an invitation", "a delivery report without a failure")
+OPENING = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED})
+"""What a mail that opens a ticket may say of the report in it."""
+_BEGINS_WITH_NUMBER = re.compile(r"\s*(?:[A-Za-z][A-Za-z0-9]{1,9}-|[#＃])?\d")
 _ONLY_NUMBERS = re.compile(r"(?:\s*(?:[A-Za-z][A-Za-z0-9]{1,9}-|#)?\d{1,9}[\s,，、]*)*")
 
 
@@ -42,6 +61,24 @@ class FailedNotice:
     reason: str
     permanent: bool
     known: bool = False
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """One event of a ticket's history: when it was recorded, and from which mail."""
+
+    event: Event
+    at: datetime
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What happened to a ticket, oldest first, and the mails that went out about it, by their cause."""
+
+    events: tuple[Happened, ...] = ()
+    told: Mapping[str, tuple[Told, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +89,10 @@ class Known:
     `repeated_id`: another mail with this Message-ID was handled before. `quiet`: nobody shall be written to.
     `answers_*` and `opens_*` count what this sender caused lately, `replies_told` how many mails about new words on
     this ticket one person had within an hour. `hinted`: the sender was told that words without a keyword stay among
-    colleagues. `late`: the mail lay in the mailbox for over a day.
+    colleagues. `late`: the mail lay in the mailbox for over a day. `answered` names the template of the mail of ours
+    that it replies to. `related` are the tickets that its commands name,
+    `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
+    the sender was told of; each is looked up only where a command asks for it.
     """
 
     sender: Sender
@@ -67,11 +107,14 @@ class Known:
     duplicate_of: int = 0
     failed: tuple[FailedNotice, ...] = ()
     related: Mapping[int, Ticket] = field(default_factory=dict)
+    pasts: Mapping[int, Past] = field(default_factory=dict)
+    steps_told: tuple[str, ...] = ()
     mine: tuple[Ticket, ...] = ()
     answers_to_address: int = 0
     answers_to_subject: int = 0
     opens_by_address: int = 0
     replies_told: int = 0
+    answered: str = ""
     hinted: bool = False
     reopened_lately: bool = False
     quiet: bool = False
@@ -83,8 +126,8 @@ class Known:
 class NewIncident:
     """A mail that opens a ticket; `follows` names an ended ticket that it continues.
 
-    `commands` are keywords of one of ours in a report of their own: not carried out, but answered. `behalf` is whose
-    mail one of ours passed on: the ticket is theirs.
+    `commands` are keywords of one of ours in that mail: what it says of the report, and what is to be done at once.
+    `behalf` is whose mail one of ours passed on: the ticket is theirs.
     """
 
     letter: Letter
@@ -154,21 +197,35 @@ def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
     if letter.nature is not Nature.HUMAN:
         return Ignore("an automatic reply to nothing of ours") if answers_by_robot(letter) else NewIncident(letter)
     commands, left = find_commands(spoken(letter), rulebook.keywords)
+    if known.answered in LISTS and not commands and not letter.attachments and not may_object(letter, rulebook):
+        return Ignore("nothing but thanks for a list")
     asks = not left and not letter.attachments and all(_is_question(c, letter, rulebook) for c in commands)
-    orders = (
-        tuple(c for c in commands if c.verb and c.verb not in QUESTIONS and is_marked(c.line))
-        if known.sender.person
-        else ()
-    )
-    if commands and (asks or (orders and not left)):
+    orders = _orders(commands) if known.sender.person else ()
+    if commands and (asks or _about_tickets(orders, left)):
         return Enquiry(letter, commands)
     return NewIncident(letter, commands=orders, behalf=_behalf(letter, known, rulebook))
+
+
+def _orders(commands: tuple[Command, ...]) -> tuple[Command, ...]:
+    """Return the commands of one of ours in a mail on no ticket, if any of them orders something."""
+    marked = tuple(c for c in commands if is_marked(c.line))
+    return marked if any(c.verb and c.verb not in QUESTIONS for c in marked) else ()
+
+
+def _about_tickets(orders: tuple[Command, ...], left: str) -> bool:
+    """Whether these orders are about tickets that are there already, rather than about a report in the same mail."""
+    if orders and all(c.verb in REVIEWS and _BEGINS_WITH_NUMBER.match(c.argument) for c in orders):
+        return True
+    return bool(orders) and not left and not any(c.verb in OPENING for c in orders)
 
 
 def _behalf(letter: Letter, known: Known, rulebook: Rulebook) -> Sender | None:
     """Return whose mail one of ours forwards; only who is proved to be one of ours may open for another."""
     inner = letter.forwarded
-    if known.sender.person is None or known.proof not in PROVED or inner is None or "@" not in inner.sender.address:
+    person = known.sender.person
+    if person is None or not person.roles & STAFF_ROLES or known.proof not in PROVED:
+        return None
+    if inner is None or "@" not in inner.sender.address:
         return None
     address = inner.sender.address.lower()
     if rulebook.person_at(address) is not None:
@@ -197,12 +254,19 @@ def _on_ticket(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook)
     if known.sender.person is None:
         commands = tuple(c for c in commands if c.verb is not None)
     if requester and not commands:
-        commands = _plain_words(letter, ticket, known, rulebook)
+        commands = _rating(letter, known, rulebook) or _plain_words(letter, ticket, known, rulebook)
     over = ticket.state in (State.ARCHIVED, State.CANCELLED) and (known.sender.person is None or requester)
     asks_again = all(c.verb is Verb.REOPEN for c in commands)
     if over and asks_again and not _only_polite(fold(spoken(letter)), rulebook):
         return NewIncident(letter, follows=ticket.number)
     return FollowUp(letter, ticket, () if over and asks_again else commands)
+
+
+def _rating(letter: Letter, known: Known, rulebook: Rulebook) -> tuple[Command, ...]:
+    """Return the rating that an answer to the follow-up mail is; "5" on any other mail is none."""
+    asked = known.answered == FOLLOW_UP and known.proof in PROVED and Verb.RATE in {k.verb for k in rulebook.keywords}
+    rates = asked and rating_in(spoken(letter), rulebook.duties.ratings) is not None
+    return (_plain(Verb.RATE, letter),) if rates else ()
 
 
 def _plain_words(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> tuple[Command, ...]:
@@ -230,6 +294,12 @@ def _says_not_solved(said: str, known: Known, rulebook: Rulebook) -> bool:
     if _found(said, rulebook.phrases.get("not_solved", ())):
         return True
     return not known.reopened_lately and not _found(said, rulebook.phrases.get("absent", ()))
+
+
+def may_object(letter: Letter, rulebook: Rulebook) -> bool:
+    """Whether a reply says anything but thanks, that it works, or that its writer is away."""
+    said = fold(spoken(letter))
+    return bool(said) and not _only_polite(said, rulebook) and not _found(said, rulebook.phrases.get("absent", ()))
 
 
 def _only_polite(said: str, rulebook: Rulebook) -> bool:

@@ -38,19 +38,39 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "new_reply": TemplateInfo(
         "to those at work: somebody wrote about the ticket", INTERNAL, ("author", "proved", "nature")
     ),
-    "escalation": TemplateInfo("a step of the timetable, or somebody asked", INTERNAL, ("step", "asked_by", "reason")),
+    "escalation": TemplateInfo(
+        "steps of the timetable, or somebody asked", INTERNAL, ("step", "steps", "instead", "asked_by", "reason")
+    ),
+    "handed_up": TemplateInfo(
+        "to the desk, and to who had it: line 2 or a vendor took over", INTERNAL, ("line", "reason")
+    ),
+    "regraded": TemplateInfo(
+        "to the desk, and to who works on it: the severity changed", INTERNAL, ("field", "old", "new", "reason")
+    ),
+    "undone": TemplateInfo(
+        "to everybody who was told: somebody took back what they had just done", PUBLIC, ("template", "done_at")
+    ),
     "returned": TemplateInfo("to the desk: wrongly dispatched, please dispatch again", INTERNAL, ("reason",)),
-    "review_request": TemplateInfo("to the project manager: please archive or reject", INTERNAL),
+    "review_request": TemplateInfo("to the project manager: please archive or reject", INTERNAL, ("silent",)),
     "notice_failed": TemplateInfo(
         "to the desk: one of our mails did not arrive",
         INTERNAL,
         ("address", "reason", "template", "permanent"),
     ),
     "woken": TemplateInfo("the time of a hold is over: to those at work", INTERNAL, ("reason",)),
+    "confirm_reminder": TemplateInfo("no answer yet whether it is solved: please say so", PUBLIC, ("late_for",)),
+    "next_action": TemplateInfo("to those at work: nobody knows the next step, please write it", INTERNAL),
+    "day_list": TemplateInfo("to the project manager: what was not solved today", INTERNAL, ("tickets", "late_for")),
+    "open_list": TemplateInfo("end of the day: how the reader's tickets stand", PUBLIC, ("tickets", "late_for")),
+    "review_list": TemplateInfo("to the project manager: what waits for review", INTERNAL, ("tickets", "late_for")),
+    "follow_up": TemplateInfo("after the end: are you satisfied, 1 to 5", PUBLIC, ("tickets",)),
+    "follow_up_result": TemplateInfo(
+        "to the project manager: how the requesters rated us", INTERNAL, ("tickets", "late_for", "answered", "average")
+    ),
     "transcript": TemplateInfo(
         "answer to keywords: what was done and what was not, states asked for, help",
         PUBLIC,
-        ("lines", "applied", "unproved", "tickets", "help", "kept_internal", "opened_for", "found_nothing"),
+        ("lines", "applied", "unproved", "tickets", "help", "kept_internal", "opened", "opened_for", "found_nothing"),
     ),
     "alarm": TemplateInfo("to the operator: the daemon itself needs a hand", INTERNAL, ("title", "lines")),
 }
@@ -72,6 +92,8 @@ NO_TICKET: Mapping[str, object] = {
     "requester_address": "",
     "customer_name": "",
     "opened_at": "",
+    "occurred_at": "",
+    "source": "",
     "respond_by": "",
     "resolve_by": "",
     "solution": "",
@@ -80,10 +102,24 @@ NO_TICKET: Mapping[str, object] = {
     "hold_reason": "",
     "hold_until": "",
     "tags": (),
+    "follows": 0,
+    "close_at": "",
 }
 """Every field of the fact `ticket`, with the value that stands for "not known"."""
 
-NO_STEP: Mapping[str, object] = {"name": "", "clock": "", "percent": 0, "due_at": "", "late_minutes": 0}
+NO_STEP: Mapping[str, object] = {
+    "name": "",
+    "clock": "",
+    "percent": 0,
+    "due_at": "",
+    "late_minutes": 0,
+    "forecast": False,
+    "repeat": 0,
+    "missed": 0,
+    "again_at": "",
+    "after_minutes": 0,
+    "told_as": "",
+}
 
 COMMON: Mapping[str, str] = {
     "ticket": "the ticket, see below",
@@ -108,15 +144,26 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "author": ("", "name or address of who wrote"),
     "proved": (True, "false when the sender could not be verified"),
     "nature": ("human", "human, automatic, list or bounce"),
-    "step": (NO_STEP, "{name, clock (respond or resolve), percent, due_at, late_minutes}"),
+    "step": (
+        NO_STEP,
+        "the gravest step: {name, clock (respond or resolve), percent (0: on record), due_at, late_minutes, forecast, "
+        "repeat, missed and again_at (of reminders after the breach), after_minutes, told_as (which audience)}",
+    ),
+    "steps": ((), "all the steps that this mail stands for, the gravest one among them"),
+    "instead": ((), "for whom the reader stands in: {told_as, why (absent, bounced, nobody), name, until (a date)}"),
     "asked_by": ("", "name of who asked for the escalation, empty when the clock did"),
     "address": ("", "the address that was not reached"),
     "template": ("", "which of our mails it was"),
     "permanent": (True, "false when it may arrive later"),
+    "line": (2, "the line of support that took over: 2, or 3 for a vendor"),
+    "field": ("", "severity, impact, urgency, category or ci"),
+    "old": ("", "what it was"),
+    "new": ("", "what it is now"),
+    "done_at": ("", "when that was done which is now taken back"),
     "lines": (
         (),
-        "transcript: {text, outcome, why, detail, did_you_mean}, outcome being done, refused, unknown or "
-        "unchanged; `line\\|sentence` says why. alarm: texts",
+        "transcript: {text, outcome, why, detail, did_you_mean, number, subject}, outcome being done, refused, "
+        "unknown or unchanged; `line\\|sentence` says why, number which ticket was named. alarm: texts",
     ),
     "applied": (False, "true when the keywords were carried out"),
     "unproved": ("", "why no keyword was looked at (unproved, repeated, conflict, not_on_record), or empty"),
@@ -124,8 +171,13 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "help": (False, "true when help was asked for"),
     "found_nothing": (False, "true when states were asked for and no such ticket is the reader's"),
     "kept_internal": (False, "true when there was no keyword, so that the words went to colleagues only"),
+    "opened": (False, "true when the mail became a ticket"),
     "opened_for": ("", 'address of the customer whose mail one of ours passed on, or ""'),
     "title": ("", "the alarm in one line"),
+    "late_for": ("", "when this mail was due, if it is late; else empty"),
+    "silent": (False, "true when the requester did not answer and silence was taken for consent"),
+    "answered": (0, "how many requesters gave a rating"),
+    "average": ("", "their average, e.g. 4.5, or empty"),
 }
 """Facts of single templates: what stands where the daemon gives none, and what it is."""
 
@@ -146,6 +198,8 @@ SAMPLE_TICKET: Mapping[str, object] = {
     "requester_address": "li.wei@customer.example",
     "customer_name": "Example Ltd.",
     "opened_at": "2026-11-23T09:12:00+08:00",
+    "occurred_at": "2026-11-23T08:40:00+08:00",
+    "source": "mail",
     "respond_by": "2026-11-23T09:42:00+08:00",
     "resolve_by": "2026-11-23T17:30:00+08:00",
     "solution": "证书已更新，VPN 网关已重启。\nThe certificate was renewed and the gateway restarted.",
@@ -177,25 +231,55 @@ _SAMPLE_WORDS: Mapping[str, object] = {
 }
 
 _SAMPLE_STEP = {
-    "name": "resolve-75",
+    **NO_STEP,
+    "name": "resolve 75%",
     "clock": "resolve",
     "percent": 75,
     "due_at": "2026-11-23T15:27:00+08:00",
     "late_minutes": 12,
+    "told_as": "pm",
 }
 
 _SAMPLE_LINES = [
     {"text": "#severity 1", "outcome": "unchanged", "why": "all_or_none", "detail": "", "did_you_mean": ""},
     {"text": "#resolv x", "outcome": "unknown", "why": "unknown", "detail": "", "did_you_mean": "#resolve"},
     {"text": "#archive", "outcome": "refused", "why": "not_yours", "detail": "pm", "did_you_mean": ""},
-]
+    {
+        "text": "#reject 1207", "outcome": "refused", "why": "not_now", "detail": "assigned", "did_you_mean": "",
+        "number": 1207, "subject": "财务部 VPN 无法连接 / Finance cannot reach the VPN",
+    },
+]  # fmt: skip
+
+_SAMPLE_LISTED: Mapping[str, object] = {
+    **SAMPLE_TICKET,
+    "state": "in_progress",
+    "hold_reason": "",
+    "action": "更换备用网关的证书，预计 16:00 完成 / Renew the certificate, done by 16:00",
+    "action_at": "2026-11-23T14:20:00+08:00",
+    "overdue": False,
+    "rating": 2,
+    "rating_text": "等得太久了 / It took too long",
+}
+_SAMPLE_LIST = [
+    _SAMPLE_LISTED,
+    {**_SAMPLE_LISTED, "number": 1213, "subject": "打印机卡纸 / Printer jam", "state": "on_hold", "severity": 4,
+     "hold_reason": "vendor", "action": "", "action_at": "", "overdue": True, "rating": 0, "rating_text": ""},
+]  # fmt: skip
 
 _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
-    "resolved": {"text": SAMPLE_TICKET["solution"]},
+    "resolved": {
+        "ticket": {**SAMPLE_TICKET, "state": "resolved", "close_at": "2026-11-26T18:00:00+08:00"},
+        "text": SAMPLE_TICKET["solution"],
+    },
     "progress": {"text": "备用网关已开通，请先使用 vpn2.example.com。\nPlease use vpn2.example.com for now."},
     "on_hold": {"text": "请提供出错时的完整截图。\nPlease send us a full screenshot of the error."},
     "new_reply": {"proved": False, "nature": "human"},
-    "escalation": {"step": _SAMPLE_STEP, "asked_by": ""},
+    "escalation": {
+        "step": _SAMPLE_STEP,
+        "steps": [{**_SAMPLE_STEP, "name": "resolve 25%", "percent": 25, "late_minutes": 252}, _SAMPLE_STEP],
+        "instead": [{"told_as": "lead", "why": "absent", "name": "赵敏", "until": "2026-11-25"}],
+        "asked_by": "",
+    },
     "notice_failed": {
         "address": "li.wei@customer.example",
         "reason": "550 5.1.1 no such user",
@@ -203,6 +287,9 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "permanent": True,
     },
     "woken": {"reason": "customer"},
+    "handed_up": {"line": 2, "reason": "防火墙策略需要二线处理。\nThe firewall needs a specialist."},
+    "regraded": {"field": "severity", "old": "3", "new": "2", "reason": "影响整个财务部\nAll of Finance is hit."},
+    "undone": {"template": "resolved", "done_at": "2026-11-23T10:05:00+08:00"},
     "transcript": {
         "lines": _SAMPLE_LINES,
         "applied": False,
@@ -210,9 +297,16 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "tickets": [SAMPLE_TICKET],
         "help": True,
         "kept_internal": False,
+        "opened": False,
         "opened_for": "",
         "found_nothing": False,
     },
+    "confirm_reminder": {"ticket": {**SAMPLE_TICKET, "state": "resolved", "close_at": "2026-11-26T18:00:00+08:00"}},
+    "day_list": {"ticket": None, "tickets": _SAMPLE_LIST, "late_for": "2026-11-23T17:00:00+08:00"},
+    "open_list": {"ticket": None, "tickets": _SAMPLE_LIST},
+    "review_list": {"ticket": None, "tickets": _SAMPLE_LIST},
+    "follow_up": {"ticket": {**SAMPLE_TICKET, "state": "archived"}, "tickets": _SAMPLE_LIST},
+    "follow_up_result": {"ticket": None, "tickets": _SAMPLE_LIST, "answered": 1, "average": "2.0"},
     "alarm": {
         "ticket": None,
         "keywords": [],
@@ -229,7 +323,7 @@ SAMPLE_FACTS: Mapping[str, Mapping[str, object]] = {
 
 def sparse_facts(name: str) -> dict[str, object]:
     """Return facts of which nothing optional is known, so that a template's other branches are tried."""
-    ticket = None if name == "alarm" else {**NO_TICKET, "number": 1, "state": "new", "severity": 4}
+    ticket = None if SAMPLE_FACTS[name]["ticket"] is None else {**NO_TICKET, "number": 1, "state": "new", "severity": 4}
     return {"ticket": ticket, **{fact: EXTRA[fact][0] for fact in TEMPLATES[name].extra}}
 
 

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field
 
 from daemon.words import Visibility
 
+FOLLOW_UP = "follow_up"
+"""The template that asks for a rating: only an answer to it is one."""
+LISTS = frozenset({"day_list", "open_list", "review_list", "follow_up_result"})
+"""The templates of mails about several tickets at once: thanks for one of them open nothing."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from daemon.actors import could_be, of_ours
+from daemon.closing import CLOCK, is_late
 from daemon.commands import TAKEN_UP, Line, Transcript
 from daemon.decide import Change, Decision
 from daemon.events import (
@@ -19,18 +22,26 @@ from daemon.events import (
     CommandsRefused,
     EscalationAsked,
     Event,
+    Graded,
+    HandedUp,
     MessageAdded,
     NoticeFailed,
     Opened,
+    Rated,
     Rejected,
+    Reminded,
     Returned,
     StateChanged,
+    StepPassedOn,
     StepReached,
+    Undone,
     Woken,
 )
 from daemon.intake.keywords import find_commands, spoken
 from daemon.intake.letter import Letter
+from daemon.intake.understand import OPENING
 from daemon.lifecycle import next_state
+from daemon.notify.catalogue import NO_STEP
 from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
@@ -40,26 +51,44 @@ from daemon.words import PROVED, Role, Verb, Visibility, Who
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
 # One mail instead of two: the second one says what the first one would.
-_SAYS_IT_TOO = {"taken_up": "progress", "resumed": "progress"}
+_SAYS_IT_TOO = {"taken_up": "progress", "resumed": "progress", "regraded": "assignment"}
+_SECOND_LINE = 2
+_AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
 # Whom an escalation goes to that was asked for when the timetable has no step left.
 _LAST_RESORT = ("lead", "pm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Vacancy:
+    """Why a step went to the next in line: the one before is absent, was not reached (bounced), or there is nobody."""
+
+    told_as: str
+    why: str
+    name: str = ""
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Somebody to be told: where, by which name, in which language, and whether internal words may be shown."""
+    """Somebody to be told: where, by which name, in which language, and whether internal words may be shown.
+
+    Of a step of the timetable: as whom they are told (`told_as`, an audience), and for whom they stand in.
+    """
 
     address: str
     name: str
     language: str
     key: str = ""
+    told_as: str = ""
+    instead: tuple[Vacancy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
     """What the choosing of notices looks at: the mail that caused it (None for the clock) and the books.
 
-    `story` are the words that opened the ticket, `told` the addresses whose bounces were told of within a day.
+    `report` are the words that opened the ticket, `story` these and the notes since, `told` the addresses whose bounces
+    were told of within a day.
     """
 
     rulebook: Rulebook
@@ -68,6 +97,7 @@ class Scene:
     withheld: str = ""
     quiet: bool = False
     actor: str = ""
+    report: str = ""
     story: str = ""
     told: frozenset[str] = frozenset()
 
@@ -78,12 +108,13 @@ def choose_notices(change: Change, scene: Scene) -> tuple[Notice, ...]:
         return ()
     ticket = change.now
     chosen: dict[tuple[str, str], Notice] = {}
-    for event in change.events:
+    for event in _news(change):
         if isinstance(event, MessageAdded) and not _to_be_passed_on(change, scene):
             continue
         for announcement in _announcements(event, scene.rulebook):
             for notice in _notices(announcement, event, ticket, scene):
-                chosen.setdefault((notice.template, notice.to), notice)
+                key = (notice.template, notice.to)
+                chosen[key] = _one_of(chosen[key], notice) if key in chosen else notice
     kept = (n for (template, to), n in chosen.items() if (_SAYS_IT_TOO.get(template), to) not in chosen)
     return tuple(n for n in kept if not (scene.withheld and n.automatic_answer))
 
@@ -103,7 +134,7 @@ def transcript_notice(decision: Decision, ticket: Ticket | None, language: str, 
     if ticket is not None and transcript.unproved != "not_on_record":
         facts["ticket"] = ticket_facts(ticket, to.language, scene.rulebook)
     visibility = Visibility.INTERNAL if person else Visibility.PUBLIC
-    return (_notice("transcript", to, ticket, facts, scene, visibility, automatic=True),)
+    return (notice_to("transcript", to, ticket, facts, scene, visibility, automatic=True),)
 
 
 def alarm_notice(title: str, lines: Iterable[str], to: str, service: Service) -> Notice:
@@ -117,14 +148,25 @@ def alarm_notice(title: str, lines: Iterable[str], to: str, service: Service) ->
 # --- which announcements, to whom ---
 
 
+def _news(change: Change) -> tuple[Event, ...]:
+    """Return what there is to announce: of something taken back only that, not the single values that are as before."""
+    if not any(isinstance(e, Undone) for e in change.events):
+        return change.events
+    return tuple(e for e in change.events if not isinstance(e, StateChanged | Assigned | Graded))
+
+
 def _announcements(event: Event, rulebook: Rulebook) -> Iterator[Announcement]:
     kind = type(event).__name__
     for a in rulebook.announcements:
-        if a.event == kind and (not isinstance(event, StateChanged) or _speaks_of(a, event)):
+        if a.event == kind and _speaks_of(a, event):
             yield a
 
 
-def _speaks_of(announcement: Announcement, event: StateChanged) -> bool:
+def _speaks_of(announcement: Announcement, event: Event) -> bool:
+    if isinstance(event, Graded):
+        return announcement.field in ("", event.field)
+    if not isinstance(event, StateChanged):
+        return True
     state_fits = announcement.state in ("", event.new)
     return state_fits and (not announcement.verbs or event.verb in announcement.verbs)
 
@@ -138,14 +180,14 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
         visibility = Visibility.INTERNAL if to.key or not ticket.concerns(to.address) else Visibility.PUBLIC
         facts = event_facts(event, ticket, to, scene, visibility)
         answer = announcement.template in _ANSWERS and isinstance(event, Opened | Rejected)
-        yield _notice(announcement.template, to, ticket, facts, scene, visibility, automatic=answer)
+        yield notice_to(announcement.template, to, ticket, facts, scene, visibility, automatic=answer)
 
 
 def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
     """Yield whom to tell. That a mail came back is never told to the address that it came back from."""
-    audience = _audience(announcement, event, ticket)
+    audience = _audience(announcement, event)
     if not isinstance(event, NoticeFailed):
-        found = list(recipients(audience, ticket, scene))
+        found = list(_told(audience, event, ticket, scene))
         for_people_of_ours = bool(set(audience) - {"requester", "watchers"})
         yield from found or (recipients(("desk",), ticket, scene) if for_people_of_ours else ())
         return
@@ -161,24 +203,39 @@ def _waited_in_vain(to: Recipient, event: Event) -> bool:
     return isinstance(event, StateChanged) and event.verb is Verb.RESUME and event.by in (to.address, "clock")
 
 
-def _audience(announcement: Announcement, event: Event, ticket: Ticket) -> tuple[str, ...]:
+def _audience(announcement: Announcement, event: Event) -> tuple[str, ...]:
     """Return whom to tell; "step" stands for the people of the step that fell due, or that comes next."""
-    if isinstance(event, StepReached):
-        step = event.audience
-    else:
-        pending = [s for c in ticket.clocks if c.running for s in c.steps]
-        step = min(pending, key=lambda s: s.due_at).audience if pending else _LAST_RESORT
-    names = (step if name == "step" else (name,) for name in announcement.audience)
+    match event:
+        case StepReached(audience=step):
+            pass
+        case StepPassedOn(told_as=told_as):
+            step = (told_as,)
+        case _:
+            step = getattr(event, "audience", ()) or _LAST_RESORT
+    # Not a role but somebody whom the event itself names: by key, or by address.
+    named = {
+        "step": step,
+        "former": (event.former,) if isinstance(event, HandedUp) and event.former else (),
+        "told": tuple(t.address for t in event.told) if isinstance(event, Undone) else (),
+    }
+    names = (named.get(name, (name,)) for name in announcement.audience)
     return tuple(dict.fromkeys(n for group in names for n in group))
 
 
 def _to_be_passed_on(change: Change, scene: Scene) -> bool:
     """Whether a mail's words are told by a mail of their own: not those that open a ticket, not for ever."""
     withheld = any(isinstance(e, AnswerWithheld) and e.template == "new_reply" for e in change.events)
-    if withheld or any(isinstance(e, Opened) for e in change.events):
+    if withheld or any(isinstance(e, Opened | Rated) for e in change.events):
         return False
     refused = any(isinstance(e, CommandsRefused) and e.reason != "unproved" for e in change.events)
-    return (refused and not _from_ours(scene)) or _has_words(scene)
+    return (refused and not _from_ours(scene)) or _from_vendor(scene) or _has_words(scene)
+
+
+def _from_vendor(scene: Scene) -> bool:
+    """Whether a vendor wrote it: who answers for them among us reads all of it, commands too."""
+    sender = scene.letter.sender if scene.letter else None
+    person = scene.rulebook.person_at(sender.address) if sender else None
+    return person is not None and not of_ours(person)
 
 
 def _from_ours(scene: Scene) -> bool:
@@ -204,6 +261,71 @@ def recipients(audience: Iterable[str], ticket: Ticket, scene: Scene) -> Iterato
             if to.address and to.address not in seen and not scene.service.owns(to.address):
                 seen.add(to.address)
                 yield to
+
+
+# --- the steps of the timetable: who is away or cannot be reached is stood in for by the next in line ---
+
+
+def _told(audience: tuple[str, ...], event: Event, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+    """Yield whom to tell of this event."""
+    moment = _moment(event)
+    if moment is None:
+        yield from recipients(audience, ticket, scene)
+        return
+    day = moment.astimezone(ZoneInfo(scene.service.timezone)).date()
+    unreached = event.address if isinstance(event, StepPassedOn) else ""
+    seen: set[str] = set()
+    for name in audience:
+        for to in _in_line(name, day, unreached, ticket, scene):
+            if to.address not in seen:
+                seen.add(to.address)
+                yield to
+
+
+def _moment(event: Event) -> datetime | None:
+    """Return when somebody is told of a step; None for events of other kinds."""
+    match event:
+        case StepReached(noticed_at=at) | StepPassedOn(at=at) | EscalationAsked(at=at):
+            return at
+        case _:
+            return None
+
+
+def _in_line(name: str, day: date, unreached: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+    """Yield those who stand for this audience name on this day; where none of them is there, the next in line."""
+    instead: list[Vacancy] = []
+    while name:
+        found = list(recipients((name,), ticket, scene))
+        missing = {to.address: _vacancy(to, name, day, unreached, scene) for to in found}
+        here = [to for to in found if missing[to.address] is None]
+        if here:
+            yield from (replace(to, told_as=name, instead=tuple(instead)) for to in here)
+            return
+        instead += [v for v in missing.values() if v] or [Vacancy(told_as=name, why="nobody")]
+        name = scene.rulebook.next_in_line.get(name, "")
+
+
+def _vacancy(to: Recipient, name: str, day: date, unreached: str, scene: Scene) -> Vacancy | None:
+    if to.address == unreached:
+        return Vacancy(told_as=name, why="bounced", name=to.name or to.address)
+    person = scene.rulebook.people.get(to.key)
+    until = person.away_until(day) if person else None
+    return Vacancy(told_as=name, why="absent", name=to.name, until=until) if until else None
+
+
+def _one_of(first: Notice, second: Notice) -> Notice:
+    """Return one mail for two: of several steps that somebody is owed at one moment, the gravest one leads."""
+    steps = [*_steps_in(first), *_steps_in(second)]
+    if not _steps_in(second) or first.facts.get("asked_by"):
+        return replace(first, facts={**first.facts, "steps": steps}) if steps else first
+    gravest = max(steps, key=lambda s: (s["percent"], s["repeat"]))
+    leading = first if gravest in _steps_in(first) else second
+    return replace(leading, facts={**leading.facts, "step": gravest, "steps": steps})
+
+
+def _steps_in(notice: Notice) -> list[Any]:
+    steps = notice.facts.get("steps", [])
+    return steps if isinstance(steps, list) else []
 
 
 def _requester(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
@@ -257,15 +379,48 @@ def _participants(name: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient
     yield from _assignee(name, ticket, scene)
 
 
+def _second_line(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+    """The specialists of this category; where nobody is named one, those of the team."""
+    people = [p for p in scene.rulebook.people_with(Role.ENGINEER) if p.line == _SECOND_LINE]
+    skilled = [p for p in people if _covers(p, ticket.category)]
+    yield from (_person(p, scene) for p in skilled or [p for p in people if ticket.team in p.teams])
+
+
+def _vendors(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+    """The vendors of this category, and those who do everything."""
+    vendors = scene.rulebook.people_with(Role.VENDOR)
+    yield from (_person(p, scene) for p in vendors if not p.skills or _covers(p, ticket.category))
+
+
+def _covers(person: Person, category: str) -> bool:
+    return any(category == skill or category.startswith(f"{skill}/") for skill in person.skills)
+
+
 def _role(name: str, _: Ticket, scene: Scene) -> Iterator[Recipient]:
     yield from _by_role(Role(name), scene)
 
 
-def _by_key(name: str, _: Ticket, scene: Scene) -> Iterator[Recipient]:
-    """A team or a person by key: announcements may name them outright."""
+def _by_key(name: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+    """A team or a person by key (announcements may name them outright), or anybody by address."""
     if team := scene.rulebook.teams.get(name):
         yield from _members(team, scene)
-    elif person := scene.rulebook.people.get(name):
+    elif person := scene.rulebook.people.get(name) or scene.rulebook.person_at(name):
+        yield _person(person, scene)
+    elif "@" in name:
+        yield _outsider(name, ticket, scene)
+
+
+def _outsider(address: str, ticket: Ticket, scene: Scene) -> Recipient:
+    """Return somebody who is not of ours, or a team's own mailbox, by address."""
+    team = next((t for t in scene.rulebook.teams.values() if t.address == address), None)
+    if team:
+        return next(iter(_members(team, scene)))
+    name = ticket.requester_name if address == ticket.requester else ""
+    return Recipient(address=address, name=name, language=ticket.language or scene.service.language)
+
+
+def _liaison(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+    if person := scene.rulebook.people.get(ticket.liaison):
         yield _person(person, scene)
 
 
@@ -274,10 +429,13 @@ _AUDIENCES = {
     "watchers": _watchers,
     "assignee": _assignee,
     "assignee_or_team": _assignee_or_team,
+    "liaison": _liaison,
     "team": _team,
     "lead": _lead,
     "pm": _pm,
     "participants": _participants,
+    "line2": _second_line,
+    "line3": _vendors,
     **{str(r): _role for r in (Role.DESK, Role.MANAGER, Role.DIRECTOR, Role.SALES, Role.DUTY)},
 }
 AUDIENCE_NAMES = tuple(_AUDIENCES)
@@ -311,28 +469,31 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
     internal = visibility is Visibility.INTERNAL
     return {
         "ticket": ticket_facts(ticket, to.language, scene.rulebook),
-        "text": _text(event, scene, internal=internal),
+        "text": _text(event, to, scene, internal=internal),
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
         "keywords": keyword_facts(_likely(ticket, to, scene), to.language) if internal else [],
-        **_particulars(event, scene),
+        **(_put_right(event, to) or _particulars(event)),
+        **_step_facts(event, to, scene),
     }
 
 
-def _particulars(event: Event, scene: Scene) -> dict[str, Any]:
+def _put_right(event: Event, to: Recipient) -> dict[str, Any]:
+    """Return what the mails about a new hand, a new grade or a step back may speak of; nothing for other events."""
     match event:
-        case StepReached():
-            late = int((event.noticed_at - event.due_at).total_seconds() // 60)
-            return {
-                "step": {
-                    "name": event.step, "clock": event.clock, "percent": event.percent,
-                    "due_at": event.due_at.isoformat(), "late_minutes": late,
-                },
-                "asked_by": "", "reason": "",
-            }  # fmt: skip
-        case EscalationAsked(by=by, reason=reason):
-            step = {"name": "", "clock": "", "percent": 0, "due_at": "", "late_minutes": 0}
-            return {"step": step, "asked_by": _display(by, scene), "reason": reason}
+        case HandedUp(line=line, reason=reason):
+            return {"line": line, "reason": reason}
+        case Graded(field=field, old=old, new=new, reason=reason):
+            return {"field": field, "old": old, "new": new, "reason": reason}
+        case Undone(told=told, done_at=done_at):
+            template = next((t.template for t in told if t.address == to.address), "")
+            return {"template": template, "done_at": _iso(done_at)}
+        case _:
+            return {}
+
+
+def _particulars(event: Event) -> dict[str, Any]:
+    match event:
         case MessageAdded():
             author = event.author_name or event.author
             return {
@@ -345,10 +506,48 @@ def _particulars(event: Event, scene: Scene) -> dict[str, Any]:
                 "address": event.address, "reason": event.reason, "template": event.template,
                 "permanent": event.permanent,
             }  # fmt: skip
+        case Reminded():
+            return {"late_for": _iso(event.due_at if is_late(event.due_at, event.noticed_at) else None)}
+        case StateChanged(verb=Verb.CONFIRM):
+            return {"silent": event.by == CLOCK}
         case Returned(reason=reason) | Rejected(reason=reason) | Woken(reason=reason):
             return {"reason": reason}
         case _:
             return {}
+
+
+def _step_facts(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
+    """Return what the mail about a step may speak of; nothing for events of other kinds."""
+    match event:
+        case StepReached():
+            late = max(0, int((event.noticed_at - event.due_at).total_seconds() // 60))
+            step = {
+                **_step(event, to), "due_at": event.due_at.isoformat(), "late_minutes": late,
+                "forecast": event.forecast, "repeat": event.repeat, "missed": event.missed,
+                "again_at": _iso(event.again_at), "after_minutes": (event.after or _AT_ONCE) // _MINUTE,
+            }  # fmt: skip
+        case StepPassedOn(due_at=due_at):
+            step = {**_step(event, to), "due_at": due_at.isoformat()}
+        case EscalationAsked():
+            step = _step(event, to)
+        case _:
+            return {}
+    asked_by = event.by if isinstance(event, EscalationAsked) else getattr(event, "asked_by", "")
+    return {
+        "step": step,
+        "steps": [] if asked_by else [step],
+        "asked_by": _display(asked_by, scene),
+        "reason": getattr(event, "reason", ""),
+        "instead": [
+            {"told_as": v.told_as, "why": v.why, "name": v.name, "until": v.until.isoformat() if v.until else ""}
+            for v in to.instead
+        ],
+    }
+
+
+def _step(event: StepReached | StepPassedOn | EscalationAsked, to: Recipient) -> dict[str, Any]:
+    percent = 0 if isinstance(event, EscalationAsked) else event.percent
+    return {**NO_STEP, "name": event.step, "clock": event.clock, "percent": percent, "told_as": to.told_as}
 
 
 def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str, Any]:
@@ -374,6 +573,8 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "requester_address": ticket.requester,
         "customer_name": customer.name if customer else "",
         "opened_at": _iso(ticket.opened_at),
+        "occurred_at": _iso(ticket.occurred_at),
+        "source": ticket.source,
         "respond_by": _iso(ticket.due("respond")),
         "resolve_by": _iso(ticket.due("resolve")),
         "solution": ticket.solution,
@@ -382,6 +583,8 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "hold_reason": str(ticket.hold_reason or ""),
         "hold_until": _iso(ticket.hold_until),
         "tags": list(ticket.tags),
+        "follows": ticket.follows,
+        "close_at": _iso(ticket.silence.close_at if ticket.silence else None),
     }
 
 
@@ -395,6 +598,7 @@ def transcript_facts(transcript: Transcript, language: str, scene: Scene) -> dic
         "tickets": [ticket_facts(t, language, scene.rulebook) for t in transcript.tickets],
         "help": transcript.help,
         "kept_internal": transcript.kept_internal,
+        "opened": transcript.opened,
         "opened_for": transcript.opened_for,
         "found_nothing": transcript.asked and not transcript.tickets,
         "keywords": keyword_facts(transcript.allowed, language),
@@ -425,26 +629,27 @@ def _word_for(keyword: Keyword, language: str) -> str:
 def _likely(ticket: Ticket, to: Recipient, scene: Scene) -> tuple[Keyword, ...]:
     """Return the keywords worth naming to this person now: theirs by role, sensible in this state."""
     person = scene.rulebook.people.get(to.key)
-    roles = {Who.STAFF, Who.ASSIGNEE, Who.TEAM} if person is None or Role.ENGINEER in person.roles else {Who.STAFF}
-    roles |= {Who(str(r)) for r in (person.roles if person else ()) if str(r) in {str(w) for w in Who}}
-    return tuple(
-        k for k in scene.rulebook.keywords if roles & set(k.who) and next_state(ticket.state, k.verb) is not None
-    )
+    could = could_be(person) - {Who.ANYONE, Who.PARTICIPANT} if person else {Who.STAFF, Who.ASSIGNEE, Who.TEAM}
+    fit = (k for k in scene.rulebook.keywords if next_state(ticket.state, k.verb) is not None)
+    return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING)
 
 
 def _line_facts(line: Line) -> dict[str, Any]:
     code, _, detail = line.why.partition(":")
     return {
         "text": line.text, "outcome": line.outcome, "why": code, "detail": detail,
-        "did_you_mean": line.did_you_mean,
+        "did_you_mean": line.did_you_mean, "number": line.number, "subject": line.subject,
     }  # fmt: skip
 
 
-def _text(event: Event, scene: Scene, *, internal: bool) -> str:
+def _text(event: Event, to: Recipient, scene: Scene, *, internal: bool) -> str:
     """Return the words concerned. A requester is only ever shown their own or those written for them."""
     if isinstance(event, Assigned):
         reason = event.reason if event.reason != TAKEN_UP else ""
-        return "\n\n".join(p for p in (reason, scene.story) if p)[:_LONGEST_TEXT] if internal else ""
+        # What was noted among us before a vendor joined stays with us.
+        person = scene.rulebook.people.get(to.key)
+        story = scene.story if person is None or of_ours(person) else scene.report
+        return "\n\n".join(p for p in (reason, story) if p)[:_LONGEST_TEXT] if internal else ""
     if isinstance(event, Opened | MessageAdded | Rejected):
         return _written(scene, internal=internal)[:_LONGEST_TEXT]
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
@@ -486,10 +691,11 @@ def _iso(moment: datetime | None) -> str:
 # --- threading ---
 
 
-def _notice(
+def notice_to(
     template: str, to: Recipient, ticket: Ticket | None, facts: Mapping[str, Any], scene: Scene,
     visibility: Visibility, *, automatic: bool = False,
 ) -> Notice:  # fmt: skip
+    """Return a mail to this reader, hung into the ticket's thread if it belongs to one."""
     notice = Notice(
         template=template, language=to.language, to=to.address, to_name=to.name, facts=facts,
         visibility=visibility, automatic_answer=automatic,

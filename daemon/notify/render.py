@@ -12,7 +12,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from zoneinfo import ZoneInfo
 
 import babel
 import jinja2
-from babel.dates import format_datetime, get_timezone_name
+from babel.dates import format_date, format_datetime, get_timezone_name
 from babel.units import format_unit
 from jinja2 import nodes
 from jinja2.meta import find_undeclared_variables
@@ -69,6 +69,7 @@ __all__ = [
     "ServiceFacts",
     "check_templates",
     "templates_table",
+    "word_lists",
 ]
 
 _LAST_LANGUAGE = "en"
@@ -246,6 +247,18 @@ def _mailto(address: str, subject: str, line: str) -> str:
     return f"mailto:{address}?subject={url_quote(subject)}&body={url_quote(line + chr(10))}"
 
 
+def word_lists(folder: Path, fallback: Path, language: str, service_language: str, zone: str) -> Mapping[str, Any]:
+    """Return the word lists that mails in this language use, for what is told otherwise than by mail.
+
+    `folder` is the operator's, `fallback` the shipped one. They also say in which `language` they are.
+    """
+    shelf = Shelf([folder, fallback])
+    chain = list(_language_chain(language, service_language))
+    found = next((lang for lang in chain if shelf.has(lang, "_words.j2")), _LAST_LANGUAGE)
+    voice = _Voice(shelf, found, ZoneInfo(zone))
+    return {**voice.words, "language": found, "zone": voice.zone_words()}
+
+
 # ---- facts -------------------------------------------------------------------------------------------------
 
 _ONE_LINERS = frozenset(NO_TICKET) - {"solution", "cause", "workaround", "tags"}
@@ -364,6 +377,7 @@ class _Voice:
         )
         filters = {
             "when": self.when,
+            "day": self._write_day,
             "duration": self.duration,
             "word": self.word,
             "rows": self.rows,
@@ -429,7 +443,7 @@ class _Voice:
         @jinja2.pass_context
         def sentence(context: Context, line: Mapping[str, Any]) -> str:
             code, detail = str(line.get("why", "")), str(line.get("detail", ""))
-            if code == "date_past":
+            if code in ("date_past", "time_ahead"):
                 detail = self._moment(detail, self._year(context), False)
             elif code in _DETAILS:
                 parts = [self.word(part.strip(), _DETAILS[code]) for part in detail.split(",")]
@@ -467,6 +481,11 @@ class _Voice:
         written = format_datetime(moment, formats[name], tzinfo=self._zone, locale=self._locale)
         return formats["with_zone"].format(written, self.zone_words()) if zone else written
 
+    def _write_day(self, value: str) -> str:
+        """Return a date as people say it; the filter `day`."""
+        day = date.fromisoformat(value)
+        return format_date(day, self.words.get("formats", {}).get("day", "medium"), locale=self._locale)
+
     def zone_words(self) -> str:
         """Return the name of the service's zone as people say it."""
         known: str | None = self.words.get("zones", {}).get(self._zone.key)
@@ -482,7 +501,7 @@ class _Voice:
 
 
 _DETAILS = {"not_yours": "who", "not_now": "state"}
-_TIMES = frozenset({"opened_at", "respond_by", "resolve_by", "hold_until"})
+_TIMES = frozenset({"opened_at", "occurred_at", "respond_by", "resolve_by", "hold_until", "close_at"})
 _GROUPS = {
     "state": "state",
     "severity": "severity",
@@ -490,6 +509,7 @@ _GROUPS = {
     "urgency": "level",
     "kind": "kind",
     "hold_reason": "hold_reason",
+    "source": "source",
 }
 
 

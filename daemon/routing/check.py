@@ -7,6 +7,7 @@ with "warning:" need not be mended before the daemon runs. Pure: `ticketd check`
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from datetime import date
 
 from daemon.errors import Problem, did_you_mean
 from daemon.routing.actions import SetField
@@ -15,6 +16,7 @@ from daemon.rulebook import Rulebook
 from daemon.words import Role
 
 WARNING = "warning: "
+_DECEMBER = 12  # by then the State Council has announced the holidays of the next year
 _ROLE_AUDIENCES = {"desk": Role.DESK, "pm": Role.PM, "manager": Role.MANAGER, "director": Role.DIRECTOR}
 _ROLE_AUDIENCES |= {"sales": Role.SALES, "duty": Role.DUTY}
 
@@ -28,6 +30,8 @@ def check_rulebook(rulebook: Rulebook, templates: Collection[str], folder: str =
         *_teams_without_anybody(rulebook),
         *_roles_without_anybody(rulebook),
         *_managers_without_the_role(rulebook),
+        *_silence_without_a_reminder(rulebook),
+        *_duties_without_an_end_of_day(rulebook),
     )
     return sorted(_at(where, what, folder) for where, what in found)
 
@@ -39,6 +43,19 @@ def check_addresses(rulebook: Rulebook, owns: Callable[[str], bool], folder: str
     ours = ((key, address) for key, addresses in (*people, *teams) for address in addresses if owns(address))
     said = "'{}' has the address {}, which is our own; write an address that they read"
     return sorted(_at("people.yaml", said.format(key, address), folder) for key, address in ours)
+
+
+def check_calendars(rulebook: Rulebook, today: date, folder: str = "") -> list[Problem]:
+    """Return the calendars that know no holiday of this year or, from December on, of the next one."""
+    years = [today.year] + ([today.year + 1] if today.month == _DECEMBER else [])
+    said = WARNING + "the calendar '{}' has no holidays in {}: they will count as worked; add them under 'holidays:'"
+    found = [
+        (calendar.where, said.format(calendar.key, year))
+        for calendar in rulebook.calendars.values()
+        for year in years
+        if not calendar.always and year not in {day.year for day in calendar.holidays}
+    ]
+    return sorted(_at(where, what, folder) for where, what in found)
 
 
 def check_templates_named(rulebook: Rulebook, templates: Collection[str], folder: str = "") -> list[Problem]:
@@ -111,6 +128,27 @@ def _managers_without_the_role(rulebook: Rulebook) -> Found:
                 "customers.yaml",
                 f"'{customer.key}' has the project manager '{manager.key}', who has no such role; {cure}",
             )
+
+
+def _silence_without_a_reminder(rulebook: Rulebook) -> Found:
+    """Yield that silence would be taken for consent although nobody was reminded."""
+    told = {name for a in rulebook.announcements if a.event == "Reminded" for name in a.audience}
+    if rulebook.duties.closing and "requester" not in told:
+        cure = "{event: Reminded, template: confirm_reminder, to: [requester]}"
+        yield (
+            "announcements.yaml",
+            f"tickets are closed by silence (duties.yaml), but no requester is reminded; write - {cure}",
+        )
+
+
+def _duties_without_an_end_of_day(rulebook: Rulebook) -> Found:
+    """Yield that the duties count on a calendar whose day never ends."""
+    calendar = rulebook.calendars.get(rulebook.duties.calendar)
+    if calendar and calendar.always:
+        yield (
+            "duties.yaml",
+            f"'calendar: {calendar.key}' never rests, so its day has no end; name a calendar with working hours",
+        )
 
 
 def _roles_without_anybody(rulebook: Rulebook) -> Found:

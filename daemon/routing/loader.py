@@ -25,14 +25,17 @@ MAX_BYTES = 2_000_000
 FILES = {
     "calendars.yaml": ("calendars",),
     "people.yaml": ("people", "teams"),
-    "service_levels.yaml": ("service_levels", "hold_stops_clock"),
+    "service_levels.yaml": ("service_levels", "hold_stops_clock", "next_in_line"),
     "customers.yaml": ("customers",),
     "categories.yaml": ("categories", "matrix"),
     "keywords.yaml": ("keywords",),
     "announcements.yaml": ("announcements",),
     "phrases.yaml": ("phrases",),
+    "duties.yaml": ("duties",),
     "routing.yaml": ("rules",),
 }
+OPTIONAL = frozenset({"next_in_line"})
+_WHATEVER = "and what belongs to it ({} or [] for nothing)"
 _CORE_TAGS = "tag:yaml.org,2002:"
 T = TypeVar("T")
 
@@ -82,7 +85,7 @@ class _Book:
     def _take(self, name: str, item: Item) -> None:
         table = Table(item, FILES[name], self.bad, "the file")
         for section in FILES[name]:
-            found = table.need(section, "and what belongs to it ({} or [] for nothing)")
+            found = table.get(section) if section in OPTIONAL else table.need(section, _WHATEVER)
             if found is not None:
                 self.sections[section] = found
 
@@ -96,18 +99,21 @@ class _Book:
         calendars = self._make("calendars", sections.calendars_from)
         people = self._make("people", sections.people_from)
         teams = self._make("teams", sections.teams_from)
+        categories = self._make("categories", sections.categories_from)
         return Rulebook(
             calendars=calendars,
             people=sections.with_teams(people, teams),
             teams=teams,
             service_levels=self._make("service_levels", sections.service_levels_from),
             hold_stops_clock=self._make("hold_stops_clock", sections.hold_reasons_from),
+            next_in_line=self._make("next_in_line", sections.next_in_line_from),
             customers=self._make("customers", sections.customers_from),
-            categories=self._make("categories", sections.categories_from),
+            categories=categories,
             matrix=self._make("matrix", sections.matrix_from),
             keywords=self._make("keywords", sections.keywords_from),
             announcements=self._make("announcements", sections.announcements_from),
             phrases=self._make("phrases", sections.phrases_from),
+            duties=self._make("duties", sections.duties_from),
             rules=self._make("rules", sections.rules_from),
             version=version,
         )

@@ -45,7 +45,11 @@ from daemon.rulebook import (
     Announcement,
     Calendar,
     Category,
+    Closing,
     Customer,
+    Duties,
+    DutyTime,
+    Forecast,
     Keyword,
     Person,
     Rule,
@@ -54,7 +58,7 @@ from daemon.rulebook import (
     Target,
     Team,
 )
-from daemon.words import HoldReason, Kind, Level, Role, Severity, State, Verb, Who
+from daemon.words import Duty, HoldReason, Kind, Level, Role, Severity, State, Verb, Who
 
 MAX_RULES = 5000
 MAX_DEPTH = 20
@@ -68,15 +72,20 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "Opened": "a mail became a ticket",
         "Rejected": "a new mail is out of scope",
         "Assigned": "the ticket went to a team or a person",
+        "HandedUp": "functional escalation: line 2 or a vendor took over",
         "Returned": "wrong queue: it went back to the desk",
         "MessageAdded": "the requester or a participant wrote again",
         "ProgressTold": "an engineer told the requester how it stands",
         "StateChanged": "the state changed; `state:` says into which, `verbs:` by which keyword",
         "Woken": "the time of a hold ran out",
         "StepReached": "a step of the escalation timetable fell due",
+        "StepPassedOn": "a mail about a step did not arrive: the next in line is told instead",
         "EscalationAsked": "somebody asked for escalation",
-        "Graded": "severity, impact, urgency, category or ci changed",
+        "Graded": "severity, impact, urgency, category or ci changed; `field:` says which",
+        "RecordedFor": "a colleague's report was put in a customer's name",
+        "Undone": "somebody took back what they had just done",
         "NoticeFailed": "a mail of ours did not arrive",
+        "Reminded": "the requester has not said whether it is solved, and is asked once more",
     }
 )
 AUDIENCES: Mapping[str, str] = MappingProxyType(
@@ -86,8 +95,13 @@ AUDIENCES: Mapping[str, str] = MappingProxyType(
         "participants": "everybody else on the record, as in Cc of the first mail",
         "assignee": "the engineer who works on it, if there is one",
         "assignee_or_team": "that engineer; without one the team; without a team the desk",
+        "liaison": "who of ours answers for what a vendor has; nobody where no vendor has it",
+        "former": "who had it before line 2 or a vendor took over (HandedUp)",
+        "told": "everybody who had a mail about what is undone (Undone)",
         "team": "the team's address, or all its members",
         "lead": "the team's lead",
+        "line2": "the engineers of line 2 with this category among their skills; without any, those of the team",
+        "line3": "the vendors (role vendor) with this category among their skills, or with no skills named",
         "desk": "everybody with the role desk",
         "pm": "the customer's project manager; without one all with the role pm",
         "manager": "everybody with the role manager",
@@ -97,8 +111,12 @@ AUDIENCES: Mapping[str, str] = MappingProxyType(
         "step": "those whom the step of the timetable names (StepReached, EscalationAsked)",
     }
 )
-STEP_AUDIENCES = tuple(name for name in AUDIENCES if name != "step")
-CLOCKS = ("respond", "resolve")
+STEP_AUDIENCES = tuple(name for name in AUDIENCES if name not in ("step", "former", "told"))
+GRADES = ("severity", "impact", "urgency", "category", "ci")
+RECORD = "record"
+CLOCKS = (RECORD, "respond", "resolve")
+_STEP_TIMES = ("percent", "after", "every")
+_QUIET = timedelta(hours=4)  # how long an acknowledgement silences a reminder, if nothing else is said
 
 
 @dataclass(slots=True)
@@ -139,6 +157,7 @@ def _calendar(key: str, item: Item, bad: Complaints) -> Calendar:
         week=_week(week, bad) if week else {},
         holidays=holidays,
         workdays=workdays,
+        where=item.where,
     )
 
 
@@ -229,7 +248,7 @@ def people_from(item: Item, known: Known, bad: Complaints) -> dict[str, Person]:
 
 
 def _person(key: str, item: Item, bad: Complaints) -> Person:
-    keys = ("name", "addresses", "roles", "language", "line", "skills", "capacity", "aliases")
+    keys = ("name", "addresses", "roles", "language", "line", "skills", "capacity", "aliases", "absences")
     table = Table(item, keys, bad, f"the person '{key}'")
     table.need("addresses", "[name@example.com]")
     table.need("roles", "[engineer]")
@@ -243,7 +262,14 @@ def _person(key: str, item: Item, bad: Complaints) -> Person:
         skills=table.texts("skills"),
         capacity=table.number("capacity", 0, 0, 1000),
         aliases=table.texts("aliases"),
+        absences=_absences(table),
     )
+
+
+def _absences(table: Table) -> tuple[tuple[date, date], ...]:
+    item = table.get("absences")
+    spans = (_day_range(entry, table.bad) for entry in (each(item) if item else ()))
+    return tuple((days[0], days[-1]) for days in spans if days)
 
 
 def _addresses(table: Table, key: str) -> tuple[str, ...]:
@@ -313,7 +339,7 @@ def customers_from(item: Item, known: Known, bad: Complaints) -> dict[str, Custo
 
 
 def _customer(key: str, item: Item, known: Known, bad: Complaints) -> Customer:
-    keys = ("name", "addresses", "domains", "language", "pm", "service_level", "region")
+    keys = ("name", "addresses", "domains", "language", "pm", "service_level", "region", "calendar", "zone")
     table = Table(item, keys, bad, f"the customer '{key}'")
     if not table.get("addresses") and not table.get("domains"):
         bad.add(item, f"the customer '{key}' has neither addresses nor domains; write domains: [example.com]")
@@ -326,6 +352,8 @@ def _customer(key: str, item: Item, known: Known, bad: Complaints) -> Customer:
         pm=table.reference("pm", known.people),
         service_level=table.reference("service_level", known.service_levels) or "standard",
         region=table.text("region"),
+        calendar=table.reference("calendar", known.calendars),
+        zone=_zone(table),
     )
 
 
@@ -353,7 +381,7 @@ def _branch(item: Item, parent: Category, known: Known, bad: Complaints, depth: 
 
 
 def _category(word: str, item: Item, parent: Category, known: Known, bad: Complaints) -> Category:
-    keys = ("name", "aliases", "kind", "team", "line", "impact", "urgency", "children")
+    keys = ("name", "aliases", "kind", "team", "line", "line2", "impact", "urgency", "children")
     table = Table(item, keys, bad, f"the category '{word}'")
     return Category(
         key=f"{parent.key}/{word}" if parent.key else word,
@@ -362,6 +390,7 @@ def _category(word: str, item: Item, parent: Category, known: Known, bad: Compla
         kind=next(iter(table.choices("kind", Kind)), parent.kind),
         team=table.reference("team", known.teams) or parent.team,
         line=table.number("line", parent.line, 1, _LINES_OF_SUPPORT),
+        line2=table.reference("line2", known.teams) or parent.line2,
         impact=next(iter(table.choices("impact", Level)), parent.impact),
         urgency=next(iter(table.choices("urgency", Level)), parent.urgency),
         where=item.where,
@@ -407,13 +436,31 @@ def service_levels_from(item: Item, known: Known, bad: Complaints) -> dict[str, 
 
 
 def _service_level(key: str, item: Item, known: Known, bad: Complaints) -> ServiceLevel:
-    table = Table(item, ("targets", "steps"), bad, f"the service level '{key}'")
+    table = Table(item, ("targets", "steps", "forecast"), bad, f"the service level '{key}'")
     targets = table.need("targets", "{1: {respond: 15m, resolve: 4h, calendar: always}, …}")
-    steps = table.get("steps")
+    steps, forecast = table.get("steps"), table.get("forecast")
     made = tuple(_step(i, bad) for i in as_list(steps, bad, "'steps'")) if steps else ()
     if steps:
         _step_names_differ(steps, made, bad)
-    return ServiceLevel(key=key, targets=_targets(targets, known, bad) if targets else {}, steps=made)
+    return ServiceLevel(
+        key=key,
+        targets=_targets(targets, known, bad) if targets else {},
+        steps=made,
+        forecast=_forecast(forecast, known, bad) if forecast else Forecast(),
+    )
+
+
+def _forecast(item: Item, known: Known, bad: Complaints) -> Forecast:
+    table = Table(item, ("untaken", "typical", "categories"), bad, "'forecast'")
+    typical, categories = table.get("typical"), table.get("categories")
+    numbers = {str(int(s)): s for s in Severity}
+    by_severity = Table(typical, list(numbers), bad, "'typical'").entries if typical else {}
+    by_category = as_table(categories, bad, "'categories'") if categories else {}
+    return Forecast(
+        untaken=table.number("untaken", 0, 1, 99),
+        typical={numbers[n]: as_duration(i, bad, "typical") for n, i in by_severity.items() if n in numbers},
+        categories={known.categories.find(i, w, bad): as_duration(i, bad, w) for w, i in by_category.items()},
+    )
 
 
 def _targets(item: Item, known: Known, bad: Complaints) -> dict[Severity, Target]:
@@ -438,20 +485,51 @@ def _target(item: Item, known: Known, bad: Complaints) -> Target:
 
 
 def _step(item: Item, bad: Complaints) -> Step:
-    table = Table(item, ("name", "clock", "percent", "severities", "tell"), bad, "a step")
+    keys = ("name", "clock", *_STEP_TIMES, "quiet", "severities", "tell")
+    table = Table(item, keys, bad, "a step")
     clock = table.text("clock") if table.need("clock", "respond") else "respond"
     if clock not in CLOCKS:
         cure = did_you_mean(clock, CLOCKS) or f"; write one of {', '.join(CLOCKS)}"
         bad.add(table.entries["clock"], f"'clock' knows no '{clock}'{cure}")
-    table.need("percent", "100")
-    percent = table.number("percent", 100, 0, 1000)
+    _one_time_only(table, clock)
+    percent, after, every = table.number("percent", 100, 0, 1000), _time(table, "after"), _time(table, "every")
     return Step(
-        name=table.text("name", f"{clock} {percent}%"),
-        clock=clock,
-        percent=percent,
+        name=table.text("name", _usual_name(table, clock, percent)),
+        clock="resolve" if clock == RECORD else clock,
+        percent=0 if clock == RECORD or after else percent,
         severities=_severities(table),
         audience=_audience(table, "tell", STEP_AUDIENCES),
+        after=after,
+        every=every,
+        quiet=(_time(table, "quiet") or min(max(every, _QUIET), timedelta(days=1))) if every else None,
     )
+
+
+def _usual_name(table: Table, clock: str, percent: int) -> str:
+    after, every = table.get("after"), table.get("every")
+    if clock == RECORD:
+        return "on record"
+    if after or every:
+        return f"{clock} after {after.value}" if after else f"{clock} overdue, every {every.value if every else ''}"
+    return f"{clock} {percent}%"
+
+
+def _one_time_only(table: Table, clock: str) -> None:
+    """Complain of a step without a time, with two, or with one that its clock does not go by."""
+    given = [key for key in _STEP_TIMES if table.get(key)]
+    if clock == RECORD and given:
+        table.bad.add(table.entries[given[0]], f"what is told on record has no '{given[0]}'; take it out")
+    if clock != RECORD and not given:
+        table.need("percent", "100 (or after: 30m, or every: 1h for reminders once it is overdue)")
+    if len(given) > 1:
+        table.bad.add(table.entries[given[1]], f"a step has one time: '{given[0]}' or '{given[1]}', not both")
+    if table.get("quiet") and "every" not in given:
+        table.bad.add(table.entries["quiet"], "'quiet' belongs to reminders, to a step with 'every'; take it out")
+
+
+def _time(table: Table, key: str) -> timedelta | None:
+    item = table.get(key)
+    return as_duration(item, table.bad, key) if item else None
 
 
 def _severities(table: Table) -> tuple[Severity, ...]:
@@ -481,6 +559,31 @@ def _audience(table: Table, key: str, names: tuple[str, ...]) -> tuple[str, ...]
             cure = did_you_mean(name, names) or f"; write one of {', '.join(names)}"
             table.bad.add(entry, f"no audience is called '{name}'{cure}")
     return tuple(name for _, name in found if name in names)
+
+
+def next_in_line_from(item: Item, _known: Known, bad: Complaints) -> dict[str, str]:
+    """Return who is told of a step instead: audience → audience. It must end."""
+    table = as_table(item, bad, "'next_in_line'")
+    line: dict[str, str] = {}
+    for name, entry in table.items():
+        following = as_text(entry, bad, name)
+        for word in (name, following):
+            if word and word not in STEP_AUDIENCES:
+                cure = did_you_mean(word, STEP_AUDIENCES) or f"; write one of {', '.join(STEP_AUDIENCES)}"
+                bad.add(entry, f"no audience is called '{word}'{cure}")
+        line[name] = following
+        if _comes_back(name, line):
+            bad.add(entry, f"'{name}' comes back to itself by way of '{following}'; end the line somewhere")
+            del line[name]
+    return line
+
+
+def _comes_back(name: str, line: Mapping[str, str]) -> bool:
+    """Whether the line that begins here comes back to its beginning. Before its last entry it never did."""
+    following = line.get(name)
+    while following and following != name:
+        following = line.get(following)
+    return following == name
 
 
 def hold_reasons_from(item: Item, _known: Known, bad: Complaints) -> frozenset[HoldReason]:
@@ -548,7 +651,7 @@ def announcements_from(item: Item, _known: Known, bad: Complaints) -> tuple[Anno
 
 
 def _announcement(item: Item, bad: Complaints) -> Announcement:
-    table = Table(item, ("event", "state", "verbs", "template", "to"), bad, "an announcement")
+    table = Table(item, ("event", "state", "verbs", "field", "template", "to"), bad, "an announcement")
     table.need("event", "Opened")
     table.need("template", "acknowledgement")
     event = table.text("event")
@@ -564,8 +667,19 @@ def _announcement(item: Item, bad: Complaints) -> Announcement:
         audience=_audience(table, "to", tuple(AUDIENCES)),
         state=next(iter(table.choices("state", State)), ""),
         verbs=table.choices("verbs", Verb),
+        field=_field(table, event),
         where=item.where,
     )
+
+
+def _field(table: Table, event: str) -> str:
+    name = table.text("field")
+    if name and event != "Graded":
+        table.bad.add(table.entries["field"], "'field' belongs to 'event: Graded' only; take it out")
+    elif name and name not in GRADES:
+        cure = did_you_mean(name, GRADES) or f"; write one of {', '.join(GRADES)}"
+        table.bad.add(table.entries["field"], f"'field' knows no '{name}'{cure}")
+    return name
 
 
 def _template(table: Table) -> str:
@@ -573,6 +687,74 @@ def _template(table: Table) -> str:
     if name and not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         table.bad.add(table.entries["template"], f"'{name}' is not a template's name; write it as scope_refused")
     return name
+
+
+# --- duties.yaml ---
+
+_WEEKLY = frozenset({Duty.FOLLOW_UP, Duty.FOLLOW_UP_RESULT})
+_LONGEST_OFFSET = timedelta(hours=12)
+_MOST_DAYS = 30
+_RATINGS = ("1", "2", "3", "4", "5")
+
+
+def duties_from(item: Item, known: Known, bad: Complaints) -> Duties:
+    """Return what is done by itself at set times; what the file does not name is not done."""
+    table = Table(item, ("calendar", "closing_by_silence", *Duty, "ratings"), bad, "'duties'")
+    table.need("calendar", "business")
+    closing, ratings = table.get("closing_by_silence"), table.get("ratings")
+    named = ((duty, table.get(duty)) for duty in Duty)
+    return Duties(
+        calendar=table.reference("calendar", known.calendars),
+        closing=_closing(closing, bad) if closing else None,
+        times=tuple(_duty_time(duty, entry, bad) for duty, entry in named if entry),
+        ratings=_ratings(ratings, bad) if ratings else {},
+    )
+
+
+def _closing(item: Item, bad: Complaints) -> Closing:
+    table = Table(item, ("after_days", "remind_days_before"), bad, "'closing_by_silence'")
+    table.need("after_days", "3")
+    after = table.number("after_days", 3, 1, _MOST_DAYS)
+    before = table.number("remind_days_before", 1 if after > 1 else 0, 0, _MOST_DAYS)
+    if before >= after:
+        cure = f"write a number below {after}, or more 'after_days'"
+        bad.add(table.entries["remind_days_before"], f"the reminder would come before there was time to answer; {cure}")
+    return Closing(after_days=after, remind_days_before=before)
+
+
+def _duty_time(duty: Duty, item: Item, bad: Complaints) -> DutyTime:
+    weekly = duty in _WEEKLY
+    keys = ("before_end", "after_start", *(("weekday",) if weekly else ()))
+    table = Table(item, keys, bad, f"'{duty}'")
+    end, start = table.get("before_end"), table.get("after_start")
+    if (end is None) == (start is None):
+        bad.add(item, f"'{duty}' needs one time; write before_end: 1h or after_start: 30m")
+    offset = as_duration(end or start or Item(item.file, item.line, "1h"), bad, "before_end" if end else "after_start")
+    if offset > _LONGEST_OFFSET:
+        bad.add(end or start or item, "no working day is that long; write a time up to 12h")
+    return DutyTime(duty=duty, offset=offset, from_end=end is not None, weekday=_weekday(table) if weekly else None)
+
+
+def _weekday(table: Table) -> int:
+    item = table.need("weekday", "fri")
+    word = fold(table.text("weekday")) if item else "mon"
+    if item and word not in WEEKDAYS:
+        cure = did_you_mean(word, WEEKDAYS) or f"; write one of {', '.join(WEEKDAYS)}"
+        table.bad.add(item, f"'weekday' knows no '{word}'{cure}")
+    return WEEKDAYS.index(word) if word in WEEKDAYS else 0
+
+
+def _ratings(item: Item, bad: Complaints) -> dict[int, tuple[str, ...]]:
+    """Return rating → the words that mean it; a word may mean one rating only."""
+    table = Table(item, _RATINGS, bad, "'ratings'")
+    taken: dict[str, str] = {}
+    for rating in _RATINGS:
+        entry = table.get(rating)
+        for word in each(entry) if entry else ():
+            other = taken.setdefault(fold(as_text(word, bad, rating)), rating)
+            if other != rating:
+                bad.add(word, f"{word.shown()} already means {other}; a word means one rating, take it out of one")
+    return {int(rating): table.texts(rating) for rating in _RATINGS}
 
 
 # --- routing.yaml ---

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from daemon.store.base import Database
+from daemon.store.duties import DutyBook
 from daemon.store.ledger import KeptMail, Ledger
 from daemon.store.lookup import Lookup, core_of, failed_key, hint_key
 from daemon.store.outbox import Outbox, OwedNotice, stem
@@ -28,6 +29,7 @@ class Store:
         self.ledger = Ledger(self.base, folder / SPOOL)
         self.register = Register(self.base)
         self.outbox = Outbox(self.base)
+        self.duties = DutyBook(self.base)
         self.lookup = Lookup(self.base, self.register, self.outbox)
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -8,15 +8,17 @@ Only a token that we issued proves anything; the others merely tell where a part
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from daemon.intake.arguments import numbers_in
+from daemon.events import Told
+from daemon.intake.arguments import leading_numbers, numbers_in
 from daemon.intake.identity import prove
-from daemon.intake.keywords import find_commands, spoken
+from daemon.intake.keywords import Command, find_commands, spoken
 from daemon.intake.letter import FailedRecipient, Letter
-from daemon.intake.understand import FailedNotice, Known, Sender, sender_of
+from daemon.intake.understand import FailedNotice, Happened, Known, Past, Sender, sender_of
 from daemon.notify.envelope import (
     Keys,
     bounced_notice,
@@ -34,9 +36,11 @@ from daemon.store.outbox import Outbox, stem
 from daemon.store.register import Register
 from daemon.store.tables import stamp
 from daemon.ticket import Ticket
-from daemon.words import MailStatus, Matched, Nature, Verb
+from daemon.words import REVIEWS, STAFF_ROLES, MailStatus, Matched, Nature, NoticeState, Verb
 
 _MOST_REFERENCES = 40
+_MOST_ANSWERED = 5
+_MOST_NAMED = 100
 _ASKS = frozenset({Verb.STATUS, Verb.LIST})
 
 
@@ -69,7 +73,10 @@ class Lookup:
         commands = find_commands(spoken(letter), rulebook.keywords)[0] if letter.nature is Nature.HUMAN else ()
         asked = [c for c in commands if c.verb in _ASKS]
         numbers = {n for c in asked for n in numbers_in(c.argument, service.subject_tag)}
-        related = {n: t for n in sorted(numbers)[:20] if (t := self._register.ticket(n))}
+        named = {n for c in commands if c.verb in REVIEWS for n in leading_numbers(c.argument, service.subject_tag)[0]}
+        named |= set(match.ticket.asked_with) if match.ticket else set()
+        wanted = (*sorted(numbers)[:20], *sorted(named)[:_MOST_NAMED])
+        related = {n: t for n in wanted if (t := self._register.ticket(n))}
         assignee = sender.person.key if sender.person else ""
         return Known(
             sender=sender,
@@ -84,6 +91,8 @@ class Lookup:
             duplicate_of=duplicate,
             failed=self._failed(letter, service, keys),
             related=related,
+            pasts=self._pasts(commands, match.ticket, named),
+            steps_told=self._steps_told(commands, match.ticket, sender, rulebook),
             mine=self._register.mine(sender.address, assignee) if asked else (),
             answers_to_address=to_address,
             answers_to_subject=to_subject,
@@ -94,13 +103,42 @@ class Lookup:
             quiet=mail.quiet,
             late=now - mail.received_at > LATE,
             mailbox=mail.mailbox,
+            answered=self._answered(letter, sender, rulebook),
         )
+
+    def _pasts(self, commands: tuple[Command, ...], ticket: Ticket | None, named: Iterable[int]) -> dict[int, Past]:
+        """Return the histories that taking back needs: of the ticket and of those named, and who was told what."""
+        if all(c.verb is not Verb.UNDO for c in commands):
+            return {}
+        return {n: self._past(n) for n in sorted({*named, *([ticket.number] if ticket else [])})[:_MOST_NAMED]}
+
+    def _past(self, number: int) -> Past:
+        events = tuple(Happened(event=e, at=at, cause=cause) for _, e, at, cause in self._register.events(number))
+        told: dict[str, tuple[Told, ...]] = {}
+        sql = "SELECT cause, recipient, template FROM notice WHERE ticket = ? AND state <> ? ORDER BY id"
+        for cause, address, template in self._base.rows(sql, (number, str(NoticeState.DEAD))):
+            told[cause] = (*told.get(cause, ()), Told(address=address, template=template))
+        return Past(events=events, told=told)
+
+    def _steps_told(
+        self, commands: tuple[Command, ...], ticket: Ticket | None, sender: Sender, rulebook: Rulebook
+    ) -> tuple[str, ...]:
+        """Return the steps of the timetable that this sender had a mail about, oldest first; #ack asks for them."""
+        if ticket is None or all(c.verb is not Verb.ACK for c in commands):
+            return ()
+        addresses = _addresses_of(sender, rulebook)
+        sql = f"""SELECT facts FROM notice WHERE ticket = ? AND template = 'escalation'
+         AND recipient IN ({",".join("?" * len(addresses))}) ORDER BY id"""
+        facts = (json.loads(row[0]) for row in self._base.rows(sql, (ticket.number, *addresses)))
+        return tuple(str((f.get("step") or {}).get("name", "")) for f in facts)
 
     # --- which ticket ---
 
     def _match(self, letter: Letter, sender: Sender, rulebook: Rulebook, service: Service, keys: Keys) -> _Match:
         ranked = list(self._by_token(letter, sender, rulebook, service, keys))
         claimed = find_tag(letter.subject, service.subject_tag) or 0
+        if not ranked and not claimed and (reader := self._answers_no_ticket(letter, sender, rulebook, service, keys)):
+            return _Match(issued_to=reader)
         if ranked:
             ticket, issued_to = ranked[0]
             others = {t.number for t, _ in ranked} | ({claimed} if claimed else set())
@@ -144,6 +182,24 @@ class Lookup:
             issued_to = check_token(token, candidates, keys)
             if issued_to is not None:
                 yield ticket, issued_to
+
+    def _answers_no_ticket(
+        self, letter: Letter, sender: Sender, rulebook: Rulebook, service: Service, keys: Keys
+    ) -> str | None:
+        """Return to whom the mail of ours went that this one answers, if it was about no ticket: a list, an answer."""
+        addresses = [a.address for a in (*letter.to, *letter.cc)] + list(letter.delivered_to)
+        tokens = [t for _, t in find_tokens(addresses, letter.in_reply_to, service.address) if token_ticket(t) == 0]
+        return next((a for t in tokens if (a := check_token(t, _addresses_of(sender, rulebook), keys))), None)
+
+    def _answered(self, letter: Letter, sender: Sender, rulebook: Rulebook) -> str:
+        """Return the template of the mail of ours, written to this very sender, that the letter replies to, or ""."""
+        ids, theirs = letter.in_reply_to[:_MOST_ANSWERED], _addresses_of(sender, rulebook)
+        if not ids:
+            return ""
+        marks = ",".join("?" * len(ids)), ",".join("?" * len(theirs))
+        sql = f"SELECT template FROM notice WHERE message_id IN ({marks[0]}) AND recipient IN ({marks[1]}) LIMIT 1"
+        row = self._base.one(sql, (*ids, *theirs))
+        return str(row[0]) if row else ""
 
     def _by_reference(self, letter: Letter, sender: Sender) -> Ticket | None:
         """Return the ticket of a mail that this one answers, if its sender is on that record."""
@@ -227,6 +283,7 @@ class Lookup:
                 reason=_said(first) or letter.subject[:200],
                 permanent=first.permanent if first else True,
                 known=self._noted(failed_key(owed.id)),
+                facts=owed.notice.facts,
             ),
         )  # fmt: skip
 
@@ -273,4 +330,9 @@ def _addresses_of(sender: Sender, rulebook: Rulebook) -> tuple[str, ...]:
 
 
 def _on_record(ticket: Ticket, sender: Sender) -> bool:
-    return sender.person is not None or ticket.concerns(sender.address)
+    ours = sender.person is not None and bool(sender.person.roles & STAFF_ROLES)
+    return ours or any(map(ticket.concerns, _known_addresses(sender)))
+
+
+def _known_addresses(sender: Sender) -> tuple[str, ...]:
+    return (sender.address, *(sender.person.addresses if sender.person else ()))

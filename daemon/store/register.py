@@ -9,6 +9,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from daemon.decide import Change
@@ -82,6 +84,11 @@ class Register:
         sql = "SELECT number FROM ticket WHERE next_due_at <= ? ORDER BY next_due_at LIMIT ?"
         return [int(r[0]) for r in self._base.rows(sql, (stamp(now), limit))]
 
+    def unasked(self, limit: int = 500) -> list[int]:
+        """Return the solved tickets for which the clock does not wait: solved before there was a rule about it."""
+        sql = "SELECT number FROM ticket WHERE state = ? AND next_due_at IS NULL ORDER BY number LIMIT ?"
+        return [int(r[0]) for r in self._base.rows(sql, (str(State.RESOLVED), limit))]
+
     def next_due(self) -> datetime | None:
         """Return when the clock must look next, or None."""
         row = self._base.one("SELECT MIN(next_due_at) FROM ticket")
@@ -108,6 +115,16 @@ class Register:
             for seq, kind, data, at, cause in self._base.rows(sql, (number,))
         ]
 
+    def histories(self, since: datetime) -> Iterator[tuple[int, list[tuple[datetime, Event]]]]:
+        """Yield number and history of every ticket that is unfinished, or to which something happened since then."""
+        over = (str(State.RESOLVED), str(State.PENDING_REVIEW), str(State.ARCHIVED))
+        sql = """SELECT ticket, at, kind, data FROM event WHERE ticket IN
+         (SELECT ticket FROM event WHERE at >= ? UNION SELECT number FROM ticket WHERE state NOT IN (?,?,?))
+         ORDER BY ticket, seq"""
+        rows = iter(self._base.run(sql, (stamp(since), *over)))
+        for number, events in groupby(rows, key=itemgetter(0)):
+            yield int(number), [(unstamp(at), event_from(kind, json.loads(data))) for _, at, kind, data in events]
+
     def raw_events(self, number: int) -> list[dict[str, Any]]:
         """Return a ticket's history as plain data, as it was written."""
         sql = "SELECT seq, kind, data, at, cause FROM event WHERE ticket = ? ORDER BY seq"
@@ -129,14 +146,26 @@ class Register:
             for m, sender, to, at, nature, visibility, text, attachments, mail in self._base.rows(sql, (number,))
         ]  # fmt: skip
 
+    def attached(self) -> dict[int, list[str]]:
+        """Return the names of the files that came with each ticket, of those that have any."""
+        names: dict[int, list[str]] = {}
+        sql = "SELECT ticket, attachments FROM message WHERE attachments <> ? ORDER BY mail"
+        for ticket, attachments in self._base.rows(sql, ("[]",)):
+            names.setdefault(int(ticket), []).extend(str(a.get("name") or "") for a in json.loads(attachments))
+        return names
+
     def story(self, number: int) -> str:
         """Return what somebody has to know who takes a ticket over: the words that opened it, and the notes since."""
-        row = self._base.one("SELECT text FROM message WHERE ticket = ? ORDER BY mail LIMIT 1", (number,))
         kinds = ("Noted", "ProgressTold", "Returned")
         sql = "SELECT data FROM event WHERE ticket = ? AND kind IN (?,?,?) ORDER BY seq"
         notes = (json.loads(data) for (data,) in self._base.rows(sql, (number, *kinds)))
         said = [f"{n['by']}: {n.get('text') or n.get('reason', '')}" for n in notes]
-        return "\n\n".join([*([str(row[0])] if row else []), *said])
+        return "\n\n".join(filter(None, [self.report(number), *said]))
+
+    def report(self, number: int) -> str:
+        """Return the words that opened a ticket."""
+        row = self._base.one("SELECT text FROM message WHERE ticket = ? ORDER BY mail LIMIT 1", (number,))
+        return str(row[0]) if row else ""
 
     def rebuild(self) -> list[int]:
         """Redraw every ticket from its events; return the numbers whose stored picture differed."""

@@ -20,7 +20,7 @@ def stamp(moment: datetime) -> str:
 
 def unstamp(text: str) -> datetime:
     """Return the moment that `stamp` was given, in UTC."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+    return datetime.fromisoformat(text)
 
 
 class Moment(pw.TextField):
@@ -222,6 +222,24 @@ class Note(Table):
         table_name = "note"
 
 
+class DutyRow(Table):
+    """What was done for which period; the row of recipient "" closes it."""
+
+    duty = pw.TextField()
+    period = pw.TextField()
+    place = pw.TextField()
+    recipient = pw.TextField()
+    due_at = Moment()
+    done_at = Moment()
+    outcome = pw.TextField()
+    tickets = pw.TextField()
+
+    class Meta:
+        table_name = "duty"
+        primary_key = pw.CompositeKey("duty", "period", "place", "recipient")
+        indexes = ((("due_at",), False),)
+
+
 TABLES: tuple[type[Table], ...] = (
-    Mail, Raw, MailboxSeen, TicketRow, EventRow, Message, Participant, NoticeRow, Note,
+    Mail, Raw, MailboxSeen, TicketRow, EventRow, Message, Participant, NoticeRow, Note, DutyRow,
 )  # fmt: skip

@@ -1,0 +1,116 @@
+"""Who commands, and what they are to a ticket.
+
+What comes in: the sender of a mail, a Ticket, the Rulebook. What goes out: relations, in the words of keywords.yaml.
+This file alone knows what makes somebody assignee, team or vendor of a ticket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from daemon.intake.understand import Past, Sender
+from daemon.rulebook import Keyword, Person, Rulebook
+from daemon.service import Service
+from daemon.ticket import Ticket
+from daemon.words import STAFF_ROLES, Role, Who
+
+_ROLES: Mapping[Role, Who] = {
+    Role.DESK: Who.DESK, Role.MANAGER: Who.MANAGER, Role.SALES: Who.SALES, Role.DUTY: Who.DUTY,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Actor:
+    """Who commands, with which book and when; `now` is local time of the service, `at` when their mail came.
+
+    `pasts` is what happened to the tickets on which they want to take something back, `steps_told` are the steps of
+    this ticket's timetable that they were told of, oldest first.
+    """
+
+    sender: Sender
+    rulebook: Rulebook
+    now: datetime
+    at: datetime | None = None
+    service: Service | None = None
+    pasts: Mapping[int, Past] = field(default_factory=dict)
+    steps_told: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The name that history shows."""
+        person = self.sender.person
+        return person.key if person else self.sender.address
+
+    def is_us(self, address: str) -> bool:
+        """Whether mail to this address would come back to us."""
+        return self.service is not None and self.service.owns(address)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why a command cannot be carried out: `code` names a sentence in the templates' word lists, `detail` fills it.
+
+    `near` is what may have been meant.
+    """
+
+    code: str
+    detail: str = ""
+    near: str = ""
+
+
+def of_ours(person: Person | None) -> bool:
+    """Whether this is one of our own people: a vendor is not."""
+    return person is not None and bool(person.roles & STAFF_ROLES)
+
+
+def relations(ticket: Ticket, actor: Actor) -> frozenset[Who]:
+    """Return what the sender is to this ticket, in the words of keywords.yaml."""
+    person, address = actor.sender.person, actor.sender.address
+    found = {Who.ANYONE}
+    if address == ticket.requester:
+        found.add(Who.REQUESTER)
+    if ticket.concerns(address) or of_ours(person):
+        found.add(Who.PARTICIPANT)
+    return frozenset(found | (_works(person, ticket, actor.rulebook) if person else set()))
+
+
+def _works(person: Person, ticket: Ticket, rulebook: Rulebook) -> set[Who]:
+    """Return what somebody of people.yaml is to this ticket by role, team and task."""
+    found = {who for role, who in _ROLES.items() if role in person.roles}
+    if of_ours(person):
+        found.add(Who.STAFF)
+    if person.key == ticket.assignee:
+        found.add(Who.ASSIGNEE)
+    if person.key == ticket.liaison or _in_team(person, ticket, rulebook):
+        found.add(Who.TEAM)
+    if Role.VENDOR in person.roles and (Who.TEAM in found or any(map(ticket.concerns, person.addresses))):
+        found.add(Who.VENDOR)
+    customer = rulebook.customers.get(ticket.customer)
+    if Role.PM in person.roles and (customer is None or customer.pm in ("", person.key)):
+        found.add(Who.PM)
+    return found
+
+
+def _in_team(person: Person, ticket: Ticket, rulebook: Rulebook) -> bool:
+    team = rulebook.teams.get(ticket.team)
+    return team is not None and (person.key in (*team.members, team.lead) or ticket.team in person.teams)
+
+
+def could_be(person: Person | None) -> frozenset[Who]:
+    """Return what somebody can be to one ticket or another: for help that is asked without one."""
+    known = {Who.ANYONE, Who.PARTICIPANT}
+    if person is None:
+        return frozenset(known | {Who.REQUESTER})
+    known |= {who for role, who in {**_ROLES, Role.PM: Who.PM, Role.VENDOR: Who.VENDOR}.items() if role in person.roles}
+    if of_ours(person):
+        known.add(Who.STAFF)
+    works = person.roles & {Role.ENGINEER, Role.VENDOR, Role.DUTY} or person.teams
+    return frozenset(known | ({Who.ASSIGNEE, Who.TEAM} if works else set()))
+
+
+def usable(person: Person | None, rulebook: Rulebook) -> tuple[Keyword, ...]:
+    """Return the keywords that this person may use on some ticket."""
+    could = could_be(person)
+    return tuple(k for k in rulebook.keywords if could & set(k.who))
