@@ -428,15 +428,15 @@ def _table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
 
 def _safe(text: str) -> str:
     """Return text that cannot command the terminal or turn the reading direction."""
-    return "".join(c if _is_harmless(c) else f"\\u{ord(c):04x}" for c in text if c not in _UNSEEN)
+    return "".join(c if _is_harmless(c) else f"\\u{ord(c):04x}" for c in text.translate(_PLAIN_SPACE))
 
 
 def _is_harmless(char: str) -> bool:
-    return char in "\n\t\u3000\u00a0" or (char.isprintable() and char not in _BIDI)
+    return char in "\n\t" or (char.isprintable() and char not in _BIDI)
 
 
 _REST = 12  # lines of what is not the sender's own
-_UNSEEN = frozenset("\ufeff\u200b")
+_PLAIN_SPACE = str.maketrans({"\u00a0": " ", "\u3000": "  ", "\ufeff": "", "\u200b": ""})
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 

@@ -32,7 +32,9 @@ from daemon.events import (
     Routed,
     StateChanged,
 )
+from daemon.intake.headers import one_line
 from daemon.intake.keywords import Command, find_commands, spoken
+from daemon.intake.language import language_of
 from daemon.intake.letter import Letter
 from daemon.intake.understand import (
     Bounced,
@@ -156,7 +158,7 @@ def _open(intent: NewIncident, desk: _Desk) -> Decision:
     withheld = may_answer(letter, desk.known, desk.service)
     opened = _opened(letter, intent.follows, routing, replace(desk, known=known))
     if behalf:
-        opened = replace(opened, recorded_by=desk.known.sender.address, subject=_passed_on_subject(letter, opened))
+        opened = _for_another(opened, letter, behalf, desk)
     events: tuple[Event, ...] = (
         opened,
         # What one of ours writes above a mail that they pass on is for colleagues.
@@ -183,10 +185,13 @@ def _receipt(intent: NewIncident, behalf: Sender | None) -> Transcript | None:
     return Transcript(lines=lines, applied=not lines, opened_for=behalf.address if behalf else "")
 
 
-def _passed_on_subject(letter: Letter, opened: Opened) -> str:
-    """The subject that the customer chose, not what forwarding made of it."""
-    inner = letter.forwarded.subject if letter.forwarded else ""
-    return inner[:_LONGEST_SUBJECT] or opened.subject
+def _for_another(opened: Opened, letter: Letter, behalf: Sender, desk: _Desk) -> Opened:
+    """The customer's own subject and language, not what one of ours wrote above; who passed it on is noted."""
+    inner = letter.forwarded
+    text, subject = (inner.text, inner.subject) if inner else ("", "")
+    language = _set_by_file(behalf) or desk.service.answers_in(language_of(text, subject))
+    subject = one_line(subject)[:_LONGEST_SUBJECT] or _NO_SUBJECT[language]
+    return replace(opened, recorded_by=desk.known.sender.address, subject=subject, language=language)
 
 
 def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Opened:
@@ -209,9 +214,11 @@ def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Open
 
 def _language(letter: Letter, desk: _Desk) -> str:
     """Return the requester's language: the contract's, else the mail's, else the service's."""
-    customer, person = desk.known.sender.customer, desk.known.sender.person
-    set_by_file = (person.language if person else "") or (customer.language if customer else "")
-    return set_by_file or desk.service.answers_in(letter.language)
+    return _set_by_file(desk.known.sender) or desk.service.answers_in(letter.language)
+
+
+def _set_by_file(sender: Sender) -> str:
+    return (sender.person.language if sender.person else "") or (sender.customer.language if sender.customer else "")
 
 
 def _routed(routing: Routing, rulebook: Rulebook) -> Routed:
