@@ -58,7 +58,7 @@ def _inside(text: str, named: bool) -> Forwarded | None:
         if quoting.is_separator(bare):
             own = [quoting.behind_separator(bare)]
             return _read(own + lines[place + 1 :]) if named or quoting.is_forward_separator(bare) else None
-        if _is_block(lines[place:]):
+        if _is_block(lines[place : place + _GAP]):
             return _read(lines[place:]) if named else None
         if line is not bare or quoting.may_end_attribution(bare.strip()):
             return None  # an answer, or something else that is quoted

@@ -481,7 +481,7 @@ def _from_uu(pieces: Iterator[bytes]) -> Iterator[bytes]:
 def _uu_line(line: bytes) -> bytes:
     """Decode one line; clients write more or fewer characters than the first one says."""
     count = (((line[0] - 32) & 63) * 4 + 5) // 3
-    for attempt in (line, line[:count], line[:count].ljust(count)):
+    for attempt in (line, line[:count], line[:count].ljust(count) if len(line) * 2 > count else b""):
         try:
             return binascii.a2b_uu(attempt)
         except binascii.Error:

@@ -366,9 +366,18 @@ def _without_uu(text: str, contents: Contents) -> str:
 def _payload(part: _Part) -> bytes:
     """Return a part's bytes, transfer-decoded; the email package carries 8-bit bytes as surrogate escapes."""
     if part.message.is_multipart():
-        return b"\n".join(child.as_bytes() for child in _children(part.message))
+        return b"\n".join(_written_out(child, 0) for child in _children(part.message))
     raw = vars(part.message).get("_payload")  # get_payload() would decode it by a charset that may be hostile
     return decode_transfer(str(raw or "").encode("utf-8", "surrogateescape"), part.encoding)
+
+
+def _written_out(message: Message, depth: int) -> bytes:
+    """A message as bytes again; the email package's own generator raises on some of what its parser gives."""
+    head = "\n".join(f"{name}: {value}" for name, value in message.raw_items())
+    children = _children(message) if depth < MAX_DEPTH else []
+    body = b"\n\n".join(_written_out(child, depth + 1) for child in children)
+    text = "" if children else str(vars(message).get("_payload") or "")
+    return head.encode("utf-8", "surrogateescape") + b"\n\n" + (body or text.encode("utf-8", "surrogateescape"))
 
 
 def _children(message: Message) -> list[Message]:
