@@ -8,13 +8,18 @@ STAMP := $(VENV)/.ready
 JOBS ?= 2
 PACKAGES := dovecot-imapd dovecot-lmtpd postfix postgresql strace
 
-.PHONY: demo test check bench format lock docs clean packages
+.PHONY: demo test fuzz check bench format lock docs clean packages
 
 demo: $(STAMP)
 	$(BIN)/ticketd demo --out demo-out
 
 test: $(STAMP) packages
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests
+
+# Hostile mails by the thousand: make fuzz COUNT=100000 SEED=7
+fuzz: $(STAMP)
+	$(BIN)/python -m tests.hostile --count $(or $(COUNT),10000) --seed $(or $(SEED),1) --jobs $(JOBS)
+	$(BIN)/python -m tests.hostile --desk --count $(or $(COUNT),2500) --seed $(or $(SEED),1) --jobs $(JOBS)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check daemon tests scripts

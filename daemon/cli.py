@@ -571,7 +571,12 @@ def _each(ctx: click.Context, mails: Iterable[int], deed: Callable[[Store, int],
 
 
 def _line(data: dict[str, Any]) -> None:
-    click.echo(json.dumps(data, ensure_ascii=False))
+    """Print one object on one line, whatever a reader takes for the end of a line."""
+    click.echo(json.dumps(data, ensure_ascii=False).translate(_LINE_ENDS))
+
+
+# JSON itself leaves these as they are; some programs break lines at them.
+_LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
 
 
 def _console() -> Any:
@@ -591,15 +596,15 @@ def _table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
 
 def _safe(text: str) -> str:
     """Return text that cannot command the terminal or turn the reading direction."""
-    return "".join(c if _is_harmless(c) else f"\\u{ord(c):04x}" for c in text if c not in _UNSEEN)
+    return "".join(c if _is_harmless(c) else f"\\u{ord(c):04x}" for c in text.translate(_PLAIN_SPACE))
 
 
 def _is_harmless(char: str) -> bool:
-    return char in "\n\t\u3000\u00a0" or (char.isprintable() and char not in _BIDI)
+    return char in "\n\t" or (char.isprintable() and char not in _BIDI)
 
 
 _REST = 12  # lines of what is not the sender's own
-_UNSEEN = frozenset("\ufeff\u200b")
+_PLAIN_SPACE = str.maketrans({"\u00a0": " ", "\u3000": "  ", "\ufeff": "", "\u200b": ""})
 _BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 

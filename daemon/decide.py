@@ -32,7 +32,9 @@ from daemon.events import (
     StateChanged,
 )
 from daemon.intake.arguments import numbers_in
+from daemon.intake.headers import one_line
 from daemon.intake.keywords import Command, find_commands, spoken
+from daemon.intake.language import language_of
 from daemon.intake.letter import Letter
 from daemon.intake.understand import (
     OPENING,
@@ -267,7 +269,7 @@ def _first_events(report: _Report, routing: Routing, desk: _Desk) -> tuple[Event
     known = replace(desk.known, sender=behalf) if behalf else desk.known
     opened = _opened(letter, report.intent.follows, routing, replace(desk, known=known))
     if behalf:
-        opened = replace(opened, recorded_by=desk.known.sender.address, subject=_passed_on_subject(letter, opened))
+        opened = _for_another(opened, letter, behalf, desk)
     opened = replace(opened, source=report.source or opened.source, occurred_at=report.occurred_at)
     # What one of ours writes above a mail that they pass on, or of what a customer told them, is for colleagues.
     message = _message(letter, Visibility.INTERNAL if behalf else Visibility.PUBLIC, desk)
@@ -286,10 +288,15 @@ def _receipt(done: Done, behalf: Sender | None, ticket: Ticket, desk: _Desk) -> 
     )  # fmt: skip
 
 
-def _passed_on_subject(letter: Letter, opened: Opened) -> str:
-    """The subject that the customer chose, not what forwarding made of it."""
-    inner = letter.forwarded.subject if letter.forwarded else ""
-    return inner[:_LONGEST_SUBJECT] or opened.subject
+def _for_another(opened: Opened, letter: Letter, behalf: Sender, desk: _Desk) -> Opened:
+    """The customer's own subject and language, not what one of ours wrote above; who passed it on is noted."""
+    opened = replace(opened, recorded_by=desk.known.sender.address)
+    inner = letter.forwarded
+    if inner is None or inner.sender.address.lower() != behalf.address:
+        return opened  # told by telephone, say: the report is in our colleague's words
+    language = _set_by_file(behalf) or desk.service.answers_in(language_of(inner.text, inner.subject))
+    subject = one_line(inner.subject)[:_LONGEST_SUBJECT] or _NO_SUBJECT[language]
+    return replace(opened, subject=subject, language=language)
 
 
 def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Opened:
@@ -312,9 +319,11 @@ def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Open
 
 def _language(letter: Letter, desk: _Desk) -> str:
     """Return the requester's language: the contract's, else the mail's, else the service's."""
-    customer, person = desk.known.sender.customer, desk.known.sender.person
-    set_by_file = (person.language if person else "") or (customer.language if customer else "")
-    return set_by_file or desk.service.answers_in(letter.language)
+    return _set_by_file(desk.known.sender) or desk.service.answers_in(letter.language)
+
+
+def _set_by_file(sender: Sender) -> str:
+    return (sender.person.language if sender.person else "") or (sender.customer.language if sender.customer else "")
 
 
 def _routed(routing: Routing, rulebook: Rulebook) -> Routed:

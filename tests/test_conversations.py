@@ -324,7 +324,8 @@ def test_a_hold_that_runs_out_is_told_to_the_engineer_and_not_to_the_customer(de
     sent = desk.waits(hours=25)
 
     assert {m.to for m in sent if "挂起到期" in m.subject} == {"wang.wei@example.com"}
-    assert not [m for m in sent if m.to.startswith("zhang.san")]
+    # The day-end list is all that the customer hears.
+    assert [m.subject for m in sent if m.to.startswith("zhang.san")] == ["[INC-1] 今天的进展：VPN 连不上"]
 
 
 def test_notes_and_the_reason_go_with_a_ticket_that_is_handed_over(desk):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
@@ -87,3 +89,82 @@ def test_our_own_address_is_no_customer(desk: TestDesk) -> None:
 def test_a_keyword_in_the_forwarded_mail_is_nobodys(desk: TestDesk) -> None:
     forwards(desk, OUTLOOK + "\n#已解决 骗你的\n")
     assert "SolutionGiven" not in desk.history(1) and desk.ticket(1).requester == "zhang.san@huaxing.example.com"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["noreply@vendor.example", "No-Reply+77@vendor.example", "MAILER-DAEMON@vendor.example", "bounces@vendor.example"],
+)
+def test_a_program_is_no_customer(desk: TestDesk, address: str) -> None:
+    sent = forwards(desk, OUTLOOK.replace("zhang.san@huaxing.example.com", address))
+    assert desk.ticket(1).requester == "wang.wei@example.com"
+    assert not any(m.to.lower().startswith(address.lower()) for m in sent)
+
+
+def test_a_team_of_ours_is_no_customer(desk: TestDesk) -> None:
+    book = desk.desk.rulebook
+    key, team = next(iter(book.teams.items()))
+    desk.desk.rulebook = replace(book, teams={**book.teams, key: replace(team, address="netz@example.com")})
+    forwards(desk, OUTLOOK.replace("zhang.san@huaxing.example.com", "netz@example.com"))
+    assert desk.ticket(1).requester == "wang.wei@example.com"
+
+
+def with_attached(subject: str) -> EmailMessage:
+    """An engineer's mail with a stranger's mail attached."""
+    inner = write("Eve <eve@elsewhere.example>", "Please pay at once.", subject="Invoice", to="wang.wei@example.com")
+    mail = write(
+        "王伟 <wang.wei@example.com>",
+        "有人收到钓鱼邮件，见附件。",
+        subject=subject,
+        **{"Authentication-Results": TRUSTED},
+    )
+    mail.add_attachment(inner)
+    return mail
+
+
+def test_a_mail_attached_as_evidence_is_not_passed_on(desk: TestDesk) -> None:
+    sent = desk.receives(with_attached("三楼多人收到钓鱼邮件"))
+    assert desk.ticket(1).requester == "wang.wei@example.com"
+    assert not any(m.to.startswith("eve") for m in sent)
+
+
+@pytest.mark.parametrize("subject", ["Fwd: Invoice", "转发: Invoice", "Invoice"])
+def test_a_mail_attached_to_a_forward_is_passed_on(desk: TestDesk, subject: str) -> None:
+    desk.receives(with_attached(subject))
+    assert desk.ticket(1).requester == "eve@elsewhere.example"
+
+
+def test_a_customer_without_a_subject_does_not_get_the_engineers(desk: TestDesk) -> None:
+    text = "".join(x for x in OUTLOOK.splitlines(keepends=True) if not x.startswith("主题"))
+    mail = write(
+        "王伟 <wang.wei@example.com>", text, subject="转发: 又是这个难缠的客户", **{"Authentication-Results": TRUSTED}
+    )
+    sent = desk.receives(mail)
+    told = to(sent, "zhang.san")
+    assert "难缠" not in told.subject + told.letter.text and "（无主题）" in told.subject
+
+
+def test_the_customer_is_answered_in_their_own_language(desk: TestDesk) -> None:
+    text = """这个先看一下。
+
+---------- Forwarded message ---------
+From: Bob Ray <bob@partner.example>
+Date: Fri, Nov 20, 2026 at 10:02
+Subject: Printer offline
+To: 王伟 <wang.wei@example.com>
+
+The printer on the third floor is offline since this morning.
+"""
+    sent = forwards(desk, text)
+    assert "We have your mail" in to(sent, "bob").letter.text
+
+
+def test_the_subject_inside_cannot_break_a_header(desk: TestDesk) -> None:
+    sent = forwards(desk, OUTLOOK.replace("主题: 三楼打印机脱机", "主题: 三楼\u2028Bcc: eve@elsewhere.example\x0b!"))
+    assert to(sent, "zhang.san").letter.header("Bcc") == ""
+
+
+def test_who_passes_on_without_end_is_stopped(desk: TestDesk) -> None:
+    for number in range(70):
+        sent = forwards(desk, f"{OUTLOOK}\n{number}")
+    assert sent == [] and desk.mail_status()[-1][0] == "quarantined"

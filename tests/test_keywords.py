@@ -16,7 +16,7 @@ from daemon.intake.arguments import (
 from daemon.intake.keywords import find_commands
 from daemon.routing.loader import load_rulebook
 from daemon.words import HoldReason, Level, Severity, Verb
-from tests.desk import MONDAY_10AM, ROOT
+from tests.desk import MONDAY_10AM, ROOT, TestDesk, write
 
 BOOK = load_rulebook(ROOT / "rules")
 KEYWORDS = BOOK.keywords
@@ -202,3 +202,9 @@ def test_grades_are_read_in_both_languages():
 
 def test_an_impossible_date_is_no_date():
     assert date_in("2026-02-30 x", MONDAY_10AM) == (None, "2026-02-30 x")
+
+
+def test_a_mail_of_commands_by_the_thousand_is_answered_shortly(tmp_path):
+    desk = TestDesk(tmp_path)
+    sent = desk.receives(write("eve@evil.example", "#help\n" * 10_000))
+    assert sum(len(m.raw) for m in sent if m.to.startswith("eve")) < 20_000

@@ -8,6 +8,7 @@ import json
 import sqlite3
 from dataclasses import replace
 from datetime import UTC, datetime
+from email.utils import getaddresses
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,13 @@ def test_every_mail_is_read_alike_from_memory_and_file(path: Path) -> None:
     assert letter.text.strip() or any(d.startswith("no text: ") for d in letter.defects)
 
 
+_FROM_PIECES = (
+    "manager@desk.example", "<mallory@evil.example>", "<manager@desk.example>", '"manager@desk.example"', "Ann", " ", '"',
+    "(", ")", "<", ">", ",", ";", ":", "\\", "=?utf-8?q?manager=40desk.example?=", "=?utf-8?q?=2C?=", "mailto:", "[", "]",
+    "@", "(x)", "'", "<>", "@relay.example:",
+)  # fmt: skip
+
+
 class TestHeaders:
     def test_a_whole_chinese_mail(self) -> None:
         letter = mail("customer_reports_a_server_down")
@@ -210,7 +218,7 @@ class TestHeaders:
             ("=?ISO-2022-JP?B?GyRCRURDZhsoQg==?=", "田中"),
             ("Re: =?utf-8?Q?caf=C3=A9?= today", "Re: café today"),
             ("=?x-nobody-knows?Q?plain?=", "plain"),
-            ("=?utf-8?B?5pyN5Yqh5Zmo", "=?utf-8?B?5pyN5Yqh5Zmo"),
+            ("=?utf-8?B?5pyN5Yqh5Zmo", "服务器"),
             ("a\r\n folded line", "a folded line"),
             ("=?utf-8?Q?two=0D=0ABcc:_x@y?=", "two Bcc: x@y"),  # a decoded line break must not stay one
             ("", ""),
@@ -250,6 +258,33 @@ class TestHeaders:
         assert letter.sender is not None and letter.sender.address == "mallory@evil.example"
         assert {a.address for a in letter.senders} == {"mallory@evil.example", "manager@desk.example"}
         assert "parsers read From differently" in letter.defects
+
+    @pytest.mark.parametrize(
+        "raw",
+        [
+            "manager@desk.example(<mallory@evil.example>",
+            'manager@desk.example" <mallory@evil.example>',
+            '"manager@desk.example" <>',
+            "<=?utf-8?q?manager=40desk.example?=>",
+            "manager@desk.example <mallory@evil.example",
+            "<manager@desk.example> <mallory@evil.example>",
+            "Boss <manager@desk.example, mallory@evil.example>",
+            "Boss [mailto:manager@desk.example]",
+            "manager@desk.example: mallory@evil.example",
+            '"Boss <manager@desk.example>"',
+            "manager@desk.example@evil.example",
+            "a:b:manager@desk.example",
+        ],
+    )
+    def test_a_from_that_others_cannot_read_gives_nobody_authority(self, raw: str) -> None:
+        letter = made(f"From: {raw}", "", "hello")
+        assert len(letter.senders) != 1 and "parsers read From differently" in letter.defects
+
+    @given(st.lists(st.sampled_from(_FROM_PIECES), min_size=1, max_size=7))
+    def test_whoever_stands_alone_is_whom_the_standard_library_reads(self, pieces: list[str]) -> None:
+        senders = made(f"From: {''.join(pieces)}", "", "hello").senders
+        read = {a.lower() for _, a in getaddresses(["".join(pieces)]) if "@" in a}
+        assert len(senders) != 1 or read <= {senders[0].address}
 
     @pytest.mark.parametrize(
         ("raw", "moment"),

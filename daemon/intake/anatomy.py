@@ -87,9 +87,8 @@ class _Dissection:
         defects += [*skeleton.defects, *heading.repeated(), *contents.defects]
         anatomy = Anatomy(message, heading, contents, defects=defects)
         self._unwrap(anatomy, depth)
-        named = [(text, None) for text in contents.named_texts[:1]]
         said = any(piece and piece.strip() for pair in contents.pieces for piece in pair)
-        pieces = contents.pieces if said else contents.wrapped or named or contents.pieces
+        pieces = contents.pieces if said else contents.wrapped or contents.named_texts[:1] or contents.pieces
         anatomy.prose = read_prose(pieces, thorough=self.thorough)
         anatomy.inner += [self.open(one, email.message_from_bytes, depth + 1) for one in self._within(anatomy, depth)]
         return anatomy
@@ -101,7 +100,7 @@ class _Dissection:
         skeleton = mend_headers(bare)
         message = parse(skeleton.content)
         if message.get_content_maintype() == "multipart" and not message.is_multipart():
-            other = with_found_boundary(source)
+            other = with_found_boundary(source, message.get_content_type())
             if other is not None:
                 defects.append("the boundary of its parts was misspelt: guessed")
                 skeleton = mend_headers(make_skeleton(other, self.token))

@@ -35,7 +35,7 @@ def letter_rows(letter: Letter, path: str) -> list[tuple[str, str]]:
 
 
 def _people(letter: Letter) -> Iterator[tuple[str, str]]:
-    yield "from", ", ".join(map(_person, letter.senders)) or "(nobody)"
+    yield "from", ", ".join(filter(None, map(_person, letter.senders))) or "(nobody)"
     for label, people in (("to", letter.to), ("cc", letter.cc), ("reply to", letter.reply_to)):
         if people:
             yield label, ", ".join(map(_person, people))

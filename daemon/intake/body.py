@@ -141,13 +141,15 @@ class _Page:
         """Return the line from which all the rest is another mail, if it is this line that tells."""
         line = self.look[place]
         if self.marked[place] and "##- " not in line:
+            if line.startswith(">>>") and quoting.may_end_attribution(stripped) == "verb":
+                self._mark_oddly(place)  # Supercite marks who spoke as it marks what he said
             return None
         special = quoting.may_separate(stripped)
         if special and quoting.is_our_marker(line) and not (self.marked[place] and self._next_is_marked(place)):
             return _Cut(self._above(place), "our marker", Confidence.HIGH)
         if self.marked[place]:
             return None  # our marker within a quote too: who answers below the quote has words there
-        if special and quoting.is_separator(line):
+        if special and quoting.is_separator(line) and self._is_sure(place):
             return self._separator(place)
         if self._is_header_block(place) and not self._is_shown(place):
             return _Cut(self._rules_above(place), "a block of headers", Confidence.MEDIUM)
@@ -157,6 +159,13 @@ class _Page:
             return _Cut(place + 1, "an attribution in the same line", Confidence.MEDIUM)
         end = quoting.may_end_attribution(stripped)
         return self._attribution(place, end) if end else None
+
+    def _is_sure(self, place: int) -> bool:
+        """A title between rulers that names no mail is a separator only where a mail begins beneath."""
+        if quoting.is_sure_separator(self.look[place]):
+            return True
+        beneath = [i for i in range(place + 1, min(place + 2 * _GAP + 2, len(self.look))) if self.look[i].strip()]
+        return any(self.marked[i] or quoting.header_kind(self.look[i]) for i in beneath[:_GAP])
 
     def _separator(self, place: int) -> _Cut | None:
         """A separator takes all the rest with it; over marked lines it goes alone, and words may stand beneath them."""
@@ -198,6 +207,8 @@ class _Page:
             return None
         start = place if start is None else start
         if not over_marked and not self._mark_oddly(place):
+            if not quoting.is_told_surely(" ".join(self.look[start : place + 1])):
+                return None
             reason = _gist(self.look[start : place + 1])
             return _Cut(start, f"an attribution line over unmarked lines: {reason}", Confidence.MEDIUM)
         self.attributed = True
@@ -208,9 +219,8 @@ class _Page:
     def _is_named_over_quote(self, place: int) -> bool:
         """Right above marked lines, a name and a verb are enough."""
         beneath = [i for i in range(place + 1, min(place + 3, len(self.look))) if self.look[i].strip()]
-        if not beneath or not quoting.says_who(self.look[place].strip()):
-            return False
-        return self.marked[beneath[0]] or bool(quoting.odd_mark(self.look[beneath[0]]))
+        marked = beneath and (self.marked[beneath[0]] or quoting.odd_mark(self.look[beneath[0]]))
+        return bool(marked) and quoting.says_who(self.look[place].strip())
 
     def _mark_oddly(self, place: int) -> bool:
         """Some clients quote with a bar or the writer's initials; only beneath an attribution that is told."""
@@ -237,18 +247,17 @@ class _Page:
             return place if self._next_is_marked(place) else None
         if end == "colon":
             return self._wrapped_attribution(place) if self._next_is_marked(place) else None
-        words, torn = "", False
+        words, torn = "", 0
         for start in range(place, max(-1, place - _ATTRIBUTION), -1):
             line = self.look[start].strip()
-            if not line and words and len(words) <= _TORN and not torn:
-                torn = True  # a client that wraps its own attribution may leave an empty line in it
+            if not line and words and len(words) <= _TORN and torn < _GAP:
+                torn += 1  # a client that wraps its own attribution may leave empty lines in it
                 continue
             words = f"{line} {words}"
             if not line or (self.marked[start] and not self.marked[place]) or len(words) > _WORDS:
                 return None
-            if torn and not quoting.begins_with_date(line):
-                return None
-            if quoting.is_dated_writer(words) if end == "address" else quoting.says_who_and_when(words, line):
+            told = quoting.is_dated_writer(words) if end == "address" else quoting.says_who_and_when(words, line)
+            if told and (not torn or quoting.begins_with_date(line)):
                 return self._with_date_above(start)
         return None
 
@@ -262,12 +271,13 @@ class _Page:
     def _with_date_above(self, start: int) -> int:
         """Where name and address fill the line, the date stands in the one above."""
         above = self.look[start - 1].strip() if start else ""
-        return start - 1 if above and quoting.begins_with_date(above) else start
+        told = above and (quoting.begins_with_date(above) or quoting.names_article(above))
+        return start - 1 if told else start
 
     def _is_header_block(self, place: int) -> bool:
         """Three different mail headers beneath each other (or two that prove it) are the top of a quoted mail."""
-        first = quoting.header_kind(self.look[place])
-        if first not in ("from", "date", "to", "subject"):
+        first, value = quoting.header_field(self.look[place])
+        if first not in ("from", "date", "to", "subject") or (first == "from" and quoting.is_moment(value)):
             return False
         kinds, proven = self._headers_beneath(place, first)
         enough = _KINDS - 1 if proven or self._rules_above(place) < place else _KINDS
@@ -328,7 +338,7 @@ class _Page:
         marked = [i for i, m in enumerate(self.marked) if m and not self.state[i]]
         said = [quoting.may_end_attribution(self._quoted(i).strip()) for i in marked[:_GAP]]
         announced = self.attributed or bool(self.quoted) or any(self.state) or "verb" in said or "address" in said
-        if not announced and (len(marked) == 1 or any(map(quoting.is_diff, self.look if marked else ()))):
+        if not announced and (len(marked) == 1 or not self.follows or self._only_look_marked(marked)):
             return
         for place in marked:
             self.state[place] = _QUOTE
@@ -336,6 +346,12 @@ class _Page:
             self._tell("quoted by the page's structure")
         elif marked:
             self._tell("marked lines", Confidence.HIGH if announced else Confidence.MEDIUM)
+
+    def _only_look_marked(self, marked: _Lines) -> bool:
+        """Programs print such marks too: `diff` and Python's prompt."""
+        return any(map(quoting.is_diff, self.look if marked else ())) or all(
+            quoting.is_prompt(self.look[i]) for i in marked
+        )
 
     def _drop_scraps(self) -> None:
         """A wrapped quote leaves scraps without a mark between its lines."""
@@ -480,18 +496,19 @@ def _begins_signature(line: str, beneath: list[str]) -> str:
 
 def _is_delimiter(line: str, beneath: list[str]) -> bool:
     """RFC 3676 knows one delimiter; beneath any other, what stands there must look like a signature."""
-    if not beneath and line.strip() in _DASHES:
+    if not beneath and (line.strip() in _DASHES or quoting.is_dotted_rule(line.strip())):
         return True
     if quoting.is_signature_delimiter(line):
-        sure = line == "-- " or not beneath or quoting.may_be_signature(beneath[0])
-        return len(beneath) <= _SIGNATURE and sure
+        sure = line == "-- " or not beneath or (quoting.may_be_signature(beneath[0]) and beneath[0][-1] not in "?？")
+        return len(beneath) <= _SIGNATURE and sure and not any(map(quoting.is_postscript, beneath))
     if len(beneath) > _FOOTER:
         return False
     if quoting.is_frame(line):
         return len(beneath) > 1 and quoting.is_frame(beneath[-1]) and not any(map(quoting.tells_something, beneath))
     if quoting.is_footer_rule(line):
         return not any(map(quoting.tells_something, beneath))
-    return bool(beneath) and quoting.is_rule(line) and quoting.is_list_footer(beneath[0])
+    listed = quoting.is_rule(line) and any(map(quoting.is_linked, beneath))
+    return listed and quoting.is_list_footer(beneath[0])
 
 
 def _closes(line: str, beneath: list[str]) -> bool:

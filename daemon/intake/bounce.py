@@ -331,8 +331,9 @@ def may_be_bounce(mail: Returned) -> bool:
 
 
 def _by_a_person(mail: Returned) -> bool:
-    """Tell whether somebody greets and asks: postmasters are people, too."""
-    asks = "?" in mail.text[:_TEXT] or "？" in mail.text[:_TEXT]
+    """Tell whether somebody greets, and asks if they write as one who runs the mail: postmasters are people, too."""
+    local = mail.sender.partition("@")[0]
+    asks = not _DAEMON.match(local) or "?" in mail.text[:_TEXT] or "？" in mail.text[:_TEXT]
     unanswerable = any(name.lower() == "return-path" and value.strip() == "<>" for name, value in mail.headers)
     return asks and not unanswerable and not _is_daemon(mail) and bool(_GREETING.match(mail.text))
 
@@ -462,12 +463,18 @@ def _from_words(mail: Returned, told: str) -> list[FailedRecipient] | None:
     if "message/disposition-notification" in mail.kinds and not _REFUSES.search(told):
         return None
     permanent = _is_permanent(mail.subject, told)
-    people = _people(mail, mail.failed_header) or _people(mail, told)
+    people = _listed(mail) or _people(mail, told) or _people(mail, mail.subject)
     if not people and _is_daemon(mail):
         people = _bare_names(mail, told)
     if not people and _signs(mail) + bool(mail.returned) < _SURELY:
         return None
     return [FailedRecipient(address=a, permanent=permanent) for a in people or [""]]
+
+
+def _listed(mail: Returned) -> list[str]:
+    """Whom a header of its own names (Exim, Google)."""
+    named = (_clean(a) for a in _ADDRESS.findall(mail.failed_header[:_TEXT]))
+    return [a for a in dict.fromkeys(named) if a not in mail.own][:_MAX_RECIPIENTS]
 
 
 def _people(mail: Returned, told: str) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 _FOLD = re.compile(r"\r?\n[ \t]")
-_LINE = re.compile(r"^(METHOD|SUMMARY|DTSTART|DTEND|LOCATION|DESCRIPTION)((?:;[^:\n]{0,200})?):(.*)$", re.M)
+_LINE = re.compile(r"^(SUMMARY|DTSTART|DTEND|LOCATION|DESCRIPTION)(?:;[^:\n]{0,200})?:(.*)$", re.M)
 _ESCAPED = re.compile(r"\\([\\;,nN])")
 _TIMES = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)\d\d(Z?))?")
 _MOST = 64_000
@@ -19,7 +19,7 @@ def invitation_text(calendar: str) -> str:
     _, begin, event = calendar[:_MOST].partition("BEGIN:VEVENT")
     found: dict[str, str] = {}
     for match in _LINE.finditer(_FOLD.sub("", event)):
-        found.setdefault(match[1], _plain(match[3]))
+        found.setdefault(match[1], _plain(match[2]))
     times = " – ".join(_moment(found[k]) for k in ("DTSTART", "DTEND") if k in found)
     said = (found.get("SUMMARY", ""), times, found.get("LOCATION", ""), found.get("DESCRIPTION", ""))
     return "\n".join(x for x in said if x.strip()) if begin else ""

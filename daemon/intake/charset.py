@@ -67,7 +67,6 @@ _SINGLE = (
 )  # fmt: skip
 _CYRILLIC = frozenset({"cp1251", "koi8_r", "koi8_u"})
 _NO_CHARSETS = frozenset({"unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined"})
-_MULTI_BYTE = frozenset((*_CHINESE_AND_NEIGHBOURS, "iso2022_jp_ext", "iso2022_kr", "hz", "utf_7"))
 _REAL, _BAD, _BETTER = 0.6, 0.5, 0.12
 _SURELY_BAD, _SURELY = 0.38, 0.72
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -83,6 +82,7 @@ _HIGH = re.compile(rb"[\x80-\xff]")
 _SEVEN_BIT = frozenset({"iso2022_jp_ext", "iso2022_kr", "hz", "utf-7"})
 _SAMPLE = 4096
 _LOST = 2
+_PROBE = 65_536
 _HALVES = re.compile(rb"\xed[\xa0-\xaf][\x80-\xbf]\xed[\xb0-\xbf][\x80-\xbf]")
 _FEW, _SEVERAL, _MANY = 8, 4, 24  # of a few bytes anything can be read
 
@@ -273,6 +273,10 @@ def _by_evidence(data: bytes, codec: str, declared: str | None) -> tuple[str, st
 
 def _nearly_utf8(data: bytes) -> str | None:
     """A cut or damaged UTF-8 text keeps more good characters than broken ones; Java writes emoji as two halves."""
+    probe = data[:_PROBE].decode("utf-8", "replace")
+    bad = probe.count("\ufffd") * 3 > sum(1 for c in probe if "\x7f" < c != "\ufffd") + 3 + _LOST
+    if bad and not _HALVES.search(data[:_PROBE]):
+        return None
     text = data.decode("utf-8", "replace")
     if _HALVES.search(data):
         text = data.decode("utf-8", "surrogatepass" if _strictly_with_halves(data) else "replace")

@@ -7,6 +7,7 @@ writes above the mail inside, its subject, an attached mail): a header block alo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import unescape
@@ -21,6 +22,10 @@ _BLOCK = 20  # lines of its headers
 _GAP = 2  # empty lines between them
 _VALUE = 500
 _FIELDS = ("from", "subject", "date")
+_ROW = re.compile(r"^\|([^|]{1,40})\|(.*)$")  # NetEase's client writes its headers as the rows of a table
+_RUN_ON = re.compile(r"(?:^|(?<=[^\s]))\s*(?=(?:From|To|Cc|Sent|Date|Subject): )")  # Yahoo, all of them in one line
+_NORDIC = re.compile(r"\s*vs\s*:", re.I)  # a forward in Danish and Norwegian, an answer in Finnish
+_NORDIC_FROM = re.compile(r"^[\s>*]*fra[\s*]*:", re.I | re.M)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +43,7 @@ def find_forwarded(subject: str, new_text: str, rest: str, attached: tuple[str, 
 
     `attached`: the headers of the mails that are attached to it, where it is no report about a mail.
     """
-    named = quoting.says_forward(subject)
+    named = quoting.says_forward(subject) or (_NORDIC.match(subject) is not None and _is_nordic(rest or new_text))
     found = _inside(rest or (new_text if named else ""), named)
     return found or next(filter(None, map(_attached, attached)), None)
 
@@ -51,12 +56,17 @@ def _inside(text: str, named: bool) -> Forwarded | None:
         if not bare.strip():
             continue
         if quoting.is_separator(bare):
-            return _read(lines[place + 1 :]) if named or quoting.is_forward_separator(bare) else None
-        if _is_block(lines[place:]):
+            own = [quoting.behind_separator(bare)]
+            return _read(own + lines[place + 1 :]) if named or quoting.is_forward_separator(bare) else None
+        if _is_block(lines[place : place + _GAP]):
             return _read(lines[place:]) if named else None
         if line is not bare or quoting.may_end_attribution(bare.strip()):
             return None  # an answer, or something else that is quoted
     return None
+
+
+def _is_nordic(text: str) -> bool:
+    return bool(_NORDIC_FROM.search(text[: _BLOCK * _VALUE]))
 
 
 def _is_block(lines: list[str]) -> bool:
@@ -67,12 +77,47 @@ def _is_block(lines: list[str]) -> bool:
 
 def _read(lines: list[str]) -> Forwarded | None:
     """Read the headers at the top and the text beneath."""
+    lines = _as_usual(lines)
     fields, end = _fields(lines)
+    if "from" not in fields:
+        fields, end = _attribution(lines) or (fields, end)
     sender = _sender(fields.get("from", ""))
     if sender is None:
         return None
     text = "\n".join(_unmarked(lines[end:])).strip("\n")
     return Forwarded(sender=sender, subject=fields.get("subject", ""), date=fields.get("date", ""), text=text)
+
+
+def _as_usual(lines: list[str]) -> list[str]:
+    """Give each header a line of its own with a colon: some clients write a table, no colons, or all in one line."""
+    first = next((i for i, line in enumerate(lines[: _GAP + 1]) if line.strip()), 0)
+    top = lines[first] if lines else ""
+    if top.startswith("From: ") and "Subject: " in top:
+        return [*_RUN_ON.split(top[: 4 * _VALUE]), *lines[first + 1 :]]
+    end = next((i for i in range(first, min(first + _BLOCK, len(lines))) if not lines[i].strip()), len(lines))
+    if _ROW.match(top[:_VALUE]):
+        return [*map(_row, lines[first:end]), *lines[end:]]
+    name, _, value = top.partition(" ")
+    if "@" in value and name.isalpha() and quoting.header_kind(f"{name}:") == "from":
+        return [*(line.replace(" ", ": ", 1) for line in lines[first:end]), *lines[end:]]
+    return lines
+
+
+def _row(line: str) -> str:
+    cells = _ROW.match(line[:_VALUE])
+    return f"{cells[1].strip()}: {cells[2].strip(' |')}" if cells else line
+
+
+def _attribution(lines: list[str]) -> tuple[dict[str, str], int] | None:
+    """Yandex names the sender in an attribution, beneath its separator."""
+    place = next((i for i, line in enumerate(lines[: _GAP + 1]) if line.strip()), None)
+    if place is None:
+        return None
+    line = lines[place].strip()[:_VALUE]
+    if quoting.may_end_attribution(line) != "address" or not quoting.is_dated_writer(line):
+        return None
+    date, _, sender = line.rstrip(":： ").rpartition(", ")
+    return {"from": sender, "date": date}, place + 1
 
 
 def _fields(lines: list[str]) -> tuple[dict[str, str], int]:

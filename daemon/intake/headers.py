@@ -17,6 +17,7 @@ HEADER_CAP = 32_768
 _TIMES_ENCODED = 2  # some gateways encode what was encoded already
 # The text of a Q word may hold question marks, against the rules: it ends at the first "?=".
 _WORD = re.compile(r"=\?([^?\s]{1,60})\?(?:([bB])\?([^?]*)|([qQ])\?([^?]*(?:\?(?!=)[^?]*)*))\?=")
+_CUT_WORD = re.compile(r"=\?[^?\s]{1,60}\?[bBqQ]\?[^?\s]+\??")
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 _CONTROL = re.compile("[\x00-\x1f\x7f\x80-\x9f\u2028\u2029]+")
 _PARAM = re.compile(r';\s*([^\s=;"]+)\s*=\s*("(?:[^"\\]|\\.)*"?|[^;]*)')
@@ -62,6 +63,8 @@ def decode_bytes(value: str, hint: str = "") -> str:
 
 def _decode_words(value: str) -> str:
     """Join neighbouring words of one charset before decoding: clients cut characters in two between words."""
+    if _CUT_WORD.fullmatch(value, max(0, value.rfind("=?"))):
+        value = value.removesuffix("?") + "?="  # its end was cut off
     out: list[str] = []
     held, held_charset, last = b"", "", 0
     for match in _WORD.finditer(value):
@@ -108,6 +111,8 @@ def parameters(raw: str, hint: str = "") -> tuple[str, dict[str, str]]:
     """Return a structured value's first word, lower-cased, and its parameters, decoded (RFC 2231 and worse)."""
     text = re.sub(r"\r?\n|\r", "", str(raw)[:8192])
     head, _, tail = text.partition(";")
+    if "=" in head.partition("/")[0]:
+        head, tail = "", text  # the first word is missing
     plain: dict[str, str] = {}
     pieces: dict[str, list[tuple[int, bool, str]]] = {}
     for name, value in _PARAM.findall(";" + tail):
@@ -118,7 +123,7 @@ def parameters(raw: str, hint: str = "") -> tuple[str, dict[str, str]]:
             index, extended = order.rstrip("*"), order.endswith("*") or order == ""
             pieces.setdefault(base, []).append((int(index) if index.isdecimal() else 0, extended, _unquote(value)))
     plain.update({base: _join_pieces(parts) for base, parts in pieces.items()})
-    return one_line(decode_bytes(head)).lower().rstrip(), plain
+    return one_line(decode_bytes(head.partition("(")[0])).lower().rstrip(), plain
 
 
 def _unquote(value: str) -> str:

@@ -36,6 +36,7 @@ TAKES_TEXT = frozenset(
         Verb.VENDOR,
     }
 )
+MOST_COMMANDS = 30
 _NEVER_ALONE = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR})
 """The verbs that say nothing without what stands behind them: as a lone word they are just a word."""
 _SEPARATORS = " \t:：,，、-–—。.;；"
@@ -62,22 +63,26 @@ def find_commands(text: str, keywords: Iterable[Keyword]) -> tuple[tuple[Command
     """Return the commands in `text` and the text without them.
 
     Lines that follow a command which takes words belong to it, up to the next command; all others are left over.
+    After MOST_COMMANDS a line is a line of words, whatever it begins with: nobody means so many, and each is answered.
     """
     table = {fold(word): k.verb for k in keywords for word in k.words}
     lines = text.splitlines()
     if not any(is_marked(line) for line in lines):
         return _lone_keyword(lines, table, text)
     commands: list[Command] = []
+    belongs: list[list[str]] = []
     left: list[str] = []
     for line in lines:
-        command = _read(line, table)
+        command = _read(line, table) if len(commands) < MOST_COMMANDS else None
         if command:
             commands.append(command)
+            belongs.append([command.argument])
         elif commands and commands[-1].verb in TAKES_TEXT:
-            commands[-1] = replace(commands[-1], argument=f"{commands[-1].argument}\n{line}".strip())
+            belongs[-1].append(line)
         else:
             left.append(line)
-    return tuple(commands), "\n".join(left).strip()
+    found = (replace(c, argument="\n".join(b).strip()) for c, b in zip(commands, belongs, strict=True))
+    return tuple(found), "\n".join(left).strip()
 
 
 def spoken(letter: Letter) -> str:

@@ -60,6 +60,7 @@ _TOLD_BY: dict[str, list[str]] = {}  # word → the languages that have it
 for _code, _words in _SMALL_WORDS.items():
     for _small in _words.split():
         _TOLD_BY.setdefault(_small, []).append(_code)
+_EVERYBODYS = frozenset(["ok", "okay", "hi", "hello", "all", "dear"])  # Chinese mails begin and end with these too
 _WORD = re.compile(r"[a-z\u00df-\u024f\u1ea0-\u1ef9]+(?:['’][a-z]+)?")
 _CITED = re.compile(r"[“「『《][^“”「」『』《》\n]{0,300}[”」』》]|\"[^\"\n]{0,300}\"")
 _LOG = re.compile(
@@ -112,7 +113,7 @@ def _decide(words: str) -> str:
 def _signs(words: str) -> _Signs:
     latin = _WORD.findall(words)
     kana = len(_KANA.findall(words))
-    west = sum(word.replace("’", "'") in _TOLD_BY for word in latin)
+    west = sum(word.replace("’", "'") in _TOLD_BY and word not in _EVERYBODYS for word in latin)
     return _Signs(len(_HAN.findall(words)), kana, 2 * len(_CHINESE.findall(words)) + kana, west, len(latin))
 
 

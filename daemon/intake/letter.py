@@ -198,6 +198,8 @@ def _read(source: Source, digest: str, thorough: bool) -> Letter:
     draft = _Draft(source, digest, thorough)
     try:
         return _letter(draft, dissect(source, digest[:16], draft.parse, thorough=thorough))
+    except MemoryError:
+        raise  # the limit of the process that reads: the mail is set aside whole
     except Exception as problem:  # noqa: BLE001  any bytes may come; what we cannot read is still a letter
         draft.defects.append(f"could not be read: {type(problem).__name__}")
         return _letter(draft, Anatomy())
@@ -268,7 +270,10 @@ def _moment(draft: _Draft, heading: Heading) -> datetime | None:
 
 
 def _senders(heading: Heading, draft: _Draft) -> tuple[Address, ...]:
-    """Every From address; where two parsers read From differently both readings stand, so that nobody has authority."""
+    """Every From address; where another parser reads From differently, or not at all, nobody stands there alone.
+
+    Authority needs exactly one sender: beside the readings of the others, or else beside an empty one, there is none.
+    """
     senders = heading.addresses("from")
     raw = heading.raws("from")[:1]
     ours = frozenset(a.address for v in raw for a in parse_addresses(v) if a.address)
@@ -276,7 +281,7 @@ def _senders(heading: Heading, draft: _Draft) -> tuple[Address, ...]:
     if theirs <= ours and (ours == draft.froms or draft.froms is None):
         return senders
     draft.defects.append("parsers read From differently")
-    more = sorted(theirs - {a.address for a in senders} - {""})
+    more = sorted(theirs - {a.address for a in senders} - {""}) or ([] if len(senders) > 1 else [""])
     return (*senders, *(Address(name="", address=clean_text(a, 320)) for a in more))
 
 

@@ -174,7 +174,7 @@ class Line(NamedTuple):
 
 def html_lines(html: str, cap: int = 1_000_000) -> list[Line]:
     """Return the visible lines of a page."""
-    html = html[:cap]
+    html = _without_comments(html[:cap])
     page = _read(html)
     if any(line.text and not line.quoted for line in page.lines):
         return page.lines
@@ -182,6 +182,19 @@ def html_lines(html: str, cap: int = 1_000_000) -> list[Line]:
     if not any(line.text for line in lines):
         return _bare(html)
     return lines if _begins_as_quote(lines) else [Line(text, False) for text, _ in lines]
+
+
+def _without_comments(html: str) -> str:
+    """Take comments out: the parser looks for the end of each one to the end of the page.
+
+    One without an end stays, and so does a style sheet that old clients put into one.
+    """
+    kept, place = [], 0
+    while (begin := html.find("<!--", place)) >= 0 and (end := html.find("-->", begin + 2)) >= 0:
+        styled = html.rfind("<style", place, begin) > html.rfind("</style", place, begin)
+        kept.append(html[place : end + 3 if styled else begin])
+        place = end + 3
+    return "".join((*kept, html[place:])) if kept else html
 
 
 def _read(html: str, *, hides: bool = True) -> _Page:
@@ -276,10 +289,12 @@ class _Page:
         self.row = 0
         self.frame: tuple[int, int] | None = None  # where a client's frame was opened, and its first line
         self.framed = False
+        self.aside: tuple[int, int] | None = None  # where a blockquote that may be the sender's own was opened
 
     def finish(self) -> None:
         """End the last line and what is still open."""
         self.break_line()
+        self._end_aside()
         self._end_frame()
 
     def write(self, text: str) -> None:
@@ -352,6 +367,8 @@ class _Page:
         elif name == "blockquote":
             if not now.quoted and (self.frame or self._is_announced()):
                 self._quote()
+            elif not now.quoted and self.aside is None:
+                self.aside = len(self.open), len(self.lines)
         else:
             begin = _digits(attributes.get("start")) if name == "ol" else 0
             self.now = now._replace(marks=[] if look.bare else [begin] if name == "ol" else None)
@@ -418,11 +435,16 @@ class _Page:
         above = next((line for line in reversed(self.lines[-2:]) if line.text), None)
         if above is None or above.quoted:
             return False
-        text = above.text.strip()
-        end = quoting.may_end_attribution(text)
-        return (
-            quoting.is_dated_writer(text) if end == "address" else bool(end) and quoting.says_who_and_when(text, text)
-        )
+        return _is_attribution(above.text.strip())
+
+    def _end_aside(self) -> None:
+        """A blockquote that begins with an attribution is a quote, whatever its client calls it."""
+        if self.aside is None:
+            return
+        start, self.aside = self.aside[1], None
+        first = next((line for line in self.lines[start : start + _HEAD] if line.text), None)
+        if first is not None and _is_attribution(first.text.strip()):
+            self._mark_from(start)
 
     def _end_frame(self) -> None:
         if self.frame and not self.framed:
@@ -496,6 +518,9 @@ class _Page:
         before = self.open[place].before
         if before.quoted != self.now.quoted:
             self.break_line()
+        if self.aside and place <= self.aside[0]:
+            self.break_line()
+            self._end_aside()
         if self.frame and place <= self.frame[0]:
             self.break_line()
             self._end_frame()
@@ -542,6 +567,12 @@ class _Page:
 
     def _may_leave_line(self) -> bool:
         return not self.now.hidden and bool(self.lines) and (bool(self.lines[-1].text) or self.now.pre)
+
+
+def _is_attribution(text: str) -> bool:
+    """Tell whether a line says who wrote what follows, and when."""
+    end = quoting.may_end_attribution(text)
+    return quoting.is_dated_writer(text) if end == "address" else bool(end) and quoting.says_who_and_when(text, text)
 
 
 def _mark_of(name: str, attributes: dict[str, str | None]) -> str:

@@ -20,15 +20,17 @@ MARK = "X-Cut-Leaf"
 MAX_PARTS = 1000
 MAX_DEPTH = 50
 SMALL = 32_768
-_TEXT_HEAD = 1_000_000
+_TEXT_HEAD = 2_200_000  # bytes of one text that are parsed; what is read of it is less, without pasted pictures
 _TOP_HEADERS = 262_144
 _PART_HEADERS = 32_768
 _ONE_HEADER = 32_768
 _ONE_PARAMETERS = 4096
 _PARAMETERS = 100
 _ENCODED_WORDS = 400
-_TOTAL = 6_000_000
-_DECODED_AT_ONCE = 24_000_000
+_LONGEST_DELIMITER = 1024
+_TOTAL = 2_500_000
+_DECODED_AT_ONCE = 8_000_000
+_NO_UU = 1000  # lines that are none: this was never uuencode
 _CHUNK = 786_432
 _HEADER = re.compile(rb"^(content-type|content-transfer-encoding|content-disposition)[ \t]*:", re.I | re.M)
 _FOLDED = re.compile(rb"\r?\n(?![ \t])")
@@ -182,12 +184,13 @@ def mend_headers(skeleton: Skeleton) -> Skeleton:
     return skeleton
 
 
-def with_found_boundary(source: Source) -> Source | None:
-    """Return a multipart mail with the boundary that it really uses, or None where none can be seen."""
+def with_found_boundary(source: Source, kind: str) -> Source | None:
+    """Return a multipart mail of this kind with the boundary that it really uses, or None where none can be seen."""
     match = _BOUNDARY_LINE.search(source.at(0, _TOP_HEADERS))
     if match is None:
         return None
-    line = b'Content-Type: multipart/mixed; boundary="' + match[1].replace(b'"', b'\\"') + b'"\r\n'
+    alike = b"alternative" if kind == "multipart/alternative" else b"mixed"
+    line = b"Content-Type: multipart/" + alike + b'; boundary="' + match[1].replace(b'"', b'\\"') + b'"\r\n'
     return _Prefixed(line, source)
 
 
@@ -301,7 +304,10 @@ class _Cutter:
     def _delimiter_in(self, window: bytes, offset: int) -> _Delimiter | None:
         at = 0 if offset == 0 and window.startswith(b"--") else window.find(b"\n--") + 1
         while at or (offset == 0 and window.startswith(b"--")):
-            line = self.source.at(offset + at, offset + at + 1024).partition(b"\n")[0]
+            line = window[at : at + _LONGEST_DELIMITER]
+            if len(line) < _LONGEST_DELIMITER and b"\n" not in line:  # it goes on behind the window
+                line = self.source.at(offset + at, offset + at + _LONGEST_DELIMITER)
+            line = line.partition(b"\n")[0]
             mark = self.marks.get(line.rstrip(b" \t\r"))
             if mark is not None:
                 stop = min(offset + at + len(line) + 1, self.source.size)
@@ -438,10 +444,8 @@ def _from_base64(pieces: Iterator[bytes]) -> Iterator[bytes]:
         footer = end is not None
         rest += (piece[: end.start() + 1] if end else piece).translate(None, _NOT_BASE64)
         *runs, rest = re.split(rb"=+", rest) if b"=" in rest else [rest]
-        for run in runs:
-            yield _base64_run(run)
         whole = len(rest) // 4 * 4
-        yield binascii.a2b_base64(rest[:whole])
+        yield b"".join((*map(_base64_run, runs), binascii.a2b_base64(rest[:whole])))
         rest = rest[whole:]
     yield _base64_run(rest)
 
@@ -460,15 +464,24 @@ def _from_quoted_printable(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def _from_uu(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    for line in b"".join(pieces).splitlines():
-        if line and not line.startswith((b"begin ", b"end")):
-            yield _uu_line(line)
+    rest, noise = b"", 0
+    for piece in pieces:
+        whole, newline, rest = (rest + piece).rpartition(b"\n")
+        decoded = []
+        for line in (whole + newline).split(b"\n") if noise < _NO_UU else ():
+            line = line.rstrip(b"\r")
+            if line and not line.startswith((b"begin ", b"end")):
+                decoded.append(_uu_line(line))
+                noise += not decoded[-1]
+        yield b"".join(decoded)
+        rest = rest if len(rest) <= _ONE_HEADER else b""
+    yield _uu_line(rest) if rest and not rest.startswith((b"begin ", b"end")) else b""
 
 
 def _uu_line(line: bytes) -> bytes:
     """Decode one line; clients write more or fewer characters than the first one says."""
     count = (((line[0] - 32) & 63) * 4 + 5) // 3
-    for attempt in (line, line[:count], line[:count].ljust(count)):
+    for attempt in (line, line[:count], line[:count].ljust(count) if len(line) * 2 > count else b""):
         try:
             return binascii.a2b_uu(attempt)
         except binascii.Error:

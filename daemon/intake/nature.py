@@ -151,7 +151,7 @@ _OF_ITSELF = {
     "vi": r"đây là (?:thư|email|tin nhắn) (?:trả lời )?tự động",
     "id": r"ini adalah (?:balasan|jawapan)",
     "zh": r"这是(?:一封)?.{0,8}自动(?:回复|答复|应答)|這是(?:一封)?.{0,8}自動(?:回覆|回復|答覆)"
-    r"|[本此](?:邮件|郵件|信|信件)(?:为|是|由|係|為).{0,8}自[动動](?:回[复覆復]|答复|发[送出]|發[送出]|生成|产生)",
+    r"|[本此](?:邮件|郵件|信|信件)(?:为|是|由|係|為).{0,8}自[动動](?:回[复覆復]|答复|发[送出]|發[送出]|生成|产生)(?!的)",
     "ja": r"(?:この|本)メールは自動|これは自動(?:返信|応答)|自動(?:返信|応答)にて",
     "ko": r"이 ?메일은 자동|자동 ?(?:회신|응답|답장) ?(?:메일|메시지)?입니다",
 }
@@ -162,7 +162,8 @@ _ITSELF = re.compile(
 _MACHINES_WORDS = re.compile(
     r"^[\s*#=-]{0,20}(?:please note:? )?"
     r"(?:this is an auto(?:matic|mated|matically generated|-generated) (?:message|e-?mail|notification|alert|mail)"
-    r"|【?系统(?:自动)?(?:通知|消息|邮件)】?[:：]|本邮件由系统|此邮件由系统)",
+    r"(?! (?:of|from) (?:our|my|the)| (?:that )?(?:we|i|which)\b)"
+    r"|【?系统(?:自动)?(?:通知|消息|邮件)】?[:：]|[本此]邮件由系统(?!.{0,6}的))",
     re.I,
 )
 _RECEIPT = re.compile(
@@ -193,6 +194,8 @@ _CONFIRM = re.compile(
     r"|sender (?:verification|confirmation)",
     re.I,
 )
+
+_HOW_TO_CONFIRM = re.compile(r"https?://|click|\breply\b|deliver|verif|whitelist", re.I)
 
 # Someone says that he is away, until when, and who helps meanwhile: all three in one language are a vacation notice.
 _ABSENCE = {
@@ -234,12 +237,12 @@ _ABSENCE = {
     ),
     "nl": (
         r"ik ben.{0,30}(?:afwezig|niet (?:op kantoor|aanwezig|bereikbaar)|vakantie|verlof)",
-        r"tot|terug|vanaf|weer",
+        r"tot|terug|vanaf|weer|t/m",
         r"(?:voor|bij) (?:dringende|spoed|urgente)|mijn afwezigheid|contact opnemen",
     ),
     "sv da no": (
         r"(?:jag är|jeg er).{0,30}(?:på kontoret|på plats|semester|frånvarande|ferie|fraværende|til stede|bortrest)",
-        r"till|til|åter|tilbage|tilbake",
+        r"till|til|åter|tilbage|tilbake|før",
         r"brådskande|akuta|hastesager|ved behov|haster det|mitt fravær|min (?:frånvaro|fravær)|kontakta|kontakt",
     ),
     "fi": (
@@ -265,9 +268,10 @@ _ABSENCE = {
     ),
     "tr": (r"ofis dışında|(?:yıllık )?izin(?:de|li)|tatilde", r"kadar|dönece|tarihin", r"acil|yokluğumda|iletişime"),
     "ru uk": (
-        r"(?:нахожусь|буду|сейчас|перебуваю).{0,30}(?:в отпуске|отсутств|вне офиса|командировке|відпустці)",
+        r"я (?:в отпуске|на больничном|в командировке|[ув] відпустці)"
+        r"|(?:нахожусь|буду|сейчас|перебуваю).{0,30}(?:в отпуске|отсутств|вне офиса|командировке|відпустці)",
         r"до \d|по \d|до конца|верн|повернуся|с \d",
-        r"срочн\w{2,4} вопрос|в мо[её] отсутствие|обращайтесь|термінов|звертайтесь|отвечу",
+        r"срочн\w{2,4} (?:вопрос|случа)|в мо[её] отсутствие|обращайтесь|термінов|звертайтесь|отвечу",
     ),
     "el": (
         r"(?:βρίσκομαι|είμαι|θα).{0,30}(?:εκτός γραφείου|άδεια|απουσιάζω|λείπω)",
@@ -283,6 +287,25 @@ _ABSENCE = {
     "th": (r"ลาพักร้อน|ไม่อยู่ที่(?:สำนักงาน|ออฟฟิศ)|ลาหยุด", r"ถึง|กลับมา", r"เร่งด่วน|ติดต่อ"),
     "vi": (r"tôi.{0,30}(?:vắng mặt|nghỉ phép|không có mặt)", r"đến|trở lại|tới", r"khẩn|gấp|liên hệ"),
     "id": (r"saya.{0,30}(?:cuti|di kantor|di luar kantor)", r"sampai|hingga|kembali", r"mendesak|darurat|hubungi"),
+    "sl hr sr": (
+        r"(?:na (?:dopustu|godišnjem odmoru|odmoru)|odsot|odsut)",
+        r"do \d|vrn|vrać|vrat",
+        r"nujn|hitn|pokličite|obrnite|kontaktir",
+    ),
+    "bg": (r"(?:в отпуск|отсъствам|извън офиса)", r"до \d|връщ|върна", r"спешн|обърнете|свържете"),
+    "et": (r"(?:olen|viibin).{0,20}(?:puhkus|kontorist ära|eemal)", r"kuni|tagasi", r"kiire|pöördu|võtke ühendust"),
+    "lv": (r"(?:esmu|atrodos).{0,20}(?:atvaļinājum|prombūtn)", r"līdz|atgriez", r"steidzam|sazin"),
+    "lt": (r"atostogauju|esu (?:atostogose|išvykęs|išvykusi)", r"iki|grįš", r"skub|kreip|susisiek"),
+    "ca": (r"(?:estic|estaré).{0,20}(?:vacances|fora|absent)", r"fins|torn", r"urg|contact"),
+    "hi": (r"छुट्टी पर|कार्यालय से बाहर|अवकाश पर", r"तक|वापस", r"अत्यावश्यक|ज़रूरी|तत्काल|संपर्क"),
+    "gone for good": (
+        r"\bi (?:no longer work|am no longer (?:with|working|employed)|have left (?:the )?(?:company|organi[sz]ation))"
+        r"|ich (?:arbeite|bin) nicht mehr (?:bei|für|im unternehmen)|je ne (?:travaille|fais) plus"
+        r"|(?:我|本人)已(?:经|經)?.{0,8}(?:离职|離職)",
+        r"please|bitte|veuillez|merci|请|請|联系|聯絡",
+        r"(?:please|kindly) (?:contact|direct|e-?mail|write|address|reach)|wenden sie|kontaktieren|contacter|adresser"
+        r"|请联系|請聯絡|联系|聯絡",
+    ),
     "zh": (
         r"(?:我|本人|正在|目前|现在|現在|本公司|我司).{0,14}(?:休假|外出|出差|年假|请假|請假|放假"
         r"|病假|产假|不在办公室|不在辦公室)",
@@ -302,10 +325,12 @@ _ABSENCE = {
     ),
 }
 _ASKS = re.compile(
-    r"[?？]|please (?:check|restart|fix|look|help|reset|close|reopen|update|confirm|investigate)|(?:can|could) you"
+    r"[?？]|please (?:check|restart|fix|look|help|reset|close|reopen|update|confirm|investigate|give|grant|route|set"
+    r"|change|add|remove|delete|enable|disable|install|replace|unlock|restore|switch|deliver)|(?:can|could) you"
+    r"|(?:asked|told) me to"
     r"|bitte (?:prüf|start|helf|schau|beheb)|(?:请|麻烦).{0,8}(?:处理一下|尽快处理|帮|协助|重启|检查"
-    r"|看一下|查|关闭|解决|修复)"
-    r"|请(?:处理|紧急处理)|(?:対応|確認)(?:を)?お願い(?:し|い)",
+    r"|看一下|查|关闭|解决|修复|扩容|开通|删除|更换)"
+    r"|请(?:处理|紧急处理|安排)|(?:対応|確認)(?:を)?お願い(?:し|い)",
     re.I,
 )
 _AWAY = tuple(tuple(re.compile(pattern) for pattern in three) for three in _ABSENCE.values())  # of small letters
@@ -362,6 +387,13 @@ def judge(header: Header, subject: str, sender: str, words: str, kinds: frozense
     return (Nature.AUTOMATIC, reason) if reason else (Nature.HUMAN, "nothing says otherwise")
 
 
+def _asked_beneath(subject: str, words: str) -> bool:
+    """Who writes *about* automatic answers may title a question so; a machine's title goes on, and it asks nothing."""
+    title = _SUBJECT.match(subject[:200])
+    bare = title is not None and title[0].rstrip()[-1] not in ":："
+    return bare and bool(_ASKS.search(words)) and not _is_away(words) and not _ITSELF.search(words)
+
+
 def is_answer_of_a_machine(subject: str, words: str) -> bool:
     """Tell whether subject and words are those of a vacation notice or a challenge, whatever the headers say."""
     return bool(_title(subject) or _notice(words) or _challenge(subject, words))
@@ -397,7 +429,7 @@ def _by_kind(kinds: frozenset[str], words: str) -> str:
 
 
 def _by_words(subject: str, sender: str, words: str) -> str:
-    if _title(subject):
+    if _title(subject) and not _asked_beneath(subject, words):
         return "the subject is that of an auto-reply"
     if _POLICY_SUBJECT.match(subject[:200]):
         return "a report about mail policy"
@@ -429,7 +461,8 @@ def _notice(words: str) -> bool:
 
 
 def _challenge(subject: str, words: str) -> bool:
-    asks = _CHALLENGE.search(subject[:200]) or _CONFIRM.search(subject[:200])
+    titled = _CONFIRM.search(subject[:200]) and (not words.strip() or _HOW_TO_CONFIRM.search(words))
+    asks = _CHALLENGE.search(subject[:200]) or titled
     return bool(asks or (len(words) < 2 * _BRIEF and _CHALLENGE.search(words)))
 
 

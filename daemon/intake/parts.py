@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 
 from daemon.intake.calendar import invitation_text
 from daemon.intake.charset import clean_text, decode_text
-from daemon.intake.headers import decode_header, one_line, parameters, straight
+from daemon.intake.headers import decode_bytes, decode_header, one_line, parameters, straight
 from daemon.intake.mime import MARK, MAX_DEPTH, Bytes, Cut, Source, decode_transfer
 from daemon.intake.smime import signed_content
 from daemon.intake.tnef import read_tnef
@@ -28,15 +28,20 @@ _META = re.compile(rb"<meta[^<>]{0,200}charset\s*=\s*[\"']?([\w.:-]{2,40})", re.
 _META_PLACE = 4096
 _CODED = re.compile(r"[A-Za-z0-9+/]{1,998}={0,2}")
 _CODE_LINE = 20  # characters; a word can look like code
+_PICTURE = re.compile(r"data:[\w/+.;=-]{0,100},[A-Za-z0-9+/=%]{200,}")  # a picture pasted into the page itself
 _BLANK, _NO_CODE = re.compile(r"[\s=]+"), re.compile(r"[^A-Za-z0-9+/]")
 _MORE_CODE = re.compile(r"(?=[A-Za-z+/]*\d)[A-Za-z0-9+/]{8,998}={0,2}")
 _URL_NAME = re.compile(r"(?:%[0-9A-Fa-f]{2}){3}")
 _MAX_UU = 50
 _SUFFIX = 10
 _NAMED = ("filename", "name", "file")
+_ENCODED = frozenset({"base64", "quoted-printable"})
+_FILE_NAME = re.compile(r"[^\\:*?\"<>|]{1,200}\.[A-Za-z0-9]{1,8}")
 SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
-_UNPACKED = 24_000_000  # bytes of what is opened in memory
+_UNPACKED = 8_000_000  # bytes of what is opened in memory
+_LINES = 50_000
+_PLAIN, _PAGES = 1_000_000, 500_000  # characters of text and of pages that are read of one mail
 _REPORTED = re.compile(r"^(?:reporting-mta|final-recipient|original-recipient|action|status)\s*:", re.I | re.M)
 _MAILS = frozenset({"message/rfc822", "message/global"})
 _UU_BEGIN = re.compile(r"^begin [0-7]{3,4} (\S[^\n]{0,200})\n", re.M)
@@ -65,7 +70,7 @@ class Contents:
 
     pieces: list[tuple[str | None, str | None]] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
-    named_texts: list[str] = field(default_factory=list)
+    named_texts: list[tuple[str | None, str | None]] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     reports: list[str] = field(default_factory=list)
     returned: list[str] = field(default_factory=list)
@@ -74,6 +79,16 @@ class Contents:
     wrapped: list[tuple[str | None, str | None]] = field(default_factory=list)
     defects: list[str] = field(default_factory=list)
     hint: str = ""
+    left: dict[str, int] = field(default_factory=lambda: {"plain": _PLAIN, "pages": _PAGES})
+
+    def afford(self, kind: str, text: str) -> str:
+        """Return as much of a text as this mail may still say, in all its parts together."""
+        lines = text.count("\n")
+        if len(text) > self.left[kind] or lines > _LINES:
+            text = "\n".join(text[: self.left[kind]].split("\n", _LINES)[:_LINES])
+            self.defects.append("a text part is too long: only its beginning was read")
+        self.left[kind] -= len(text)
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,7 @@ class _Part:
     name: str
     encoding: str
     content_id: str
+    called: tuple[str, ...]  # what may be a name, too
     cut: Cut | None
     message: Message
 
@@ -148,15 +164,18 @@ def _understand(message: Message, cuts: Mapping[str, Cut], default: str, hint: s
         kind = default if not kind else "text/plain"
     disposition, more = parameters(raw.get("content-disposition", ""), hint)
     encoding = parameters(raw.get("content-transfer-encoding", ""))[0]
+    if disposition == "form-data":
+        more.pop("name", "")  # that of a field
     name = next((n for names in (more, params) for k in _NAMED if (n := names.get(k))), "")
     content_id = one_line(raw.get("content-id", "")).strip("<> ")
+    called = tuple(decode_header(raw[h], hint) for h in ("content-location", "content-description") if h in raw)
     cut = cuts.get(raw.get(MARK.lower(), "").strip())
-    return _Part(kind, params, disposition, name, encoding, content_id, cut, message)
+    return _Part(kind, params, disposition, name, encoding, content_id, called, cut, message)
 
 
 def _leaf(part: _Part, contents: Contents) -> None:
     """Take one part for what it is: the body, or a file, which may hold more than a file."""
-    if _is_body(part):
+    if _is_body(part, contents):
         _add_text(part, contents)
         return
     if straight(part.name) != part.name:
@@ -168,7 +187,8 @@ def _leaf(part: _Part, contents: Contents) -> None:
     elif part.kind in _OPENERS:
         _OPENERS[part.kind](part, contents)
     elif part.kind.startswith("text/") and part.cut is None and part.disposition != "attachment":
-        contents.named_texts.append(clean_text(decode_text(_payload(part), part.params.get("charset"))[0]))
+        text = clean_text(decode_text(_payload(part), part.params.get("charset"))[0])
+        contents.named_texts.append((None, text) if part.kind == "text/html" else (text, None))
 
 
 def _take_report(part: _Part, contents: Contents) -> None:
@@ -184,6 +204,8 @@ def _take_mail(part: _Part, contents: Contents) -> None:
     source = _content(part)
     if source is not None:
         contents.attached.append(source)
+    else:
+        contents.defects.append("an attached mail is too large to be opened")
 
 
 def _take_headers(part: _Part, contents: Contents) -> None:
@@ -238,7 +260,8 @@ _OPENERS: Mapping[str, Callable[[_Part, Contents], None]] = {
 }
 
 
-def _is_body(part: _Part) -> bool:
+def _is_body(part: _Part, contents: Contents) -> bool:
+    """Tell whether a part is to be read; a text with a name is, where it is the first and nothing calls it a file."""
     if part.disposition == "attachment":
         return False
     if part.kind.startswith("multipart/"):
@@ -252,7 +275,8 @@ def _is_body(part: _Part) -> bool:
         "text",
     ):
         return False
-    return not part.name or (part.kind in ("text/plain", "text/html") and not part.disposition)
+    first = not part.disposition and not contents.pieces
+    return not part.name or (part.kind in ("text/plain", "text/html") and first)
 
 
 def _add_text(part: _Part, contents: Contents) -> None:
@@ -264,15 +288,15 @@ def _add_text(part: _Part, contents: Contents) -> None:
     if footer:
         contents.defects.append("plain text stood behind the base64 of the body: added")
         text = f"{text.rstrip()}\n\n{decode_text(footer, charset)[0]}"
-    text = clean_text(text)
+    text = clean_text(text, len(text))  # what may be read of it is measured below, when pictures are out
     if part.params.get("format", "").lower() == "flowed" and part.kind == "text/plain":
         text = unflow(text, del_sp=part.params.get("delsp", "").lower() == "yes")
     if part.kind in ("text/enriched", "text/richtext"):
         text = _ENRICHED.sub(lambda m: "<" if m[0] == "<<" else "", text)
     if part.kind == "text/html":
-        contents.pieces.append((None, text))
+        contents.pieces.append((None, contents.afford("pages", _PICTURE.sub("data:,", text))))
     else:
-        contents.pieces.append((_without_uu(text, contents), None))
+        contents.pieces.append((_without_uu(contents.afford("plain", text), contents), None))
 
 
 def _is_plain(raw: str, lines: list[str]) -> bool:
@@ -342,9 +366,18 @@ def _without_uu(text: str, contents: Contents) -> str:
 def _payload(part: _Part) -> bytes:
     """Return a part's bytes, transfer-decoded; the email package carries 8-bit bytes as surrogate escapes."""
     if part.message.is_multipart():
-        return b"\n".join(child.as_bytes() for child in _children(part.message))
+        return b"\n".join(_written_out(child, 0) for child in _children(part.message))
     raw = vars(part.message).get("_payload")  # get_payload() would decode it by a charset that may be hostile
     return decode_transfer(str(raw or "").encode("utf-8", "surrogateescape"), part.encoding)
+
+
+def _written_out(message: Message, depth: int) -> bytes:
+    """A message as bytes again; the email package's own generator raises on some of what its parser gives."""
+    head = "\n".join(f"{name}: {value}" for name, value in message.raw_items())
+    children = _children(message) if depth < MAX_DEPTH else []
+    body = b"\n\n".join(_written_out(child, depth + 1) for child in children)
+    text = "" if children else str(vars(message).get("_payload") or "")
+    return head.encode("utf-8", "surrogateescape") + b"\n\n" + (body or text.encode("utf-8", "surrogateescape"))
 
 
 def _children(message: Message) -> list[Message]:
@@ -361,10 +394,17 @@ def _payload_text(part: _Part) -> str:
     """A delivery report as text: the email package has split it into header blocks."""
     if part.cut is not None:
         return clean_text(part.cut.head.decode("utf-8", "replace"))
+    if part.message.is_multipart() and part.encoding in _ENCODED:
+        return clean_text(decode_text(decode_transfer(_payload(part), part.encoding))[0])
     if part.message.is_multipart():
-        blocks = _children(part.message)
-        return "\n\n".join("\n".join(f"{k}: {v}" for k, v in block.raw_items()) for block in blocks)
+        return clean_text(decode_bytes("\n\n".join(map(_block, _children(part.message)))))
     return clean_text(decode_text(_payload(part), part.params.get("charset"))[0])
+
+
+def _block(fields: Message) -> str:
+    """One block of a report; what the email package took for no field, it took for the block's body."""
+    rest = vars(fields).get("_payload")
+    return "\n".join([*(f"{k}: {v}" for k, v in fields.raw_items()), *([rest] if isinstance(rest, str) else ())])
 
 
 def _returned_headers(part: _Part) -> str:
@@ -384,8 +424,9 @@ def _file(part: _Part, number: int) -> File:
 
 def _file_name(part: _Part, head: bytes, number: int) -> str:
     """The sender's name for the file, or one that tells what it is."""
-    if part.name:
-        return display_name(part.name)
+    told = part.name or next((n for n in part.called if _FILE_NAME.fullmatch(n)), "")
+    if told:
+        return display_name(told)
     if part.kind in ("message/rfc822", "message/global"):
         subject = re.search(rb"^subject:[ \t]*(.*(?:\r?\n[ \t].*)*)", head[:16_384], re.I | re.M)
         title = decode_header(subject[1].decode("utf-8", "surrogateescape")) if subject else ""

@@ -19,20 +19,26 @@ _VERBS = (
     "|escribio|escribieron|escribía|ha escrit|va escriure|escribiu|idatzi du|ha scritto|hai scritto"
     "|scrisse|scritto|escreveu|schreef|geschreven|geskryf|skrev|skrifaði|kirjoitti|kirjoittanut"
     "|napisał\\(a\\)|napisał|napisała|napisali|napisal\\(a\\)|napisal/-a|napisal|napisala|pisze"
-    "|написал\\(а\\)|написал|написала|написали|пишет|писал|писала|писали|пише|писав|написав|написала|написа|напиша|піша|напісаў"
+    "|написал\\(а\\)|написал|написала|написали|пишет|писал|писала|писали|пише|писав|написав|написа|напиша|піша|напісаў"
     "|је написао/ла|написао/ла|написао|je napisao/la|napisao/la je|napisao/la|napisao je|napisala je|napisao"
     "|napsal\\(a\\)|napsal|napsala|píše|napísal\\(a\\)|napísal|napísala|írta|a scris|scris"
     "|kirjutas|rakstīja|rašė|parašė|yazdı|yazmış|yazıb|έγραψε|כתב|כתבה|כתב/ה|כתב\\(ה\\)"
     "|كتب|كتبت|تمت كتابة|نوشت|نوشته است|ने लिखा|लिखा|لکھا|লিখেছেন|เขียนว่า|เขียน"
     "|đã viết|viết|menulis|tulis|menulis bahwa|sinulat|missatge de|kirjutas kasutaja"
-    "|写道|寫道|来信|书写|写到|のメール|のメッセージ|書きました|さんは書きました|님이 작성|님이 씀|작성|님께서 작성"
+    "|写道|寫道|来信|书写|写到|提到|说道|說道|写于|寫於|写道于|のメール|のメッセージ|書きました|さんは書きました"
+    "|님이 작성|님이 씀|작성|님께서 작성"
 )
+# Other verbs tell who speaks only right above marked lines: people write "the vendor replied:" themselves.
+_MORE_VERBS = "stated|asked|replied|responded|commented|noted|added|remarked|suggested|typed|spoke|antwortete|fragte"
 # What stands at the beginning of an attribution without a date.
 _OPENING = re.compile(
-    r"\s*(?:quoting|zitat von|citando|citát|citat|excerpts from|according to|in (?:message|article)|thus spa[kc]e"
+    r"\s*(?:quoting|zitat von|in reply to|in response to|als antwort auf|citando|citát|citat"
+    r"|excerpts from|according to|in (?:message|article)|thus spa[kc]e"
     r"|quoth|mensagem citada por|mensaje citado por|引用)[\s:：]+\S",
     re.I,
 )
+_ON_A_BOARD = re.compile(r"^【 ?在 .{1,80} ?的大作中提到")  # what Chinese boards write above
+_ARTICLE = re.compile(r"^(?:in (?:article|message) )?<[^\s<>]{1,200}@[^\s<>]{1,200}>,?$", re.I)
 _DATE = re.compile(
     r"\d{1,2}[:.h]\d{2}|\d{1,4}\s?[-/.年]\s?\d{1,2}|\d{1,2}\.?\s+\w{3,12}\.?,?\s+\d{4}"
     r"|[A-Za-z]{3,9}\.?\s+\d{1,2},?\s+\d{4}|\d+월|\d+月"
@@ -75,7 +81,8 @@ _FIELDS = {
     "|címzett|komu|destinataire|destinatario|destinatário|ontvanger|đến|tới|người nhận|kepada|ke|penerima|a|προς"
     "|mottagare|mottaker|modtager|către|pentru|catre|до|за|прима|za|prima|adressaat|kellele|kam|kam|adresāts|gavėjas"
     "|per a|אל|إلى|به|प्रति|ถึง|受信者|送信先|empfänger|adresat",
-    "cc": "cc|kopie|kopia|copie|copia|kopi|копия|抄送|抄送人|副本|참조|ccn|cc:|bilgi|másolatot kap|másolat|копія|kópia"
+    "cc": "cc|kopie|kopia|copie|copia|kopi|копия|抄送|抄送人|抄送至|副本|참조|ccn|cc:|bilgi"
+    "|másolatot kap|másolat|копія|kópia"
     "|copie către"
     "|κοιν|עותק|نسخة|رونوشت|สำเนา|đồng kính gửi|tembusan|bcc|密送|密件抄送",
     "subject": "subject|betreff|objet|asunto|oggetto|assunto|onderwerp|ämne|emne|temat|тема|主题|主題|主旨|件名"
@@ -106,6 +113,14 @@ _FORWARD = re.compile(
     r"|p[řr]eposlan|välitetty|lähetetty edelleen|iletilen|továbbított|redirecționat|redirection|proslije|prosleđ"
     r"|posredovan|edastatud|pārsūtīt|persiųst|reenviat|προωθη|הועבר|معاد توجيه|إعادة توجيه|ارسال شده|अग्रेषित|ส่งต่อ"
     r"|chuyển tiếp|diteruskan|dimajukan|terusan",
+    re.I,
+)
+# What a separator names besides; titles without it ("--- original ---", "=== forward zone ===") are people's own too.
+_MAIL = re.compile(
+    r"e-?mail|messag|mail\b|nachricht|mensaje|mensagem|correo|courriel|bericht|meddelande|meddelelse|melding|besked"
+    r"|brev|viesti|skilaboð|wiadomość|zpráv|správ|üzenet|levél|mesaj|ileti|сообщени|письм|повідомлен|лист|съобщени"
+    r"|писмо|порука|порак|poruk|sporočil|kiri|sõnum|vēstul|ziņojum|laišk|pranešim|μήνυμα|הודעה|رسالة|پیام|संदेश|ข้อความ"
+    r"|จดหมาย|thư|tin nhắn|pesan|mesej|surat|missatge|邮件|郵件|信件|来信|メール|メッセージ|메일|메시지",
     re.I,
 )
 _FORWARD_LINE = re.compile(
@@ -144,6 +159,7 @@ _MARKER = re.compile(r"^[\s>]*##- .{0,300} -##\s*$")
 _DECORATED = re.compile(r"^[\s>]*(?:[-=#_*~—–]\s?){2}|[-=#_*~—–]{2}\s*$")
 _LOTUS = re.compile(r"---\d{1,2}[/.-]\d{1,2}[/.-]\d{2,4} \d{1,2}:\d{2}(?::\d{2})?(?: ?[AP]M)?---", re.I)
 _GROUPWISE = re.compile(r"^>>> .{3,160} >>>\s*$")
+_RUN_ON = re.compile(r"^[\s>*]*-{3,12} ?(?:forwarded|original) message ?-{3,12}\s?(?=from: )", re.I)
 _SUPERCITE = re.compile(r"^>{1,8} *\"[^\"]{1,20}\" == .{1,120}:\s*$")
 _INITIALS = re.compile(r"^\s{0,8}((?:[A-Za-zÀ-ÞА-Я]{1,12})?[>|]|:(?= ))(?:[>\s]|$)")
 _DIFF = re.compile(r"^(?:< |\d+(?:,\d+)?[acd]\d+(?:,\d+)?\s*$)")
@@ -153,44 +169,77 @@ _TELLS = re.compile(r"[.!?。！？；;]$|^\s*[#/@!>＃]|^p\.?\s?s\b|^(?:附|另
 _ASKS = re.compile(r"\b(?:please|bitte|请)\b|[?？]$|^p\.?\s?s\b", re.I)
 _SIGNATURE = re.compile(r"^-- ?$")
 _GADGET = (
-    "i-?phone|i-?pad|i-?pod|apple watch|android|samsung|galaxy|blackberry|huawei|honor|xiaomi|redmi|mi phone|oppo|vivo"
-    "|oneplus|pixel|nokia|lumia|windows|outlook|yahoo|gmail|mail|smartphone|handy|mobile?|móvil|cell|phone|tablet"
-    "|device"
-    "|mobilgerät|telefon|telefono|teléfono|proton|aol|nexus|xperia|htc|motorola|moto|lg|zte|wireless|verizon|t-mobile"
-)
-_DEVICE = re.compile(
-    r"^[\s(*_\[—–-]*(?:sent (?:from|via|with) |get (?:the )?\[?outlook|send from "
-    r"|von meinem |von meiner |gesendet (?:von|mit|aus|über|via) |diese nachricht wurde (?:von|mit) mein"
-    r"|von unterwegs gesendet|von mobil|holen sie sich outlook|outlook für |hol dir outlook"
-    r"|envoyé (?:de|depuis|à partir|via|avec|avec l) ?|envoyée? de mon |obtenez outlook|télécharger outlook"
-    r"|enviado (?:desde|do|de|a partir|via|por|mediante|con|com|pelo) |enviada do |obtener outlook|obter o outlook"
-    r"|descarga outlook"
-    r"|inviato (?:da|dal|con|via|tramite)|scarica outlook|ottieni outlook|verstuurd (?:vanaf|met|via)"
-    r"|verzonden (?:vanaf"
-    r"|met|via) |outlook voor |download outlook|skickat (?:från|med|via)|hämta outlook|sendt (?:fra|via|med)"
-    r"|hent outlook|få outlook|wysłan[eoya]+ (?:z|ze|za pomocą|przy użyciu) |pobierz (?:aplikację )?outlook"
-    r"|отправлено (?:с|из|через|с помощью) |отправлено с|послано с |надіслано (?:з|із) |надіслано з|изпратено от "
-    r"|发自我的|發自我的|该邮件从移动设备发送|本邮件发自|来自.{0,12}(?:邮箱|手机|huawei|华为)"
-    r"|从 ?(?:windows|outlook|mac|iphone|ipad|android|galaxy).{0,20}发送"
-    r"|来自我的|來自我的|发送自|傳送自|寄自|從我的|从我的.{0,20}发送"
-    r"|由.{0,12}(?:手机|邮箱)发送"
-    r"|通过.{0,12}发送$"
-    r"|[获獲]取 ?outlook|下载 ?outlook|取得 ?outlook|使用.{0,16}(?:邮箱|手机)发送"
-    r"|发自 ?outlook|发自.{0,16}(?:邮箱|手机|iphone|ipad|客户端|大师|安卓)"
-    r"|.{0,12}(?:iphone|ipad|android|outlook|携帯)\s?(?:から|より)送信|.{0,16}에서 (?:보냄|전송)|lähetetty "
-    r"|hanki outlook"
-    r"|odesláno (?:z|ze|pomocí) |odoslané (?:z|zo) |získejte outlook"
-    r"|(?:iphone|ipad)'?.{0,5}(?:dan|den)? gönderildi|.{0,24}(?:'dan|'den|ımdan|imden|mdan) gönderildi"
-    r"|.{0,24}telefonumdan gönderildi|trimis (?:de pe|din|cu|de la) |elküldve |az iphone-omról|iphone-omról küldve"
-    r"|küldve "
-    r"|στάλθηκε από |נשלח מה|נשלח מ-|أرسلت من |أُرسلت من |تم الإرسال من |ارسال شده از |ارسال از |ส่งจาก |đã gửi từ "
-    r"|được gửi từ "
-    r"|gửi từ |dikirim dari |terkirim dari |dihantar dari |poslano (?:s|z|sa|iz) |poslato sa |послато са "
-    r"|saadetud minu |nosūtīts no "
-    r"|išsiųsta iš |enviat des |sent frá |mein iphone|मेरे .{0,12}से भेजा)",
-    re.I,
+    r"i-?phon|i-?pad|i-?pod|ios\b|mac\b|apple watch|android|samsung|galaxy|blackberry|huawei|honor|xiaomi|redmi"
+    r"|mi phone|oppo|vivo|oneplus|pixel|nokia|lumia|windows|outlook|yahoo|gmail|mail|e-?mail|mymail|smartphone"
+    r"|smartfon|handy|mobile?|móvil|cell|phone|tablet|device|mobilgerät|telefon|teléfono|proton|aol|nexus|xperia|htc"
+    r"|motorola|moto|lg|zte|wireless|verizon|t-mobile|palm|touchpad|fairphone|superhuman|airmail|polymail|nylas"
+    r"|newton|hushmail|guerrillamail|zoho|aqua ?mail|tutanota|tuta\b|typeapp|typemail|bluemail|fairemail|k-9"
+    r"|thunderbird|boxer|spark|mailbox|appareil|dispositivo|aparelho|toestel|apparaat|enhet|gerät|puhelim|courrier"
+    r"|correo|posta|e-post|poczt|pošt|почт|яндекс|смартфон|телефон|планшет|携帯|スマートフォン|스마트폰|휴대폰|휴대전화"
 )
 _GADGETS = re.compile(rf"\b(?:{_GADGET})", re.I)
+# What stands before the name of a device or a program, and in some languages behind it.
+_SENT_IN_ENGLISH = re.compile(r"(?:un)?sen[td] (?:from|via|with|using|by|through|on) |typed on ", re.I)
+_SENT = re.compile(
+    r"von meine[mr] |gesendet (?:von|vom|mit|aus|über|via) "
+    r"|(?:diese nachricht|diese e-?mail|dies) wurde (?:von|mit) mein"
+    r"|envoyée? (?:de|depuis|à partir|via|avec) |provenance ?: "
+    r"|enviad[oa] (?:desde|do|da|de|a partir|via|por|mediante|con|com|pelo) |enviat (?:des|amb) "
+    r"|inviato (?:da|dal|dalla|con|via|tramite) |(?:verstuurd|verzonden) (?:vanaf|vanuit|met|via) "
+    r"|skicka(?:t|des) (?:från|med|via) |sendt? (?:fra|frá|via|med) |lähetetty "
+    r"|wysłan[eoya]+ (?:z|ze|za pomocą|przy użyciu) |(?:odesláno|odoslan[éeo]|odosláno) (?:z|ze|zo|pomocí) "
+    r"|отправлено (?:с|со|из|через|с помощью) |послано с |надіслано (?:з|із|зі) |изпратено от "
+    r"|trimis (?:de pe|din|cu|de la) |elküldve |στάλθηκε από |נשלח מ"
+    r"|(?:أرسلت|أُرسلت|مُرسل|تم الإرسال) من |ارسال (?:شده )?از "
+    r"|ส่งจาก |(?:đã |được )?gửi từ |(?:dikirim|terkirim|dihantar) dari |(?:poslano|poslato|послато) (?:s|z|sa|iz|са) "
+    r"|saadetud minu |nosūtīts no |išsiųsta iš ",
+    re.I,
+)
+_SENT_BEHIND = re.compile(
+    r"(?:^von .{2,60}gesendet|gönderildi|küldve|(?:から|より)送信(?:されたメール|しました)?"
+    r"|에서 ?(?:보냄|전송|전송됨|보냈습니다|보낸 메일)|से भेजा(?: गया)?)[.。]?$",
+    re.I,
+)
+_OWN = re.compile(r"(?:my|mein\w{0,2}|mon|ma|mi|meu|minha|mio|mia|mijn|min|mojego|mého|môjho|моего|моей|мого)\b", re.I)
+# Small words among the names of devices and programs, and what programs praise themselves with.
+_OF_NAMES = frozenset(
+    _listed(
+        "my|a|an|the|of|from|on|for|with|using|via|and|by|at|in|wireless|network|carrier|smart|new|app|client|edition"
+        "|secure|encrypted|email|emails|enjoy|ad-free|best|free|work|open|source|extensible|please"
+    )
+)
+# Outlook and its like offer themselves in the language of the phone.
+_APPS = r"\[?(?:outlook|bluemail|typeapp|aqua ?mail|mail)"
+_SYSTEMS = r"(?:ios|android|mac|macos|windows)"
+_OBTAIN = re.compile(
+    rf"^(?:(?:get|download|holen sie sich|hol dir|laden sie|obten[eé][zr]|obtenir|obtenga|obtén"
+    r"|télécharge[rz]|descargar?"
+    r"|obter|obtenha|transfira|baixe|scarica|ottieni|hämta|hent|få|skaff|skaff deg|hae|hanki|lataa|pobierz"
+    r"|pobierz aplikację|získejte|získajte|stáhněte|stáhnout|stiahnite|stiahnuť|загрузите|скачать|скачайте|отримайте"
+    r"|завантажте|obțineți|tải|unduh|dapatkan|获取|獲取|获得|下载|下載|取得) ?(?:the |o |l['’])?)?"
+    rf"{_APPS}\b\W{{0,3}}(?:\w{{1,8}} ){{0,2}}{_SYSTEMS}(?: 1[01])?"
+    r"(?P<end> ?(?:herunter|herunterladen|downloaden|ophalen|を(?:入手|取得)(?:する)?|다운로드|받기|를 다운로드))?"
+    r"[\])]?\W{0,3}(?:https?://\S{1,200})?$"
+    rf"|^(?P<cjk>获取|獲取|下载|下載|取得)? ?(?:适用于|適用於)? ?{_SYSTEMS} ?(?:版|的|용|için) ?(?:的 ?)?outlook"
+    r"\W{0,2}"
+    r"(?P<tail>u edinin|u indirin|を ?(?:入手|取得)(?:する)?|다운로드|받기)?\W{0,3}(?:https?://\S{1,200})?$",
+    re.I,
+)
+_CHINESE_GADGET = (
+    "iphone|ipad|android|安卓|harmonyos|手机|手機|平板|邮箱|郵箱|信箱|客户端|客戶端|邮件应用|版邮件|版郵件|电子邮件"
+    "|huawei|华为|小米|xiaomi|redmi|荣耀|honor|vivo|oppo|samsung|三星|galaxy|大师|企业微信|钉钉|飞书|qq|outlook|windows"
+    "|mac|移动设备|行動裝置|foxmail"
+)
+_CHINESE_DEVICE = re.compile(
+    r"^(?:[此该本這](?:封)?(?:邮件|郵件|信))? ?(?:(?:发自|發自|来自|來自|发送自|傳送自|传送自|寄自|寄件自)"
+    r"(?:我的 ?[^的，。；：！？,;!?]{1,24}$|"
+    rf"[^的，。；：！？,;!?]{{0,20}}?(?:{_CHINESE_GADGET}))"
+    rf"|(?:从|從|由|用|使用|通过|通過|透過|我的)(?:我的)?[^的，。；：！？,;!?]{{0,20}}?(?:{_CHINESE_GADGET})"
+    r"(?=.{0,30}(?:发送|發送|傳送|发出|寄出|发来的)))"
+    r"(?:[A-Za-z0-9 .+()（）\[\]/<>:_-]|智能|手机|手機|邮箱|郵箱|邮件|郵件|电子|客户端|客戶端|应用|大师|专属|商务|版"
+    r"|公司|华为|小米|荣耀|发送|發送|傳送|发出|寄出|发来的){0,60}$",
+    re.I,
+)
 _EXCUSES = re.compile(r"brevity|typos?|spelling|autocorrect|tippfehler|concision|errores|brevidad|kürze", re.I)
 
 # What people close a letter with; a signature of their address may follow.
@@ -243,19 +292,48 @@ _DISCLAIMS = _listed(
     "|delete it|delete this|notify the sender|virus|liable|liability|vertraulich|empfänger|irrtümlich|unbefugt|absender"
     "|vernichten|rechtlich|confidentiel|destinataire|par erreur|détrui|confidencial|destinatari|por error|por engano"
     "|divulga|riservat|per errore|vertrouwelijk|bestemd|geadresseerde|abusievelijk|konfidentiell|avsedd|fortrolig"
+    "|adressaten|mottagare|avsändare|radera|obehörig|afsender|modtager|avsender|mottaker|uautoris"
+    "|przeznaczon|nadawc|nieuprawnion|důvěrn|adresát|odesílatel|neoprávněn|bizalmas|címzett|feladó|confidenţial"
     "|luottamuksell|poufn|adresat|konfidenci|конфиденциальн|предназначен|получател|gizli|保密|机密|機密|收件人|误收"
     "|错收|仅限于|发件人"
     "|誤收"
     "|删除|刪除|未经授权|泄露|誤って|기밀|수신인"
 )
 _FOOTERS = _listed(
-    "the environment before|before printing|virus-free|avast|avg.com|checked for viruses|scanned for viruses"
-    "|auf viren geprüft|bitte denken sie an die umwelt|pensez à l'environnement|wolny od wirusów"
+    "the environment before|before printing|virus-free|avast.com|avast antivirus|avg.com|checked for viruses by"
+    "|been checked for viruses|been scanned|scanned for viruses by|auf viren geprüft"
+    "|bitte denken sie an die umwelt|pensez à l'environnement|wolny od wirusów"
     "|ausdrucken|antes de imprimir|prima di stampare|avant d'imprimer|请考虑环境"
 )
-_LISTS = re.compile(
-    r"unsubscribe|mailing list|list info|abmelden|désabonner|darse de baja|退订|取消订阅|listinfo|archives?:", re.I
+# A disclaimer speaks of the mail it stands in; who reports a leak, or a virus, speaks of another.
+_OF_ITSELF = re.compile(
+    r"th(?:is|e following) (?:[\w-]{1,14} ){0,2}(?:e-?mail|message|communication|transmission|document|information)"
+    r"|information (?:contained|in this|transmitted)|e-?mail and any|disclaimer"
+    r"|confidentiality notice|contents? of this"
+    r"|diese[rs]? (?:e-?mail|mail|nachricht|mitteilung|elektron|information)|enthält vertraul"
+    r"|\bce (?:message|courriel|mail|courrier|document)|\bcet e-?mail|cette (?:communication|transmission)|\bprésent"
+    r"|\best[ea] (?:mensaje|correo|e-?mail|mensagem|comunica|mail|documento)|información contenida|informação contida"
+    r"|\bquest[oa] (?:e-?mail|mail|messaggio|comunicazione)|\b(?:il|la) presente|informazioni contenute"
+    r"|\bdit (?:bericht|e-?mail)|\bdeze (?:e-?mail|mail)|de informatie"
+    r"|\bdett[ae] (?:e-?post|meddeland|mejl|mail)|\bdenn[ae] (?:e-?post|e-?mail|mail|meddelelse|melding)"
+    r"|\btämä (?:viesti|sähköposti)|\bniniejsz|treść (?:tej|niniejsz)|\bt(?:ato|ento) (?:zpráv|správ|e-?mail)"
+    r"|(?:данное|настоящее|это) (?:\w{1,20} )?(?:сообщение|письмо)|\bbu (?:e-?posta|mesaj|elektronik|ileti)"
+    r"|(?:本|此|这封|這封)(?:电子|電子)?(?:邮件|郵件|信|e-?mail|通讯|信息)|(?:邮件|郵件)(?:及|与|和|內容|内容)"
+    r"|(?:この|本)(?:電子)?メール|(?:이|본) ?(?:전자)?(?:메일|우편)"
 )
+_FIRST_PERSON = re.compile(
+    r"\bi(?:'m|'ve| (?:have|had|am|was|got|get|see|saw|found|checked|scanned|think|need|will|can|did|deleted))\b"
+    r"|\bich\b|\b(?:can|could|would) you\b|\bwe (?:have|had|got|get|see|need|are|found)\b"
+    r"|\bwir (?:haben|sind|brauchen|bekommen)\b|\bkönn(?:en|t|ten) (?:sie|ihr) (?:uns|das|die|bitte)\b"
+    r"|今天|请问|能否|能不能|麻烦|我(?:刚|今|昨|收到)"
+)
+_LISTS = re.compile(
+    r"to unsubscribe|unsubscribe[:@,]|unsubscribe (?:at|here|from|by|via|send)|[-+]unsubscribe|mailing list|list info"
+    r"|abmelden|désabonner|darse de baja|退订|取消订阅|listinfo|archives?:",
+    re.I,
+)
+_LINKED = re.compile(r"@|://|\bwww\.|mailing list", re.I)
+_POSTSCRIPT = re.compile(r"p\.?\s?s\b\.?\s?[:.-]?|(?:附|又及|另)[:：]", re.I)
 _SENTENCE = re.compile(r"[.!?…:;,](?:$|\s)|[。！？；，]")
 _FORWARDS = re.compile(
     r"^\s*(?:\[[^\]]{1,40}\]\s*)*(?:fwd?|wg|tr|trs|rv|renv|enc|i|inoltro|vb|doorst|fs|vl|pd|tovább|továbbítás|ilt|i̇lt|yml|yan"
@@ -282,11 +360,14 @@ _SAME_LINE = re.compile(
 _UNSEEN = {
     **dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f\u3000"), " "),
     **dict.fromkeys(
-        map(ord, "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff")
+        map(
+            ord,
+            "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufeff",
+        )
     ),
 }
 _END_TAILS = frozenset(word[-2:] for word in _END_WORDS)
-_AFTER_VERB = " :：*_-\u00a0"
+_AFTER_VERB = " :：*_-】\u00a0"
 _SIGNS = frozenset("-=_~—–#*>|<:：＞")
 _LINE = 1000
 _PROOFS = 3  # words of a disclaimer that make one
@@ -300,6 +381,8 @@ _NAMED = 60  # characters of a closing with a name
 _DISCLAIMER = 90  # characters of the shortest disclaimer
 _RULERS = "-=_~—–"
 _ORNAMENT = " \t\u00a0>*_"
+_ADORNS = " \t*_()[]<>~—–-"
+_ASIDE = re.compile(r"[(<\[]|https?://|[.,;!] (?=please|excuse|sorry|enjoy|the best|swiss|free)", re.I)
 _BARE = 24  # characters of a title without rulers
 _TITLE = 48  # characters between the dashes of a separator
 _LONG_TITLE = 110  # … that names who forwarded what
@@ -308,6 +391,17 @@ _NAME = re.compile(r"[\"'<*A-ZÀ-ÞА-Я\u4e00-\u9fff]")
 _SAID = re.compile(
     r"^[\s*_\"'<(]*(?:(?:[A-ZÀ-ÞĀ-ŽА-ЯΑ-Ω\u0590-\ud7ff][^\s:]{0,40} ){1,5}|[^\s@]{1,60}@[^\s@]{1,60} )"
     rf"(?:{_VERBS})[\s:：]*$"
+)
+_WROTE = re.compile(r"^[\s*#@]*(?:[^\s:]{1,40} ){1,3}(?:wrote|writes):$")
+_SAID_OTHERWISE = re.compile(rf"^[A-ZÀ-ÞА-Я].{{1,160}} (?:{_MORE_VERBS}):$")
+_TIME = re.compile(r"\d[:.h]\s?\d\d|\d ?[点點時时시]|[०-९٠-٩۰-۹][:.]")
+_SPEECH = re.compile(r"\b(?:sent|said)[\s:：*]*$", re.I)
+_NAMED_WRITER = re.compile(rf"[,\d]\s(?:[A-ZÀ-ÞĀ-ŽА-ЯΑ-Ω]\S{{0,40}} ){{1,4}}(?:{_VERBS})[\s:：*]*$")
+_MOMENT = re.compile(r"\s*\d{1,4}(?:[./-]\d{1,2}|:\d\d)[\d./: -]*$")
+_ANSWERING = re.compile(
+    r"(?:yes|yep|yeah|no|nope|not|ok|okay|sure|done|i|i'm|i'll|we|it|maybe|right|agreed|true|false|never|thanks|fixed|ja"
+    r"|nein|nicht|ich|wir|oui|non|je|sí|no sé|sim|não|si|nee|да|нет)\b",
+    re.I,
 )
 _PRONOUNS = _listed("you|i|he|she|it|they|we|who|this|that|the|my|our|your|sie|er|ich|wir|il|elle|je")
 _PRONOUN = re.compile(rf"[\s*_]*(?:{'|'.join((*_PRONOUNS, *map(str.capitalize, _PRONOUNS)))})\b")
@@ -365,6 +459,8 @@ def is_separator(line: str) -> bool:
     """Tell whether a line announces the original or a forwarded mail beneath it."""
     if line[-1:] in ":：* " and _FORWARD_LINE.match(line[:100]):
         return True
+    if "--" in line and _RUN_ON.match(line[:_SHORT]):
+        return True
     if "---" in line and _LOTUS.search(line[:_LONG]):
         return True
     if line.startswith(">>> ") and _GROUPWISE.match(line[:_SHORT]):
@@ -375,11 +471,18 @@ def is_separator(line: str) -> bool:
     return bool(title) and bool(_ORIGINAL.search(title) or _FORWARD.search(title) or _HOLDS.search(title))
 
 
+def is_sure_separator(line: str) -> bool:
+    """Tell whether a separator says that it is one of a mail; beneath any other, a mail must be seen to begin."""
+    title = _title(line)
+    return not title or bool(_MAIL.search(title) or _WHOLE_DATE.search(title) or "@" in title)
+
+
 def is_forward_separator(line: str) -> bool:
     """Tell whether a separator announces a forwarded mail (rather than the one that is answered)."""
+    run_on = _RUN_ON.match(line[:_SHORT])
     if _FORWARD_LINE.match(line[:100]):
         return True
-    title = _title(line)
+    title = run_on[0] if run_on else _title(line)
     return bool(title) and bool(_FORWARD.search(title)) and not _ORIGINAL.search(title)
 
 
@@ -390,6 +493,12 @@ def _title(line: str) -> str:
         return ""
     title = bare.strip(_RULERS + _ORNAMENT)
     return title if len(title) <= _LONG_TITLE else ""
+
+
+def behind_separator(line: str) -> str:
+    """Return what stands behind a separator in the same line: one client writes all headers there."""
+    match = _RUN_ON.match(line[:_SHORT])
+    return line[match.end() :].strip() if match else ""
 
 
 def is_bare_title(line: str) -> bool:
@@ -461,9 +570,39 @@ def says_who(line: str) -> bool:
         return False
     if _OPENING.match(line) or _SUPERCITE.match(line):
         return line.endswith((":", "："))
-    if _SAID.match(line) or (_WHOLE_DATE.search(line) and line.endswith((":", "：")) and "@" in line):
+    if _ON_A_BOARD.match(line) or (_SAID_OTHERWISE.match(line) and _names_somebody(line)):
+        return True
+    if (
+        _SAID.match(line)
+        or _WROTE.match(line)
+        or (_WHOLE_DATE.search(line) and line.endswith((":", "：")) and "@" in line)
+    ):
         return True
     return line.startswith("* ") and line.endswith("]:") and "@" in line
+
+
+def _names_somebody(line: str) -> bool:
+    """Tell whether a line holds an address, or a whole date, or is hardly more than a name."""
+    return "@" in line or bool(_WHOLE_DATE.search(line)) or all(w[0].isupper() for w in line.split()[:-1])
+
+
+def names_article(line: str) -> bool:
+    """Tell whether a line is the first of an attribution by what was written: "In article <...>,"."""
+    return bool(_ARTICLE.match(line[:_SHORT]))
+
+
+def is_told_surely(words: str) -> bool:
+    """Tell whether an attribution is so whole that it may stand over unmarked lines: people tell who said what, too."""
+    if "@" in words:
+        return True
+    if not words.rstrip(" *_\u00a0").endswith((":", "：")) or _SPEECH.search(words[-_NAMED:]):
+        return False
+    return bool(_TIME.search(words) or _NAMED_WRITER.search(words[-_SHORT:]))
+
+
+def is_moment(value: str) -> bool:
+    """Tell whether the value of a header is a date or a time, as in "From: 10:00"."""
+    return bool(_MOMENT.match(value))
 
 
 def begins_with_date(line: str) -> bool:
@@ -509,6 +648,16 @@ def is_armour(line: str, what: str) -> bool:
     return line.startswith("-----") and line.strip(" -") == what
 
 
+def is_prompt(line: str) -> bool:
+    """Tell whether a marked line is what Python's prompt looks like: no client begins at the third level."""
+    return line.startswith(">>> ") or line.rstrip() == ">>>"
+
+
+def is_dotted_rule(line: str) -> bool:
+    """Tell whether a stripped line is a ruler with spaces in it, as old clients draw beneath what they quote."""
+    return line.startswith("= = =") and not line.strip("= ")
+
+
 def is_footer_rule(line: str) -> bool:
     """Tell whether a line is made of underscores: what lists and companies put over their footers."""
     return bool(_UNDERSCORES.match(line[:200]))
@@ -517,6 +666,16 @@ def is_footer_rule(line: str) -> bool:
 def is_list_footer(line: str) -> bool:
     """Tell whether a line says how to leave a mailing list."""
     return bool(_LISTS.search(line[:_SHORT]))
+
+
+def is_linked(line: str) -> bool:
+    """Tell whether a line holds an address or a link, or is that of a list: what footers are written for."""
+    return bool(_LINKED.search(line[:_SHORT]))
+
+
+def is_postscript(line: str) -> bool:
+    """Tell whether a stripped line adds to the letter above: nobody's signature says P.S."""
+    return bool(_POSTSCRIPT.match(line))
 
 
 def is_frame(line: str) -> bool:
@@ -578,18 +737,49 @@ def is_disclaimer(paragraph: str) -> bool:
     """Tell whether a paragraph is what companies let their servers put beneath every mail."""
     low = paragraph[:_LINE].lower()
     if len(low) < _LONG and any(words in low for words in _FOOTERS):
-        return True
-    return len(low.encode()) >= _DISCLAIMER and sum(words in low for words in _DISCLAIMS) >= _PROOFS
+        return not _FIRST_PERSON.search(low)
+    proofs = sum(words in low for words in _DISCLAIMS) if len(low.encode()) >= _DISCLAIMER else 0
+    if proofs < _PROOFS or _FIRST_PERSON.search(low):
+        return False
+    return proofs >= 2 * _PROOFS - 1 or bool(_OF_ITSELF.search(low))
 
 
 def is_device_line(line: str) -> bool:
     """Tell whether a stripped line is what a phone or a program adds by itself."""
-    if len(line) > _SHORT or not _DEVICE.match(line):
+    bare = line.strip(_ADORNS)
+    if len(line) > _SHORT or not bare:
+        return False
+    offer = _OBTAIN.match(bare)
+    if offer or _CHINESE_DEVICE.match(bare):
+        return not offer or any(offer.groupdict().values()) or not bare.lower().startswith(("outlook", "mail"))
+    if not _names_device(bare):
         return False
     if line.endswith((".", "。", "!")) or len(line) > _BRIEF + 20:  # or is it a sentence?
         plain = len(line) <= _BRIEF and "," not in line
         return bool(_GADGETS.search(line[:_NAMED])) and (plain or "http" in line or bool(_EXCUSES.search(line)))
     return True
+
+
+def _names_device(bare: str) -> bool:
+    """Tell whether a line says only from what it was sent: "Sent via DHL yesterday" is a person's."""
+    english = _SENT_IN_ENGLISH.match(bare)
+    sent = english or _SENT.match(bare)
+    named = _GADGETS.search(bare)
+    if not sent:
+        return bool(named and len(bare) <= _NAMED and _SENT_BEHIND.search(bare))
+    thing = _ASIDE.split(bare[sent.end() :], maxsplit=1)[0]
+    words = [word for word in map(_bare_word, thing.split()) if word and word.lower() not in _OF_NAMES]
+    words = [word for word in words if not _GADGETS.match(word)]
+    plain = [word for word in words if not (word[0].isupper() or word[0].isdigit())]
+    if named:
+        return len(plain) <= (0 if english else _NAMES - 1)
+    if _OWN.match(thing) or _OWN.search(sent[0]):
+        return len(words) <= _NAMES - 1
+    return bool(english) and not plain and sent[0].lower() == "sent from " and len(words) <= _NAMES - 1
+
+
+def _bare_word(word: str) -> str:
+    return word.strip("'’.,;:&-|")
 
 
 def is_scrap(line: str, above: str) -> bool:
@@ -598,7 +788,7 @@ def is_scrap(line: str, above: str) -> bool:
         return False
     if _LINK_END.match(line):
         return True
-    wrapped = is_wrapped(above) and above[-1] not in ".?!:;。？！："
+    wrapped = is_wrapped(above) and above[-1] not in ".?!:;。？！：" and not _ANSWERING.match(line)
     return wrapped and line[:1].islower() and len(line) < _WRAPS
 
 

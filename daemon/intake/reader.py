@@ -1,8 +1,8 @@
 """Reading in a child process: a hostile mail may hang or kill the child, never the daemon; and it overlaps with work.
 
 What comes in: kept mails. What goes out: their Letters, or a ReadingFailedError for the mail that the child was at
-when it died or fell silent. This file alone knows the child and how it is
-talked to: length-prefixed pickles over its pipes.
+when it died or fell silent. This file alone knows the child and how it is talked to: length-prefixed pickles over its
+pipes.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from datetime import datetime
 from daemon.events import Event, Told
 from daemon.intake.keywords import Command, find_commands, fold, is_marked, spoken
 from daemon.intake.letter import Letter
+from daemon.intake.quoting import says_forward
 from daemon.intake.ratings import rating_in
 from daemon.notify.notice import FOLLOW_UP, LISTS
 from daemon.rulebook import Customer, Person, Rulebook
@@ -32,6 +33,9 @@ from daemon.words import (
 )
 
 _ROBOT_LOCALS = frozenset({"mailer-daemon", "postmaster", ""})
+# Nobody reads what is sent there; "-", "_" and "." in such a name say nothing.
+_READ_BY_NOBODY = ("noreply", "donotreply", "nepasrepondre", "mailerdaemon", "postmaster", "bounce", "listserv")
+_MAILS = frozenset({"message/rfc822", "message/global"})
 _PLAIN_WORDS_LENGTH = 120
 _RECEIPTS = ("a read receipt", "an answer to an invitation", "a delivery report without a failure")
 OPENING = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED})
@@ -225,12 +229,28 @@ def _behalf(letter: Letter, known: Known, rulebook: Rulebook) -> Sender | None:
     person = known.sender.person
     if person is None or not person.roles & STAFF_ROLES or known.proof not in PROVED:
         return None
-    if inner is None or "@" not in inner.sender.address:
+    if inner is None or not _passes_on(letter):
         return None
     address = inner.sender.address.lower()
-    if rulebook.person_at(address) is not None:
+    teams = {team.address.lower() for team in rulebook.teams.values()}
+    if not _can_be_answered(address) or rulebook.person_at(address) is not None or address in teams:
         return None
     return Sender(address=address, name=inner.sender.name, customer=rulebook.customer_at(address))
+
+
+def _passes_on(letter: Letter) -> bool:
+    """Whether the mail inside is what it is about; an attached one may be evidence for a report of their own."""
+    inner = letter.forwarded
+    if inner is None or not any(a.content_type in _MAILS and not a.inside for a in letter.attachments):
+        return inner is not None
+    return says_forward(letter.subject) or letter.subject.strip() in ("", inner.subject.strip())
+
+
+def _can_be_answered(address: str) -> bool:
+    """Whether there is an address, and not one of a program."""
+    local, at, domain = address.partition("@")
+    bare = "".join(c for c in local if c.isalnum())
+    return bool(local and at and domain) and not bare.startswith(_READ_BY_NOBODY)
 
 
 def _is_question(command: Command, letter: Letter, rulebook: Rulebook) -> bool:

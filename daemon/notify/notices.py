@@ -469,7 +469,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
     internal = visibility is Visibility.INTERNAL
     return {
         "ticket": ticket_facts(ticket, to.language, scene.rulebook),
-        "text": _text(event, to, scene, internal=internal),
+        "text": _text(event, ticket, to, scene, internal=internal),
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
         "keywords": keyword_facts(_likely(ticket, to, scene), to.language) if internal else [],
@@ -642,7 +642,7 @@ def _line_facts(line: Line) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _text(event: Event, to: Recipient, scene: Scene, *, internal: bool) -> str:
+def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal: bool) -> str:
     """Return the words concerned. A requester is only ever shown their own or those written for them."""
     if isinstance(event, Assigned):
         reason = event.reason if event.reason != TAKEN_UP else ""
@@ -651,17 +651,18 @@ def _text(event: Event, to: Recipient, scene: Scene, *, internal: bool) -> str:
         story = scene.story if person is None or of_ours(person) else scene.report
         return "\n\n".join(p for p in (reason, story) if p)[:_LONGEST_TEXT] if internal else ""
     if isinstance(event, Opened | MessageAdded | Rejected):
-        return _written(scene, internal=internal)[:_LONGEST_TEXT]
+        return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
 
 
-def _written(scene: Scene, *, internal: bool) -> str:
+def _written(ticket: Ticket, scene: Scene, *, internal: bool) -> str:
     """The words of a mail; of a customer's mail that one of ours passed on, a customer sees the customer's own."""
     letter = scene.letter
     if letter is None:
         return ""
     if not internal and _from_ours(scene):
-        return letter.forwarded.text if letter.forwarded else ""
+        inner = letter.forwarded
+        return inner.text if inner and inner.sender.address == ticket.requester else ""
     return letter.words
 
 

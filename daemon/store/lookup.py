@@ -96,7 +96,7 @@ class Lookup:
             mine=self._register.mine(sender.address, assignee) if asked else (),
             answers_to_address=to_address,
             answers_to_subject=to_subject,
-            opens_by_address=self._opens_lately(sender, now),
+            opens_by_address=self._opens_lately(letter, sender, now),
             replies_told=self._replies_told(match.ticket, now),
             reopened_lately=match.ticket is not None and self._reopened_lately(match.ticket, now),
             hinted=match.ticket is not None and self._noted(hint_key(match.ticket.number, sender.address)),
@@ -239,10 +239,15 @@ class Lookup:
         row = self._base.one(sql, (hour, subject, sender.address, day, True))
         return int(row[0] or 0), int(row[1] or 0)
 
-    def _opens_lately(self, sender: Sender, now: datetime) -> int:
-        """Return how many tickets this address opened within an hour."""
+    def _opens_lately(self, letter: Letter, sender: Sender, now: datetime) -> int:
+        """Return how many tickets this address opened within an hour, for itself or by passing a mail on."""
+        since = stamp(now - timedelta(hours=1))
         sql = "SELECT COUNT(*) FROM ticket WHERE requester = ? AND opened_at > ?"
-        return int(self._base.one(sql, (sender.address, stamp(now - timedelta(hours=1))))[0])
+        own = int(self._base.one(sql, (sender.address, since))[0])
+        if sender.person is None or letter.forwarded is None:
+            return own
+        sql = "SELECT COUNT(*) FROM event WHERE kind = 'Opened' AND at > ? AND data LIKE ?"
+        return own + int(self._base.one(sql, (since, f'%"recorded_by": "{sender.address}"%'))[0])
 
     def _reopened_lately(self, ticket: Ticket, now: datetime) -> bool:
         sql = """SELECT 1 FROM event WHERE ticket = ? AND kind = 'StateChanged' AND at > ? AND data LIKE ? LIMIT 1"""
