@@ -408,7 +408,12 @@ def _each(ctx: click.Context, mails: Iterable[int], deed: Callable[[Store, int],
 
 
 def _line(data: dict[str, Any]) -> None:
-    click.echo(json.dumps(data, ensure_ascii=False))
+    """Print one object on one line, whatever a reader takes for the end of a line."""
+    click.echo(json.dumps(data, ensure_ascii=False).translate(_LINE_ENDS))
+
+
+# JSON itself leaves these as they are; some programs break lines at them.
+_LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
 
 
 def _console() -> Any:
