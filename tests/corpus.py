@@ -154,7 +154,7 @@ def as_score_case(case: Case) -> Json:
     kind = {"reply": "reply", "bounce": "bounce", "automatic": "autoreply"}.get(want["kind"], "parse")
     expected: Json = {}
     if kind == "parse":
-        expected = {k: want[k] for k in ("subject", "to", "cc", "date", "message_id") if k in want}
+        expected = {k: want[k] for k in ("subject", "to", "cc", "date", "message_id") if want.get(k) is not None}
         if want.get("from"):
             expected |= {"from_name": want["from"][0], "from_addr": want["from"][1]}
         if "text" in want:

@@ -6,10 +6,12 @@ Hostile. The tables are the ideas; each unit of a bomb is repeated up to the siz
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import itertools
 import random
 import re
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -343,6 +345,12 @@ _LEAVES = (
     "application/ms-tnef",
     "text/calendar",
 )
+_PART = 200 * KB
+_RTF, _DICTIONARY, _RUN = b"{\\rtf1\\ansi ", 207, 17
+_RICH = (
+    b"a", b"{", b"}", b"{}", b"\\", b"\\par ", b"\\'ff", b"\\'c4\\'e3", b"\\u-10000 ", b"\\uc99999\\u1 ", b"\\bin99999999 ", b"\\f1\\f0 ",
+    b"{\\f1\\fcharset134 a;}", b"{\\*\\htmltag64 <b>}", b"{\\*\\htmltag", b"\n", b"\\~", b"a b\\par\n",
+)  # fmt: skip
 _REPORTS = (
     "Final-Recipient: rfc822; a{i}@b.example\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n",
     "Final-Recipient: rfc822; a{i}@b.example\r\n", "Final-Recipient: rfc822;",
@@ -431,8 +439,12 @@ def _trees() -> Iterator[Bomb]:
 def _large_parts() -> Iterator[Bomb]:
     """Parts of 200 KB, each of them dear by itself: limits must count what a whole mail costs."""
     for kind, flood in ((k, f) for k, floods in _DEAR.items() for f in floods):
-        part = f"--b\r\nContent-Type: {kind}\r\n\r\n".encode() + _bytes(flood) * (200 * KB // len(_bytes(flood)))
+        part = f"--b\r\nContent-Type: {kind}\r\n\r\n".encode() + _bytes(flood) * (_PART // len(_bytes(flood)))
         yield Bomb("large parts", f"{kind} {flood!r}"[:60], _body("multipart/mixed; boundary=b"), part + b"\r\n")
+    for name, kind, content in _wrapped():
+        head = f"--b\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode()
+        part = head + base64.encodebytes(content) + b"\r\n"
+        yield Bomb("wrapped parts", name, _body("multipart/mixed; boundary=b"), part)
     for name, flood in (
         ("From: ", "<@a,@b:"),
         ("To: ", "a@b.example,"),
@@ -450,6 +462,62 @@ def _large_parts() -> Iterator[Bomb]:
         mail = b"--b\r\nContent-Type: message/rfc822\r\n\r\n" + header + b"\r\nx\r\n"
         yield Bomb("large headers", f"of mails: {name}{flood}", _body("multipart/mixed; boundary=b"), mail)
         yield Bomb("large headers", f"of many: {name}{flood}", _PERSON, header)
+
+
+def _wrapped() -> Iterator[tuple[str, str, bytes]]:
+    """What lies behind a format of its own: rich text in winmail.dat, packed and not, and S/MIME in S/MIME."""
+    for flood in _RICH:
+        plain = _RTF + flood * (_PART // len(flood))
+        yield (
+            f"rich text {flood!r}",
+            "application/ms-tnef; name=winmail.dat",
+            _winmail(plain, b"MELA" + bytes(4) + plain),
+        )
+        packed = _packed(flood, _PART * 20)
+        yield f"packed text {flood!r}", "application/ms-tnef; name=winmail.dat", _winmail(bytes(_PART * 20), packed)
+    content = b"Content-Type: text/plain\r\n\r\nhello\r\n"
+    for _ in range(20):
+        content = _signed(_der(0x04, content))
+        yield "signed", "application/pkcs7-mime; smime-type=signed-data", content
+        head = b"Content-Type: application/pkcs7-mime\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+        content = head + base64.encodebytes(content)
+    crumbs = _signed(b"\x24\x80" + b"\x04\x01a" * (_PART // 3) + bytes(2))
+    yield "signed crumbs", "application/pkcs7-mime; smime-type=signed-data", crumbs
+
+
+def _winmail(plain: bytes, value: bytes) -> bytes:
+    """Return a TNEF stream that holds nothing but a rich text ([MS-OXTNEF], [MS-OXRTFCP])."""
+    rich = struct.pack("<II", len(value) + 8, len(plain)) + value
+    property_ = struct.pack("<IHHII", 1, 0x102, 0x1009, 1, len(rich)) + rich + bytes(-len(rich) % 4)
+    return b'x\x9f>"\x01\x00' + struct.pack("<BII", 1, 0x00069003, len(property_)) + property_ + bytes(2)
+
+
+def _packed(flood: bytes, size: int) -> bytes:
+    """Return a rich text of one unit over and over, packed as small as can be."""
+    out = bytearray(b"LZFu" + bytes(4))
+    start = _RTF + flood * (_RUN // len(flood) + 9)
+    start = start[: len(start) // 8 * 8]
+    for at in range(0, len(start), 8):
+        out += b"\x00" + start[at : at + 8]
+    position = _DICTIONARY + len(start)
+    back = len(flood) * (_RUN // len(flood) + 1)
+    for _ in range(size // (8 * _RUN)):
+        out.append(0xFF)
+        for _ in range(8):
+            out += struct.pack(">H", ((position - back) % 4096) << 4 | 15)
+            position += _RUN
+    return bytes(out)
+
+
+def _signed(octets: bytes) -> bytes:
+    """Return an opaque S/MIME message that nobody has signed (RFC 5652)."""
+    data = _der(0x30, b"\x06\t*\x86H\x86\xf7\r\x01\x07\x01" + _der(0xA0, octets))
+    signed = _der(0x30, b"\x02\x01\x01" + _der(0x31, b"") + data + _der(0x31, b""))
+    return _der(0x30, b"\x06\t*\x86H\x86\xf7\r\x01\x07\x02" + _der(0xA0, signed))
+
+
+def _der(tag: int, content: bytes) -> bytes:
+    return struct.pack(">BBI", tag, 0x84, len(content)) + content
 
 
 def _codings() -> Iterator[Bomb]:

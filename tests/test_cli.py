@@ -265,6 +265,13 @@ def test_read_prints_one_object_a_line_and_needs_no_configuration(
     assert lines[0]["subject"] == "VPN 连不上" and "VPN 连不上。" in lines[0]["new_text"]
 
 
+def test_an_object_is_one_line_for_every_reader(tmp_path: Path, ticketd: Callable[..., Said]) -> None:
+    mail = tmp_path / "m.eml"
+    mail.write_bytes("From: a@b.example\r\nSubject: x\u2028y\r\n\r\none\u2028two\u0085three\u2029four\r\n".encode())
+    (line,) = ticketd("read", "--json", mail).out.splitlines()
+    assert json.loads(line)["text"].split() == ["one", "two", "three", "four"]
+
+
 def test_read_goes_on_past_what_cannot_be_read(tmp_path: Path, ticketd: Callable[..., Said]) -> None:
     one = mail_file(tmp_path)
     said = ticketd("read", "--json", tmp_path / "gone.eml", tmp_path, one)
