@@ -164,9 +164,10 @@ def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
         if known.sender.person
         else ()
     )
-    if commands and (asks or (orders and not left)):
+    behalf = _behalf(letter, known, rulebook)
+    if commands and (asks or (orders and not left and behalf is None)):
         return Enquiry(letter, commands)
-    return NewIncident(letter, commands=orders, behalf=_behalf(letter, known, rulebook))
+    return NewIncident(letter, commands=orders, behalf=behalf)
 
 
 def _behalf(letter: Letter, known: Known, rulebook: Rulebook) -> Sender | None:
