@@ -39,6 +39,7 @@ TAKES_TEXT = frozenset(
 MOST_COMMANDS = 30
 _NEVER_ALONE = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR})
 """The verbs that say nothing without what stands behind them: as a lone word they are just a word."""
+_MOST_LOOKED_AT = 200  # lines that begin like commands; most of a script's comments are none, and each costs a search
 _SEPARATORS = " \t:：,，、-–—。.;；"
 _LONGEST_LINE = 1000
 _UNSEEN = " \t\u00a0\u200b\u200c\u200d\u2060\ufeff"  # what some programs put before a line, and nobody sees
@@ -72,8 +73,10 @@ def find_commands(text: str, keywords: Iterable[Keyword]) -> tuple[tuple[Command
     commands: list[Command] = []
     belongs: list[list[str]] = []
     left: list[str] = []
+    looked_at = 0
     for line in lines:
-        command = _read(line, table) if len(commands) < MOST_COMMANDS else None
+        looked_at += is_marked(line)
+        command = _read(line, table) if len(commands) < MOST_COMMANDS and looked_at < _MOST_LOOKED_AT else None
         if command:
             commands.append(command)
             belongs.append([command.argument])

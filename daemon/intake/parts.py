@@ -40,6 +40,7 @@ _FILE_NAME = re.compile(r"[^\\:*?\"<>|]{1,200}\.[A-Za-z0-9]{1,8}")
 SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
 _UNPACKED = 8_000_000  # bytes of what is opened in memory
+_OPENED = 16_000_000  # bytes of an attached mail that is opened
 _LINES = 50_000
 _PLAIN, _PAGES = 1_000_000, 500_000  # characters of text and of pages that are read of one mail
 _REPORTED = re.compile(r"^(?:reporting-mta|final-recipient|original-recipient|action|status)\s*:", re.I | re.M)
@@ -202,7 +203,7 @@ def _take_report(part: _Part, contents: Contents) -> None:
 def _take_mail(part: _Part, contents: Contents) -> None:
     contents.returned.append(_returned_headers(part))
     source = _content(part)
-    if source is not None:
+    if source is not None and source.size <= _OPENED:
         contents.attached.append(source)
     else:
         contents.defects.append("an attached mail is too large to be opened")

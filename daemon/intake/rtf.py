@@ -16,7 +16,7 @@ from daemon.intake.charset import clean_text, codec_for
 _HEADER = 16
 _PLAIN, _PACKED = b"MELA", b"LZFu"
 _WINDOW = 4096
-_MOST = 8_000_000
+_MOST = 2_000_000
 _DEEPEST = 500
 _REFERENCE = 2
 _BEGINNING = (

@@ -205,9 +205,10 @@ def _without_ticket(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
         return Ignore("nothing but thanks for a list")
     asks = not left and not letter.attachments and all(_is_question(c, letter, rulebook) for c in commands)
     orders = _orders(commands) if known.sender.person else ()
-    if commands and (asks or _about_tickets(orders, left)):
+    behalf = _behalf(letter, known, rulebook)
+    if commands and (asks or _about_tickets(orders, reports=bool(left or behalf))):
         return Enquiry(letter, commands)
-    return NewIncident(letter, commands=orders, behalf=_behalf(letter, known, rulebook))
+    return NewIncident(letter, commands=orders, behalf=behalf)
 
 
 def _orders(commands: tuple[Command, ...]) -> tuple[Command, ...]:
@@ -216,11 +217,11 @@ def _orders(commands: tuple[Command, ...]) -> tuple[Command, ...]:
     return marked if any(c.verb and c.verb not in QUESTIONS for c in marked) else ()
 
 
-def _about_tickets(orders: tuple[Command, ...], left: str) -> bool:
+def _about_tickets(orders: tuple[Command, ...], reports: bool) -> bool:
     """Whether these orders are about tickets that are there already, rather than about a report in the same mail."""
     if orders and all(c.verb in REVIEWS and _BEGINS_WITH_NUMBER.match(c.argument) for c in orders):
         return True
-    return bool(orders) and not left and not any(c.verb in OPENING for c in orders)
+    return bool(orders) and not reports and not any(c.verb in OPENING for c in orders)
 
 
 def _behalf(letter: Letter, known: Known, rulebook: Rulebook) -> Sender | None:
