@@ -62,6 +62,7 @@ from daemon.workhours import is_working
 NEW = 0
 """The number of a ticket that the store has still to number."""
 _LONGEST_SUBJECT = 300
+_LONGEST_SYMPTOM = 500
 _NO_SUBJECT = {"zh": "（无主题）", "en": "(no subject)"}
 
 
@@ -220,7 +221,7 @@ def _as_said(report: _Report, events: tuple[Event, ...], desk: _Desk) -> _Report
                 report = replace(report, behalf=behalf)
             case Corrected(field="occurred", new=new):
                 report = replace(report, occurred_at=datetime.fromisoformat(new))
-            case Corrected(new=new):
+            case Corrected(field="source", new=new):
                 report = replace(report, source=new)
     return report
 
@@ -296,7 +297,7 @@ def _for_another(opened: Opened, letter: Letter, behalf: Sender, desk: _Desk) ->
         return opened  # told by telephone, say: the report is in our colleague's words
     language = _set_by_file(behalf) or desk.service.answers_in(language_of(inner.text, inner.subject))
     subject = one_line(inner.subject)[:_LONGEST_SUBJECT] or _NO_SUBJECT[language]
-    return replace(opened, subject=subject, language=language)
+    return replace(opened, subject=subject, language=language, symptom=inner.text.strip()[:_LONGEST_SYMPTOM])
 
 
 def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Opened:
@@ -314,6 +315,8 @@ def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Open
         participants=tuple(sorted(others - {sender.address})),
         follows=follows,
         claims=desk.known.claimed,
+        symptom=spoken(letter).strip()[:_LONGEST_SYMPTOM],
+        region=sender.customer.region if sender.customer else "",
     )
 
 
@@ -341,6 +344,9 @@ def _routed(routing: Routing, rulebook: Rulebook) -> Routed:
         tags=tuple(routing.tags),
         watchers=tuple(_address_of(w, rulebook) for w in routing.watchers),
         ci=routing.ci,
+        service=routing.service,
+        place=routing.place,
+        error_codes=routing.error_codes,
         because=tuple(routing.because),
         rules=rulebook.version,
         problems=tuple(routing.problems),
