@@ -153,9 +153,11 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, un
     `until`: only steps that were due by then, where a mail that came then has still to be handled.
     """
     then, zone = until or now, service.timezone
-    steps = steps_due(ticket, rulebook, zone, now, then)
-    events = (*steps, *waking(ticket, then), *silence_due(ticket, rulebook, zone, now, until))
-    return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, then, now))
+    woken = waking(ticket, then)
+    # A hold ends at its date, however late we look: the time since then is ours, and counts.
+    at = min(ticket.hold_until or then, then) if woken else then
+    events = (*steps_due(ticket, rulebook, zone, now, then), *woken, *silence_due(ticket, rulebook, zone, now, until))
+    return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, at, now))
 
 
 def undelivered(ticket: Ticket, failed: Iterable[FailedNotice], now: datetime) -> Change:

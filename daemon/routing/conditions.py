@@ -397,7 +397,10 @@ TEXT_FIELDS: Mapping[str, TextField] = MappingProxyType(
         "recipient": TextField(_recipients, "an address in To, Cc or Delivered-To"),
         "mailbox": TextField(lambda m: (m.mailbox,), "the name of the [[mailbox]] that it came in by"),
         "subject": TextField(lambda m: (m.letter.subject,), "the subject"),
-        "text": TextField(lambda m: (m.letter.new_text,), "the sender's own new words, without quotes"),
+        "text": TextField(
+            lambda m: (m.letter.new_text,),
+            "the sender's own new words; of quotes only the lines that they answered, marked >",
+        ),
         "whole text": TextField(lambda m: (m.letter.text,), "the whole text, quotes and signature too"),
         "language": TextField(lambda m: (m.letter.language,), "the language of the mail: zh, en …"),
         "nature": TextField(
