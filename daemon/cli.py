@@ -663,9 +663,12 @@ def _conditions(rule: dict[str, Any]) -> str:
     return " ".join(parts) + (f" error: {rule['error']}" if rule["error"] else "")
 
 
+_LISTED = ("tags", "participants", "watchers", "error_codes", "attachments")
+
+
 def _show_ticket(whole: dict[str, Any]) -> None:
     plain = [(k, str(v)) for k, v in whole.items() if not isinstance(v, list | dict) and v not in (None, "")]
-    plain += [(k, ", ".join(map(str, v))) for k, v in whole.items() if k in ("tags", "participants", "watchers") and v]
+    plain += [(k, ", ".join(map(str, v))) for k, v in whole.items() if k in _LISTED and v]
     _table(("", ""), plain)
     for m in whole["messages"]:
         arrow = "→" if m["direction"] == "out" else "←"

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 
 from daemon.routing.actions import Action
-from daemon.routing.conditions import Condition
+from daemon.routing.conditions import Capture, Condition
 from daemon.words import Duty, HoldReason, Level, Role, Severity, Verb, Who, domain_of
 
 
@@ -254,6 +254,7 @@ class Rulebook:
     announcements: tuple[Announcement, ...] = ()
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     duties: Duties = Duties()
+    error_codes: tuple[Capture, ...] = ()
     version: str = ""
 
     def person_at(self, address: str) -> Person | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.words import HoldReason, Severity, State
-from tests.desk import TestDesk, reply, write
+from tests.desk import BEIJING, TestDesk, reply, write
 
 CUSTOMER = "张三 <zhang.san@huaxing.example.com>"
 ENGINEER = "王伟 <wang.wei@example.com>"
@@ -163,6 +163,16 @@ def test_after_an_outage_the_step_comes_late_once_and_says_so(desk):
     (step,) = [e for e in desk.events(1, "StepReached") if e.clock == "respond"]
     assert step.noticed_at > step.due_at
     assert desk.waits(minutes=5) == []
+
+
+@pytest.mark.procedure("3/on_hold/date")
+def test_after_an_outage_the_clock_counts_on_from_the_date_of_the_hold(desk):
+    _, to_engineer = taken_up(desk)
+    desk.receives(reply(to_engineer, ENGINEER, "#挂起 客户 2026-11-24 10:00"))
+    desk.waits(days=1, hours=5)
+    (resumed,) = desk.events(1, "ClockResumed")
+    assert resumed.at.astimezone(BEIJING).strftime("%m-%d %H:%M") == "11-24 10:00"
+    assert desk.ticket(1).state is State.IN_PROGRESS
 
 
 @pytest.mark.procedure("3/on_hold/date")

@@ -46,7 +46,7 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import PROVED, Role, Verb, Visibility, Who
+from daemon.words import PROVED, RECORDING, Role, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
@@ -577,6 +577,13 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "opened_at": _iso(ticket.opened_at),
         "occurred_at": _iso(ticket.occurred_at),
         "source": ticket.source,
+        "user": ticket.user,
+        "contact": ticket.contact,
+        "place": ", ".join(p for p in (ticket.region, ticket.place) if p),
+        "ci": ticket.ci,
+        "service": ticket.service,
+        "error_codes": list(ticket.error_codes),
+        "affected": str(ticket.affected or ""),
         "respond_by": _iso(ticket.due("respond")),
         "resolve_by": _iso(ticket.due("resolve")),
         "solution": ticket.solution,
@@ -633,7 +640,7 @@ def _likely(ticket: Ticket, to: Recipient, scene: Scene) -> tuple[Keyword, ...]:
     person = scene.rulebook.people.get(to.key)
     could = could_be(person) - {Who.ANYONE, Who.PARTICIPANT} if person else {Who.STAFF, Who.ASSIGNEE, Who.TEAM}
     fit = (k for k in scene.rulebook.keywords if next_state(ticket.state, k.verb) is not None)
-    return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING)
+    return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING | RECORDING)
 
 
 def _line_facts(line: Line) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from daemon.routing.conditions import (
     AllOf,
     Always,
     AnyOf,
+    Capture,
     Condition,
     ConditionError,
     Not,
@@ -758,6 +759,24 @@ def _ratings(item: Item, bad: Complaints) -> dict[int, tuple[str, ...]]:
 
 
 # --- routing.yaml ---
+
+
+def error_codes_from(item: Item, _known: Known, bad: Complaints) -> tuple[Capture, ...]:
+    """Return the patterns whose first group is an error code."""
+    entries = as_list(item, bad, "'error_codes'") if item.value else ()
+    made = [(entry, capture) for entry in entries if (capture := _capture(entry, ("subject", "text"), bad))]
+    for entry, capture in made:
+        if not capture.groups:
+            bad.add(entry, "the pattern has no group; put brackets around the code itself: 'error (\\d+)'")
+    return tuple(capture for _, capture in made if capture.groups)
+
+
+def _capture(item: Item, fields: tuple[str, ...], bad: Complaints) -> Capture | None:
+    try:
+        return Capture(as_text(item, bad, "a pattern"), fields)
+    except ConditionError as error:
+        bad.add(item, str(error))
+        return None
 
 
 def rules_from(item: Item, known: Known, bad: Complaints) -> tuple[Rule, ...]:
