@@ -165,6 +165,33 @@ CASES = [
     pytest.param(
         Case("in_progress", (CUSTOMER, ENGINEER, DESK, PM), (), "#状态", "#status", lambda t: t.state is State.IN_PROGRESS),
         id="status", marks=pytest.mark.procedure("7/status")),
+    pytest.param(
+        Case("assigned", (ENGINEER, DESK, PM), (CUSTOMER,), "#受影响用户 财务部王芳", "#user Wang Fang, finance", lambda t: t.user in ("财务部王芳", "Wang Fang, finance")),
+        id="user", marks=pytest.mark.procedure("7/user")),
+    pytest.param(
+        Case("assigned", (ENGINEER, DESK, PM), (CUSTOMER,), "#联系方式 021-5555-1234", "#contact 021-5555-1234", lambda t: t.contact == "021-5555-1234"),
+        id="contact", marks=pytest.mark.procedure("7/contact")),
+    pytest.param(
+        Case("assigned", (ENGINEER, DESK, PM), (CUSTOMER,), "#地点 深圳三楼机房", "#place Shenzhen, third floor", lambda t: t.place in ("深圳三楼机房", "Shenzhen, third floor")),
+        id="place", marks=pytest.mark.procedure("7/place")),
+    pytest.param(
+        Case("assigned", (ENGINEER, DESK, PM), (CUSTOMER,), "#地区 江苏", "#region Jiangsu", lambda t: t.region in ("江苏", "Jiangsu")),
+        id="region", marks=pytest.mark.procedure("7/region")),
+    pytest.param(
+        Case("assigned", (ENGINEER, DESK, PM), (CUSTOMER,), "#现象 登录后马上断开", "#symptom it drops after login", lambda t: t.symptom in ("登录后马上断开", "it drops after login")),
+        id="symptom", marks=pytest.mark.procedure("7/symptom")),
+    pytest.param(
+        Case("assigned", (ENGINEER, DESK, PM), (CUSTOMER,), "#影响服务 远程办公", "#service remote access", lambda t: t.service in ("远程办公", "remote access")),
+        id="service", marks=pytest.mark.procedure("7/service")),
+    pytest.param(
+        Case("assigned", (ENGINEER, DESK, PM), (CUSTOMER,), "#错误代码 691", "#code 691", lambda t: t.error_codes == ("691",)),
+        id="code", marks=pytest.mark.procedure("7/code")),
+    pytest.param(
+        Case("assigned", (ENGINEER, DESK, PM), (CUSTOMER,), "#影响户数 1200", "#affected 1200", lambda t: t.affected == 1200),
+        id="affected", marks=pytest.mark.procedure("7/affected")),
+    pytest.param(
+        Case("assigned", (DESK, PM), (ENGINEER, CUSTOMER), "#客户 acme", "#customer acme", lambda t: t.customer == "acme"),
+        id="customer", marks=pytest.mark.procedure("7/customer")),
 ]  # fmt: skip
 DONE = {"zh": "已执行：", "en": "done: "}
 NOT_YOURS = {"zh": "这个指令只有", "en": "Only these may use it:"}

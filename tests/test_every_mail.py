@@ -101,7 +101,7 @@ MAILS = [
     pytest.param("reply", ENGINEER, ("日志在附件里。", "Zhang San", "怎么回"), ("Here is the log.", "Zhang San", "How to answer"),
                  marks=pytest.mark.procedure("8/new_reply")),
     pytest.param("solved", CUSTOMER, ("换了新证书", "#确认", "还没有好", "11月27日（周五）18:00"),
-                 ("The certificate was renewed.", "#confirm", "It does not", "Fri 27 Nov, 18:00"),
+                 ("The certificate was renewed.", "#confirm", "It works", "Fri 27 Nov, 18:00"),
                  marks=pytest.mark.procedure("8/resolved", "3/resolved")),
     pytest.param("reopened", CUSTOMER, ("重新开始处理", "还是不行。", "接下来"), ("the work goes on", "It still does not work.", "What happens next"),
                  marks=pytest.mark.procedure("8/reopened", "3/reopen/not_solved")),

@@ -52,7 +52,7 @@ def speaking(language: str) -> Rulebook:
     )  # fmt: skip
     people = {**SHIPPED.people, vendor.key: vendor}
     named = {k: replace(p, language=language, name=k.replace(".", " ").title()) for k, p in people.items()}
-    customers = {k: replace(c, language=language, name=c.key.title()) for k, c in SHIPPED.customers.items()}
+    customers = {k: replace(c, language=language, name=c.key.title(), region="") for k, c in SHIPPED.customers.items()}
     return replace(SHIPPED, people=named, customers=customers)
 
 
