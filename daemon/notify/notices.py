@@ -51,7 +51,9 @@ from daemon.words import PROVED, RECORDING, Role, Verb, Visibility, Who
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
 # One mail instead of two: the second one says what the first one would.
-_SAYS_IT_TOO = {"taken_up": "progress", "resumed": "progress", "regraded": "assignment"}
+_SAYS_IT_TOO = {
+    "taken_up": "progress", "resumed": "progress", "regraded": "assignment", "new_reply": "reopened",
+}  # fmt: skip
 _SECOND_LINE = 2
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
 # Whom an escalation goes to that was asked for when the timetable has no step left.
@@ -657,8 +659,10 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
         person = scene.rulebook.people.get(to.key)
         story = scene.story if person is None or of_ours(person) else scene.report
         return "\n\n".join(p for p in (reason, story) if p)[:_LONGEST_TEXT] if internal else ""
-    if isinstance(event, Opened | MessageAdded | Rejected):
+    if isinstance(event, Opened | MessageAdded | Rejected) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
+    if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:
+        return ""  # what the project manager has to say about it is for colleagues
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
 
 
@@ -673,8 +677,13 @@ def _written(ticket: Ticket, scene: Scene, *, internal: bool) -> str:
     return letter.words
 
 
+def _reopens(event: Event) -> bool:
+    """Whether a requester's mail put the ticket back to work: those at work get the whole of it."""
+    return isinstance(event, StateChanged) and event.verb is Verb.REOPEN
+
+
 def _attachments(event: Event, scene: Scene) -> list[dict[str, Any]]:
-    if scene.letter is None or not isinstance(event, Opened | MessageAdded):
+    if scene.letter is None or not (isinstance(event, Opened | MessageAdded) or _reopens(event)):
         return []
     return [{"name": a.name, "size": a.size} for a in scene.letter.attachments]
 
