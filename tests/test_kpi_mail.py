@@ -13,6 +13,7 @@ from datetime import datetime
 from email.message import EmailMessage
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.app import wording
 from daemon.duties import owed_duties
@@ -216,14 +217,15 @@ def test_without_the_extra_it_goes_without_pictures(desk: TestDesk, monkeypatch:
     assert "<img" not in message.get_body(("html",)).get_content() and len(table(message)) > 60
 
 
-def test_a_drawing_that_fails_costs_no_mail_and_is_told(desk: TestDesk, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_drawing_that_fails_costs_no_mail_and_is_told(desk: TestDesk) -> None:
     old = desk.desk.renderer
     desk.desk.renderer = Renderer(
         ROOT / "templates" / "email", ROOT / "templates" / "email", old._service, old._keys,
         draws=lambda facts, speech: ({}, "no pictures: out of ink"),
     )  # fmt: skip
-    assert {m.to for m in until(desk, 2026, 11, 2, 10)} == ALL
-    assert "out of ink" in "".join(capfd.readouterr())
+    with capture_logs() as logs:
+        assert {m.to for m in until(desk, 2026, 11, 2, 10)} == ALL
+    assert [x["what"] for x in logs if x["event"] == "mail.goes_without"] == ["no pictures: out of ink"] * 4
 
 
 def test_our_own_reader_reads_it_and_thanks_for_it_open_nothing(desk: TestDesk) -> None:
