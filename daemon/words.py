@@ -119,7 +119,7 @@ class Who(StrEnum):
 
 
 class Duty(StrEnum):
-    """What is done at a set time of a working day or week (procedure §9); rules/duties.yaml says when."""
+    """What is done at a set time of a working day, week or month (procedure §9); rules/duties.yaml says when."""
 
     ASK_ACTION = "ask_action"
     PM_LIST = "pm_list"
@@ -127,6 +127,7 @@ class Duty(StrEnum):
     REVIEW_LIST = "review_list"
     FOLLOW_UP = "follow_up"
     FOLLOW_UP_RESULT = "follow_up_result"
+    KPI_REPORT = "kpi_report"
 
 
 class Source(StrEnum):

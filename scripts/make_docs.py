@@ -151,6 +151,7 @@ def duties_table() -> str:
         length = f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
         edge = f"{length} before the working day ends" if time.from_end else f"{length} after the working day begins"
         often = "every working day" if time.weekday is None else f"{days[time.weekday]}s"
+        often = often if time.month_day is None else f"day {time.month_day} of every month"
         rows.append((f"`{time.duty}`", who, what, f"{often}, {edge}"))
     return table(("duty", "to", "what", "when, in the starter rules"), rows)
 
