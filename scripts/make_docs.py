@@ -37,6 +37,7 @@ from daemon.routing.loader import load_rulebook  # noqa: E402
 from daemon.routing.sections import AUDIENCES, EVENTS  # noqa: E402
 from daemon.timetable import span, timetable  # noqa: E402
 from daemon.words import State  # noqa: E402
+from tests.procedure_rows import ROWS, SECTIONS, shown_by  # noqa: E402
 
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -186,6 +187,21 @@ def stays_table() -> str:
     return table(("keyword", "in these states"), rows)
 
 
+def procedure_table(section: str) -> Callable[[], str]:
+    """Return the maker of one section's rows, with the tests that show each."""
+
+    def maker() -> str:
+        shown = shown_by()
+        rows = (
+            (f"`{row.id}`", row.en, row.zh, "<br>".join(f"`{test}`" for test in shown.get(row.id, ())))
+            for row in ROWS.values()
+            if row.section == section
+        )
+        return table(("row", "what ticketd does", "中文", "shown by"), rows)
+
+    return maker
+
+
 TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"config": config_table},
     "rules.md": {
@@ -204,6 +220,7 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
     "templates.md": {"templates": templates_table},
     "reports.md": {"kpis": kpis_table},
     "architecture.md": {"floors": floors_table},
+    "procedure.md": {f"rows_{section}": procedure_table(section) for section in SECTIONS},
 }
 
 

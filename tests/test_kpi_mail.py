@@ -79,6 +79,7 @@ def table(message: EmailMessage) -> list[list[str]]:
 # --- when ---
 
 
+@pytest.mark.procedure("9/kpi_report")
 def test_a_month_is_reported_on_its_first_working_day_after_it() -> None:
     assert due(at(2026, 10, 20), at(2026, 11, 2, 9, 59)) == [], "1 November 2026 is a Sunday"
     assert due(at(2026, 10, 20), at(2026, 11, 2, 10)) == [("2026-10", "now", False)]
@@ -110,6 +111,7 @@ def test_customers_elsewhere_do_not_get_it_twice() -> None:
 # --- to whom, once ---
 
 
+@pytest.mark.procedure("9/kpi_report", "8/kpi_report")
 def test_managers_get_all_and_project_managers_their_customers_once(desk: TestDesk) -> None:
     sent = until(desk, 2026, 11, 2, 10)
     assert {m.to for m in sent} == ALL and len(sent) == 4
@@ -120,6 +122,7 @@ def test_managers_get_all_and_project_managers_their_customers_once(desk: TestDe
     assert len(until(desk, 2026, 12, 1, 10)) == 4, "and the next one a month later"
 
 
+@pytest.mark.procedure("9/kpi_report", "9/owed")
 def test_it_comes_late_after_an_outage_and_says_so(desk: TestDesk) -> None:
     assert not until(desk, 2026, 11, 7, 12), "nobody is written to on a Saturday"
     sent = until(desk, 2026, 11, 9, 9)
@@ -141,6 +144,7 @@ def test_a_crash_before_it_is_written_down_repeats_it_whole(desk: TestDesk, monk
 # --- the same figures ---
 
 
+@pytest.mark.procedure("8/kpi_report")
 @pytest.mark.parametrize(
     ("who", "language", "customers"),
     [("wu.fang", "zh", ()), ("sun.li", "zh", ("", "huaxin")), ("mary.jones", "en", ("", "acme"))],

@@ -55,7 +55,7 @@ _LONGEST_TEXT = 20_000
 # One mail instead of two: the second one says what the first one would.
 _SAYS_IT_TOO = {
     "taken_up": ("progress",), "resumed": ("progress",), "regraded": ("assignment", "alert_repeated"),
-    "reopened": ("alert_repeated",), "alert_repeated": ("assignment",),
+    "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
 }  # fmt: skip
 _SECOND_LINE = 2
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
@@ -670,8 +670,11 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
         person = scene.rulebook.people.get(to.key)
         story = scene.story if person is None or of_ours(person) else scene.report
         return "\n\n".join(p for p in (reason, story) if p)[:_LONGEST_TEXT] if internal else ""
-    if isinstance(event, Opened | MessageAdded | Rejected | AlertRepeated | AlertRecovered):
+    of_the_mail = Opened | MessageAdded | Rejected | AlertRepeated | AlertRecovered
+    if isinstance(event, of_the_mail) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
+    if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:
+        return ""  # what the project manager has to say about it is for colleagues
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
 
 
@@ -686,8 +689,13 @@ def _written(ticket: Ticket, scene: Scene, *, internal: bool) -> str:
     return letter.words
 
 
+def _reopens(event: Event) -> bool:
+    """Whether a requester's mail put the ticket back to work: those at work get the whole of it."""
+    return isinstance(event, StateChanged) and event.verb is Verb.REOPEN
+
+
 def _attachments(event: Event, scene: Scene) -> list[dict[str, Any]]:
-    if scene.letter is None or not isinstance(event, Opened | MessageAdded):
+    if scene.letter is None or not (isinstance(event, Opened | MessageAdded) or _reopens(event)):
         return []
     return [{"name": a.name, "size": a.size} for a in scene.letter.attachments]
 
