@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import assert_never
 from zoneinfo import ZoneInfo
@@ -149,12 +149,14 @@ def decide(
 def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, until: datetime | None = None) -> Change:
     """Return what the clock brings about on one ticket: due steps, waking from a hold, closing by silence.
 
-    `until`: only steps that were due by then, where a mail that came then has still to be handled.
+    `until`: only steps that were due by then, where a mail that came then has still to be handled. A hold ends when it
+    was to end, however late that is noticed: the clock goes on from there.
     """
     then, zone = until or now, service.timezone
-    steps = steps_due(ticket, rulebook, zone, now, then)
-    events = (*steps, *waking(ticket, then), *silence_due(ticket, rulebook, zone, now, until))
-    return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, then, now))
+    steps, woken = steps_due(ticket, rulebook, zone, now, then), waking(ticket, then)
+    events = (*steps, *woken, *silence_due(ticket, rulebook, zone, now, until))
+    at = ticket.hold_until.astimezone(UTC) if woken and ticket.hold_until else then
+    return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, at, now))
 
 
 def undelivered(ticket: Ticket, failed: Iterable[FailedNotice], now: datetime) -> Change:
