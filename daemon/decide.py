@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import assert_never
 from zoneinfo import ZoneInfo
@@ -62,6 +62,7 @@ from daemon.workhours import is_working
 NEW = 0
 """The number of a ticket that the store has still to number."""
 _LONGEST_SUBJECT = 300
+_LONGEST_SYMPTOM = 500
 _NO_SUBJECT = {"zh": "（无主题）", "en": "(no subject)"}
 
 
@@ -153,9 +154,10 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, un
     was to end, however late that is noticed: the clock goes on from there.
     """
     then, zone = until or now, service.timezone
-    steps, woken = steps_due(ticket, rulebook, zone, now, then), waking(ticket, then)
-    events = (*steps, *woken, *silence_due(ticket, rulebook, zone, now, until))
-    at = ticket.hold_until.astimezone(UTC) if woken and ticket.hold_until else then
+    woken = waking(ticket, then)
+    # A hold ends at its date, however late we look: the time since then is ours, and counts.
+    at = min(ticket.hold_until or then, then) if woken else then
+    events = (*steps_due(ticket, rulebook, zone, now, then), *woken, *silence_due(ticket, rulebook, zone, now, until))
     return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, at, now))
 
 
@@ -222,7 +224,7 @@ def _as_said(report: _Report, events: tuple[Event, ...], desk: _Desk) -> _Report
                 report = replace(report, behalf=behalf)
             case Corrected(field="occurred", new=new):
                 report = replace(report, occurred_at=datetime.fromisoformat(new))
-            case Corrected(new=new):
+            case Corrected(field="source", new=new):
                 report = replace(report, source=new)
     return report
 
@@ -298,7 +300,7 @@ def _for_another(opened: Opened, letter: Letter, behalf: Sender, desk: _Desk) ->
         return opened  # told by telephone, say: the report is in our colleague's words
     language = _set_by_file(behalf) or desk.service.answers_in(language_of(inner.text, inner.subject))
     subject = one_line(inner.subject)[:_LONGEST_SUBJECT] or _NO_SUBJECT[language]
-    return replace(opened, subject=subject, language=language)
+    return replace(opened, subject=subject, language=language, symptom=inner.text.strip()[:_LONGEST_SYMPTOM])
 
 
 def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Opened:
@@ -316,6 +318,8 @@ def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Open
         participants=tuple(sorted(others - {sender.address})),
         follows=follows,
         claims=desk.known.claimed,
+        symptom=spoken(letter).strip()[:_LONGEST_SYMPTOM],
+        region=sender.customer.region if sender.customer else "",
     )
 
 
@@ -343,6 +347,9 @@ def _routed(routing: Routing, rulebook: Rulebook) -> Routed:
         tags=tuple(routing.tags),
         watchers=tuple(_address_of(w, rulebook) for w in routing.watchers),
         ci=routing.ci,
+        service=routing.service,
+        place=routing.place,
+        error_codes=routing.error_codes,
         because=tuple(routing.because),
         rules=rulebook.version,
         problems=tuple(routing.problems),

@@ -21,7 +21,7 @@ ENDED = ("resolved", "pending_review", "archived")
 SHUT = ("out_of_scope", "cancelled")
 LATE_MAIL = timedelta(hours=24)
 _FOR_CUSTOMERS = {"requester", "watchers"}
-_SAYS_IT_TOO = {"taken_up": "progress", "resumed": "progress", "regraded": "assignment"}
+_SAYS_IT_TOO = {"taken_up": "progress", "resumed": "progress", "regraded": "assignment", "new_reply": "reopened"}
 _ANSWERS = ("acknowledgement", "scope_refused")
 
 Event = dict[str, Any]
