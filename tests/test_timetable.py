@@ -427,6 +427,40 @@ def test_why_in_words(desk: TestDesk, capsys: pytest.CaptureFixture[str], langua
     assert all(word in said for word in words), said
 
 
+@pytest.mark.procedure("6/lunch", "6/holidays", "6/make_up")
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["ran    2026-09-30 09:30 – 2026-09-30 16:00  5 h 30 min  work goes on (wang.wei, mail:4)",
+                "stood  2026-09-30 16:00 – 2026-10-09 14:00  –  waits for a date (wang.wei, mail:5)",
+                "1 h  work goes on (the clock)", "the promise changed: severity 4 → 3 (wang.wei, mail:6)",
+                "Holidays in between: 2026-10-01 – 2026-10-07.", "Make-up working days in between: 2026-10-10.",
+                "12 h of 16 h used.", "4 h left: due 2026-10-10 12:00."]),
+        ("zh", ["计时  2026-09-30 09:30 – 2026-09-30 16:00  5 小时 30 分钟  恢复处理 (wang.wei, mail:4)",
+                "停表  2026-09-30 16:00 – 2026-10-09 14:00  –  等约定时间 (wang.wei, mail:5)",
+                "1 小时  恢复处理 (系统)", "承诺改变：级别 4 → 3 (wang.wei, mail:6)", "其间放假：2026-10-01 – 2026-10-07。",
+                "其间调休上班：2026-10-10。", "16 小时中已用 12 小时。", "还剩 4 小时，时限 2026-10-10 12:00。"]),
+    ],
+)  # fmt: skip
+def test_why_through_lunch_two_pauses_a_holiday_and_a_new_severity(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str, words: list[str]
+) -> None:
+    desk = TestDesk(tmp_path, now=datetime(2026, 9, 29, 10, 30, tzinfo=BEIJING))
+    mail = to(desk.receives(write(ZHANG, VPN)), "wang.wei")
+    days = [
+        ((9, 29, 10, 30), "#受理"), ((9, 29, 15, 0), "#挂起 客户 等日志"), ((9, 30, 9, 30), "#恢复"),
+        ((9, 30, 16, 0), "#挂起 日期 到2026-10-09 14:00 等节后"), ((10, 9, 15, 0), "#级别 3 又多了几个人"),
+    ]  # fmt: skip
+    for (month, day, hour, minute), command in days:
+        desk.clock.at = datetime(2026, month, day, hour, minute, tzinfo=BEIJING)
+        desk.works()
+        desk.receives(reply(mail, WANG, command))
+    capsys.readouterr()
+    assert ticketd(desk, "ticket", "why", "1", "--lang", language, "--as-of", "2026-10-09T17:00:00+08:00") == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in words), said
+
+
 def test_why_and_preview_of_a_ticket_that_is_not_there(desk: TestDesk) -> None:
     assert ticketd(desk, "ticket", "why", "7") == 1 and ticketd(desk, "timetable", "preview", "7") == 1
 
