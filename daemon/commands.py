@@ -34,10 +34,11 @@ from daemon.intake.ratings import rating_in
 from daemon.lifecycle import next_state
 from daemon.major import declare, publish
 from daemon.plans import activate, blocked, done
+from daemon.recording import recorded
 from daemon.rulebook import Keyword, Person, Rulebook, Team
 from daemon.ticket import Ticket, after
 from daemon.undo import taken_back
-from daemon.words import QUESTIONS, REVIEWS, HoldReason, Level, Severity, State, Verb, Who
+from daemon.words import QUESTIONS, RECORDING, REVIEWS, HoldReason, Level, Severity, State, Verb, Who
 
 TAKEN_UP = "taken up"
 MOST_COMMANDS = 20
@@ -62,7 +63,7 @@ _ONE_VALUE = frozenset().union(
     *_EITHER_OR,
     {
         Verb.SEVERITY, Verb.IMPACT, Verb.URGENCY, Verb.CATEGORY, Verb.CI, Verb.CAUSE, Verb.WORKAROUND, Verb.FOR,
-        Verb.SOURCE, Verb.OCCURRED, Verb.MAJOR,
+        Verb.SOURCE, Verb.OCCURRED, Verb.MAJOR, *RECORDING,
     },
 )  # fmt: skip
 
@@ -563,6 +564,13 @@ def _occurred(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
     return (Corrected(field="occurred", old=old, new=moment.isoformat(), by=actor.name),)
 
 
+def _record(verb: Verb) -> Deed:
+    def deed(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+        return recorded(verb, argument, ticket, actor)
+
+    return deed
+
+
 def _undo(_: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
     return taken_back(ticket, actor)
 
@@ -617,5 +625,6 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.PLAN: activate,
     Verb.DONE: done,
     Verb.BLOCKED: blocked,
+    **{verb: _record(verb) for verb in RECORDING},
     **dict.fromkeys(QUESTIONS, _question),
 }

@@ -6,6 +6,7 @@ This file alone knows how the warning level follows from what is known.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,8 +25,9 @@ from daemon.rulebook import Rulebook, WarningLevel
 from daemon.ticket import Ticket
 from daemon.words import Severity
 
-LIMITS = ("regions", "customers_network", "customers", "complaints", "escalated_complaints")
+LIMITS = ("customers_network", "customers", "regions", "complaints", "escalated_complaints")
 """What a warning level may be measured by, in the order in which they are looked at."""
+_BETWEEN_REGIONS = re.compile(r"[\s、,，;；/+&]+")
 _FROM_THE_LIMIT_ON = frozenset({"regions"})
 DEFAULT = "default"
 """The threshold of a level for which nothing speaks: it is the mildest one."""
@@ -120,10 +122,15 @@ def _by_what_is_known(ticket: Ticket, actor: Actor) -> _Judged:
 
 
 def _known(ticket: Ticket, actor: Actor) -> dict[str, int]:
-    customer = actor.rulebook.customers.get(ticket.customer)
+    book = actor.rulebook
+    customer = book.customers.get(ticket.customer)
+    named = ticket.region or (customer.region if customer else "")
+    network = any(f"{ticket.category}/".startswith(f"{c}/") for c in book.major.network)
     complaints, escalated = actor.complaints
     return {
-        "regions": 1 if customer and customer.region else 0,
+        "regions": len({part for part in _BETWEEN_REGIONS.split(named) if part}),
+        "customers_network": ticket.affected if network else 0,
+        "customers": 0 if network else ticket.affected,
         "complaints": complaints,
         "escalated_complaints": escalated,
     }

@@ -68,6 +68,15 @@ class Verb(StrEnum):
     PLAN = "plan"
     DONE = "done"
     BLOCKED = "blocked"
+    USER = "user"
+    CONTACT = "contact"
+    PLACE = "place"
+    REGION = "region"
+    SYMPTOM = "symptom"
+    SERVICE = "service"
+    CODE = "code"
+    AFFECTED = "affected"
+    CUSTOMER = "customer"
     UNDO = "undo"
     RATE = "rate"
     STATUS = "status"
@@ -126,7 +135,7 @@ class TaskState(StrEnum):
 
 
 class Duty(StrEnum):
-    """What is done at a set time of a working day or week (procedure §9); rules/duties.yaml says when."""
+    """What is done at a set time of a working day, week or month (procedure §9); rules/duties.yaml says when."""
 
     ASK_ACTION = "ask_action"
     PM_LIST = "pm_list"
@@ -134,6 +143,7 @@ class Duty(StrEnum):
     REVIEW_LIST = "review_list"
     FOLLOW_UP = "follow_up"
     FOLLOW_UP_RESULT = "follow_up_result"
+    KPI_REPORT = "kpi_report"
 
 
 class Source(StrEnum):
@@ -233,6 +243,12 @@ QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 
 REVIEWS = frozenset({Verb.ARCHIVE, Verb.REJECT, Verb.UNDO})
 """The verbs that may name several tickets: `#archive 12 13`."""
+
+RECORDING = frozenset({
+    Verb.USER, Verb.CONTACT, Verb.PLACE, Verb.REGION, Verb.SYMPTOM, Verb.SERVICE, Verb.CODE, Verb.AFFECTED,
+    Verb.CUSTOMER,
+})  # fmt: skip
+"""The verbs that fill in a field of the record, or put it right."""
 
 STAFF_ROLES = frozenset(set(Role) - {Role.REQUESTER, Role.VENDOR})
 """The roles of our own people; a vendor works with us, but sees only what was handed to them."""

@@ -363,3 +363,21 @@ def test_the_same_mail_twice_declares_once(desk):
     assert desk.receives(update)
     assert desk.receives(update) == []
     assert len(desk.events(1, "MajorUpdated")) == 1
+
+
+@pytest.mark.parametrize(
+    ("facts", "level", "threshold"),
+    [
+        ("#影响户数 60000", "red", "customers_network"),
+        ("#影响户数 20001", "orange", "customers_network"),
+        ("#影响户数 20000", "yellow", "customers_network"),
+        ("#分类 软件\n#影响户数 5001", "red", "customers"),
+        ("#地区 广东、广西、湖南", "orange", "regions"),
+    ],
+)
+def test_the_level_follows_from_how_many_are_affected(desk, facts, level, threshold):
+    _, to_engineer = opened(desk)
+    desk.receives(reply(to_engineer, ENGINEER, f"#级别 1 全公司断网\n{facts}"))
+    on_ticket(desk, PM, "#重大")
+    event = desk.events(1, "MajorDeclared")[0]
+    assert (event.level, event.threshold) == (level, threshold)

@@ -14,7 +14,7 @@ from daemon.errors import nearest
 from daemon.intake.body import KEPT_WHOLE, without_parting
 from daemon.intake.letter import Letter
 from daemon.rulebook import Keyword
-from daemon.words import Verb
+from daemon.words import RECORDING, Verb
 
 TAKES_TEXT = frozenset(
     {
@@ -34,6 +34,7 @@ TAKES_TEXT = frozenset(
         Verb.RATE,
         Verb.LINE2,
         Verb.VENDOR,
+        Verb.SYMPTOM,
         Verb.MAJOR,
         Verb.UPDATE,
         Verb.BLOCKED,
@@ -43,6 +44,7 @@ MOST_COMMANDS = 30
 _NEVER_ALONE = frozenset(
     {
         Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR, Verb.MAJOR, Verb.UPDATE, Verb.PLAN, Verb.DONE, Verb.BLOCKED,
+        *RECORDING,
     }
 )  # fmt: skip
 """The verbs that say nothing without what stands behind them, or say it to many: as a lone word they are a word."""

@@ -78,7 +78,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         ("due_at", "late_minutes", "repeat", "again_at", "instead"),
     ),
     "major_report": TemplateInfo(
-        "a major incident is over: the draft of its report, to be filled in", INTERNAL, ("news", "report")
+        "a major incident is over: the draft of its report, to be filled in", INTERNAL, ("news", "aftermath")
     ),
     "task": TemplateInfo(
         "to the owner of a task of an emergency plan: what to do and by when, or that it is overdue",
@@ -89,6 +89,11 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         "to the coordinator of an emergency plan: what is new, and how all its tasks stand",
         INTERNAL,
         ("plan", "tasks", "news", "instead"),
+    ),
+    "kpi_report": TemplateInfo(
+        "to managers: what the past month came to, with charts and a table of all figures",
+        INTERNAL,
+        ("report", "report_text", "report_html", "late_for"),
     ),
     "transcript": TemplateInfo(
         "answer to keywords: what was done and what was not, states asked for, help",
@@ -117,6 +122,13 @@ NO_TICKET: Mapping[str, object] = {
     "opened_at": "",
     "occurred_at": "",
     "source": "",
+    "user": "",
+    "contact": "",
+    "place": "",
+    "ci": "",
+    "service": "",
+    "error_codes": (),
+    "affected": "",
     "respond_by": "",
     "resolve_by": "",
     "solution": "",
@@ -145,7 +157,7 @@ NO_STEP: Mapping[str, object] = {
     "told_as": "",
 }
 
-NO_REPORT: Mapping[str, object] = {
+NO_AFTERMATH: Mapping[str, object] = {
     "level": "",
     "owner": "",
     "since": "",
@@ -160,6 +172,22 @@ NO_REPORT: Mapping[str, object] = {
     "tasks": 0,
 }
 """The draft of a report of which nothing is known."""
+
+_NO_REPORT: Mapping[str, object] = {
+    "title": "",
+    "service": "",
+    "language": "",
+    "period": {
+        "name": "2026-01", "first": "2026-01-01", "last": "2026-01-31", "until": "2026-02-01T00:00:00+00:00",
+        "over": True,
+    },
+    "zone": "UTC",
+    "customers": [],
+    "customer_name": "",
+    "made_at": "2026-02-01T00:00:00+00:00",
+    "kpis": [],
+    "course": [],
+}  # fmt: skip
 
 COMMON: Mapping[str, str] = {
     "ticket": "the ticket, see below",
@@ -232,14 +260,17 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "late_minutes": (0, "how late it is"),
     "repeat": (1, "the how manieth reminder this is"),
     "again_at": ("", "when the next reminder comes"),
-    "report": (
-        NO_REPORT,
+    "aftermath": (
+        NO_AFTERMATH,
         "{level, owner, since, ended_at, minutes, region, course (list of {at, kind, by, text, detail, public}), "
         "promises (list of {clock, target_minutes, due_at, done_at, met}), updates, missed, tasks_done, tasks}",
     ),
     "plan": ({"key": "", "name": ""}, "the plan: {key, name}"),
     "asked": ((), "the tasks that the reader is asked to do, as in `tasks`"),
     "overdue": (False, "true when the reader is asked for the second time"),
+    "report": (_NO_REPORT, "the report as `ticketd report --format json` puts it out"),
+    "report_text": ("", "its tables as text"),
+    "report_html": ("", "its figures, pictures and tables as HTML"),
 }
 """Facts of single templates: what stands where the daemon gives none, and what it is."""
 
@@ -262,6 +293,13 @@ SAMPLE_TICKET: Mapping[str, object] = {
     "opened_at": "2026-11-23T09:12:00+08:00",
     "occurred_at": "2026-11-23T08:40:00+08:00",
     "source": "mail",
+    "user": "财务部 刘洋 / Liu Yang, Finance",
+    "contact": "0755-8888 1234",
+    "place": "广东, 深圳 3 楼 / Shenzhen, 3rd floor",
+    "ci": "vpn-gw-2",
+    "service": "VPN",
+    "error_codes": ["809"],
+    "affected": "35",
     "respond_by": "2026-11-23T09:42:00+08:00",
     "resolve_by": "2026-11-23T17:30:00+08:00",
     "solution": "证书已更新，VPN 网关已重启。\nThe certificate was renewed and the gateway restarted.",
@@ -337,6 +375,44 @@ _SAMPLE_TASKS = [
     {"number": 3, "what": "准备关停 / Prepare to shut down", "who": "服务器组", "state": "waiting", "due_at": "",
      "by": "", "text": ""},
 ]  # fmt: skip
+_SAMPLE_NUMBERS = [1207, 1208, 1213]
+
+
+def _sample_kpi(key: str, name: str, column: str, unit: str, rows: list[tuple[str, str, float, str]]) -> object:
+    return {
+        "key": key, "name": name, "formula": "计数 / counted", "recorded": True,
+        "columns": [{"key": unit, "name": column, "unit": unit}],
+        "rows": [
+            {
+                "group": group, "key": "", "label": label,
+                "figures": [{"value": value, "shown": shown, "numbers": _SAMPLE_NUMBERS, "of": []}],
+            }
+            for group, label, value, shown in rows
+        ],
+    }  # fmt: skip
+
+
+_SAMPLE_REPORT: Mapping[str, object] = {
+    **_NO_REPORT,
+    "title": "服务报告 / Service report",
+    "service": "Example Desk",
+    "period": {
+        "name": "2026-10", "first": "2026-10-01", "last": "2026-10-31", "until": "2026-11-01T00:00:00+08:00",
+        "over": True,
+    },
+    "zone": "Asia/Shanghai",
+    "customer_name": "Example Ltd.",
+    "made_at": "2026-11-02T10:00:00+08:00",
+    "kpis": [
+        _sample_kpi("volume", "工单数量 / Volume", "数量 / tickets", "count", [
+            ("total", "合计 / total", 3, "3"), ("kind", "事件 / incident", 2, "2"),
+            ("kind", "服务请求 / request", 1, "1"),
+        ]),
+        _sample_kpi("resolve_attainment", "解决达成率 / Resolution attainment", "达成率 / share", "percent", [
+            ("total", "合计 / total", 66.7, "66.7 %"),
+        ]),
+    ],
+}  # fmt: skip
 
 _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
     "resolved": {
@@ -402,7 +478,7 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
     "major_report": {
         "ticket": {**_SAMPLE_ALARM, "state": "resolved"},
         "news": [{"phase": "ended", "text": "", "by": "何磊"}],
-        "report": {
+        "aftermath": {
             "level": "红色 red",
             "owner": "何磊",
             "since": "2026-11-23T09:15:00+08:00",
@@ -481,6 +557,7 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         ],
         "instead": [],
     },
+    "kpi_report": {"ticket": None, "keywords": [], "report": _SAMPLE_REPORT},
     "alarm": {
         "ticket": None,
         "keywords": [],

@@ -75,7 +75,7 @@ def aftermath_facts(told: Aftermath, ticket: Ticket, language: str, rulebook: Ru
         "since": told.since.isoformat(),
         "ended_at": iso(told.ended_at),
         "minutes": int((told.ended_at - told.since) / _MINUTE) if told.ended_at else 0,
-        "region": customer.region if customer else "",
+        "region": ticket.region or (customer.region if customer else ""),
         "course": [_point_facts(p, ticket, language, rulebook) for p in told.course],
         "promises": [
             {

@@ -63,7 +63,7 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import PROVED, Role, Verb, Visibility, Who
+from daemon.words import PROVED, RECORDING, Role, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
@@ -72,6 +72,7 @@ _SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
     "taken_up": ("progress",),
     "resumed": ("progress",),
     "regraded": ("assignment",),
+    "new_reply": ("reopened",),
     # That a major incident is over, or goes on.
     "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report"),
 }
@@ -610,7 +611,7 @@ def _emergency_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) 
     if isinstance(event, MajorEvent):
         told = aftermath(ticket, scene.history) if scene.history and isinstance(event, MajorEnded) else None
         report = aftermath_facts(told, ticket, to.language, book) if told else None
-        return {**alarm_facts(event, ticket, book), "report": report}
+        return {**alarm_facts(event, ticket, book), "aftermath": report}
     if isinstance(event, PlanEvent):
         return {**plan_facts(event, ticket, to.language, book), "instead": _instead(to, scene)}
     return {}
@@ -641,6 +642,13 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "opened_at": iso(ticket.opened_at),
         "occurred_at": iso(ticket.occurred_at),
         "source": ticket.source,
+        "user": ticket.user,
+        "contact": ticket.contact,
+        "place": ", ".join(p for p in (ticket.region, ticket.place) if p),
+        "ci": ticket.ci,
+        "service": ticket.service,
+        "error_codes": list(ticket.error_codes),
+        "affected": str(ticket.affected or ""),
         "respond_by": iso(ticket.due("respond")),
         "resolve_by": iso(ticket.due("resolve")),
         "solution": ticket.solution,
@@ -698,7 +706,7 @@ def _likely(ticket: Ticket, to: Recipient, scene: Scene) -> tuple[Keyword, ...]:
     person = scene.rulebook.people.get(to.key)
     could = could_be(person) - {Who.ANYONE, Who.PARTICIPANT} if person else {Who.STAFF, Who.ASSIGNEE, Who.TEAM}
     fit = (k for k in scene.rulebook.keywords if makes_sense(k.verb, ticket))
-    return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING)
+    return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING | RECORDING)
 
 
 def _line_facts(line: Line, language: str, rulebook: Rulebook) -> dict[str, Any]:
@@ -721,8 +729,10 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
         person = scene.rulebook.people.get(to.key)
         story = scene.story if person is None or of_ours(person) else scene.report
         return "\n\n".join(p for p in (reason, story) if p)[:_LONGEST_TEXT] if internal else ""
-    if isinstance(event, Opened | MessageAdded | Rejected):
+    if isinstance(event, Opened | MessageAdded | Rejected) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
+    if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:
+        return ""  # what the project manager has to say about it is for colleagues
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
 
 
@@ -737,8 +747,13 @@ def _written(ticket: Ticket, scene: Scene, *, internal: bool) -> str:
     return letter.words
 
 
+def _reopens(event: Event) -> bool:
+    """Whether a requester's mail put the ticket back to work: those at work get the whole of it."""
+    return isinstance(event, StateChanged) and event.verb is Verb.REOPEN
+
+
 def _attachments(event: Event, scene: Scene) -> list[dict[str, Any]]:
-    if scene.letter is None or not isinstance(event, Opened | MessageAdded):
+    if scene.letter is None or not (isinstance(event, Opened | MessageAdded) or _reopens(event)):
         return []
     return [{"name": a.name, "size": a.size} for a in scene.letter.attachments]
 

@@ -33,14 +33,14 @@ FILES = {
     "announcements.yaml": ("announcements",),
     "phrases.yaml": ("phrases",),
     "duties.yaml": ("duties",),
-    "routing.yaml": ("rules",),
+    "routing.yaml": ("rules", "error_codes"),
     "major.yaml": ("major",),
 }
 MAY_BE_MISSING = frozenset({"major.yaml"})
 """Files without which something is simply not done."""
 PLANS = "plans"
 """The folder of emergency plans, one in each file; it may be missing."""
-OPTIONAL = frozenset({"next_in_line"})
+OPTIONAL = frozenset({"next_in_line", "error_codes"})
 _WHATEVER = "and what belongs to it ({} or [] for nothing)"
 _CORE_TAGS = "tag:yaml.org,2002:"
 T = TypeVar("T")
@@ -125,6 +125,7 @@ class _Book:
             duties=self._make("duties", sections.duties_from),
             rules=self._make("rules", sections.rules_from),
             major=self._major(),
+            error_codes=self._make("error_codes", sections.error_codes_from),
             version=version,
         )
         return replace(book, plans=self._plans({r.name: r for r in book.rules}))
