@@ -535,7 +535,7 @@ def _for(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Ref
         return Refusal(code="needs_address")
     if actor.is_us(found.address) or book.person_at(found.address):
         return Refusal(code="for_ours", detail=found.address)
-    if book.person_at(ticket.requester) is None:
+    if book.person_at(ticket.requester) is None and not ticket.by_tool:
         return Refusal(code="has_reporter", detail=ticket.requester)
     customer = book.customer_at(found.address)
     return (

@@ -13,6 +13,8 @@ from typing import Any
 
 from daemon.emergency import MajorEvent, MajorRun, PlanEvent, PlanRun, Task, major_after, plans_after, tasks_after
 from daemon.events import (
+    AlertRecovered,
+    AlertRepeated,
     AnswerAwaited,
     Assigned,
     ClockPaused,
@@ -152,6 +154,14 @@ class Ticket:
     service: str = ""
     error_codes: tuple[str, ...] = ()
     affected: int = 0
+    alert: str = ""
+    by_tool: bool = False
+    alerts: int = 0
+    alert_at: datetime | None = None
+    alert_told_at: datetime | None = None
+    alert_back_at: datetime | None = None
+    recovered_at: datetime | None = None
+    recovery_told_at: datetime | None = None
     handed_up: int = 0
     liaison: str = ""
     silence: Silence | None = None
@@ -205,6 +215,12 @@ class Ticket:
         """Return when the clock of this name falls due; None while it stands still or was never started."""
         clock = self.clock(name)
         return clock.due_at if clock and (clock.running or clock.met is not None) else None
+
+    @property
+    def solved_at(self) -> datetime | None:
+        """When it was solved, as far as its clock knows."""
+        clock = self.clock("resolve")
+        return clock.segments[-1].until if clock and clock.met is not None and clock.segments else None
 
     @property
     def at_work(self) -> bool:
@@ -290,12 +306,14 @@ def _detail(ticket: Ticket, event: Event) -> Ticket:
 
 
 def _afterwards(ticket: Ticket, event: Event) -> Ticket:
-    """Apply what happens once it is solved: asking, reminding, following up; and what happens in an emergency."""
+    """Apply what happens by itself, in an emergency, or once it is solved: alerts, asking, reminding, following up."""
     match event:
         case AnswerAwaited(since=since, days=days, remind_at=remind_at, close_at=close_at):
             return replace(ticket, silence=Silence(since=since, days=days, remind_at=remind_at, close_at=close_at))
         case Reminded(noticed_at=at, close_at=close_at) if ticket.silence:
             return replace(ticket, silence=replace(ticket.silence, reminded_at=at, close_at=close_at))
+        case AlertRepeated() | AlertRecovered():
+            return _alerted(ticket, event)
         case FollowedBy(ticket=number):
             return replace(ticket, followed_by=(*ticket.followed_by, number))
         case FollowUpAsked(at=at, together=together):
@@ -328,6 +346,11 @@ def _opened(ticket: Ticket, e: Opened) -> Ticket:
         contact=e.contact,
         place=e.place,
         region=e.region,
+        alert=e.alert,
+        by_tool=e.by_tool,
+        alerts=int(e.by_tool),
+        alert_at=e.reported_at if e.by_tool else None,
+        alert_told_at=e.reported_at if e.by_tool else None,
     )
 
 
@@ -349,6 +372,16 @@ def _routed(ticket: Ticket, e: Routed) -> Ticket:
         error_codes=e.error_codes,
         state=State.ASSIGNED if e.team or e.assignee else State.NEW,
     )
+
+
+def _alerted(ticket: Ticket, e: AlertRepeated | AlertRecovered) -> Ticket:
+    if isinstance(e, AlertRecovered):
+        return replace(ticket, recovered_at=e.at, recovery_told_at=e.at if e.told else ticket.recovery_told_at)
+    return replace(
+        ticket, alerts=ticket.alerts + 1, alert_at=e.at, recovered_at=None,
+        alert_told_at=e.at if e.told else ticket.alert_told_at,
+        alert_back_at=e.at if e.told and e.back else ticket.alert_back_at,
+    )  # fmt: skip
 
 
 def _moved(ticket: Ticket, e: StateChanged) -> Ticket:
@@ -385,7 +418,7 @@ def _put_right(ticket: Ticket, event: HandedUp | RecordedFor | Corrected | Undon
         case RecordedFor():
             return replace(
                 ticket, requester=event.requester, requester_name=event.requester_name, customer=event.customer,
-                language=event.language, recorded_by=event.recorded_by,
+                language=event.language, recorded_by=event.recorded_by, by_tool=False,
             )  # fmt: skip
         case Corrected():
             return _corrected(ticket, event)

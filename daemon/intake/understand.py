@@ -17,6 +17,7 @@ from daemon.intake.mime import MAILS
 from daemon.intake.quoting import says_forward
 from daemon.intake.ratings import rating_in
 from daemon.notify.notice import FOLLOW_UP, LISTS
+from daemon.routing.alerts import Sighting
 from daemon.rulebook import Customer, Person, Rulebook
 from daemon.ticket import Ticket
 from daemon.words import (
@@ -97,7 +98,8 @@ class Known:
     that it replies to. `related` are the tickets that its commands name,
     `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
     the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many
-    came today, and how many of them were escalated.
+    came today, and how many of them were escalated. `alert`: a monitoring tool wrote the mail, and `ticket` is the last
+    one of that alert.
     """
 
     sender: Sender
@@ -126,6 +128,7 @@ class Known:
     quiet: bool = False
     late: bool = False
     mailbox: str = ""
+    alert: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,13 +136,14 @@ class NewIncident:
     """A mail that opens a ticket; `follows` names an ended ticket that it continues.
 
     `commands` are keywords of one of ours in that mail: what it says of the report, and what is to be done at once.
-    `behalf` is whose mail one of ours passed on: the ticket is theirs.
+    `behalf` is whose mail one of ours passed on: the ticket is theirs. `alert` is set where a monitoring tool wrote it.
     """
 
     letter: Letter
     follows: int = 0
     commands: tuple[Command, ...] = ()
     behalf: Sender | None = None
+    alert: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,15 @@ class FollowUp:
     letter: Letter
     ticket: Ticket
     commands: tuple[Command, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """A mail of a monitoring tool; `ticket` is the last one of the same alert."""
+
+    letter: Letter
+    sighting: Sighting
+    ticket: Ticket | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +187,7 @@ class Ignore:
     status: MailStatus = MailStatus.IGNORED
 
 
-Intent = NewIncident | FollowUp | Enquiry | Bounced | Ignore
+Intent = NewIncident | FollowUp | Alerted | Enquiry | Bounced | Ignore
 
 
 def understand(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
@@ -185,6 +198,8 @@ def understand(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
         return Ignore(f"the same mail as number {known.duplicate_of}", MailStatus.DUPLICATE)
     if letter.nature is Nature.BOUNCE and (known.failed or _from_robot(letter)):
         return _bounce(known)
+    if known.alert is not None:
+        return Alerted(letter, known.alert, known.ticket)
     if known.ticket is None:
         return _without_ticket(letter, known, rulebook)
     if letter.nature is not Nature.HUMAN:

@@ -19,6 +19,8 @@ from daemon.commands import TAKEN_UP, Line, Transcript, makes_sense
 from daemon.decide import Change, Decision
 from daemon.emergency import MajorEvent, PlanEvent
 from daemon.events import (
+    AlertRecovered,
+    AlertRepeated,
     AnswerWithheld,
     Assigned,
     CommandsRefused,
@@ -63,19 +65,17 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import PROVED, RECORDING, Role, Verb, Visibility, Who
+from daemon.words import PROVED, RECORDING, Role, State, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
 # One mail instead of two: the second one says what the first one would.
 _SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
-    "taken_up": ("progress",),
-    "resumed": ("progress",),
-    "regraded": ("assignment",),
-    "new_reply": ("reopened",),
+    "taken_up": ("progress",), "resumed": ("progress",), "regraded": ("assignment", "alert_repeated"),
+    "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
     # That a major incident is over, or goes on.
     "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report"),
-}
+}  # fmt: skip
 _SECOND_LINE = 2
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
 # Whom an escalation goes to that was asked for when the timetable has no step left.
@@ -140,7 +140,8 @@ def choose_notices(change: Change, scene: Scene) -> tuple[Notice, ...]:
             for notice in _notices(announcement, event, ticket, scene):
                 key = (notice.template, notice.to)
                 chosen[key] = _one_of(chosen[key], notice) if key in chosen else notice
-    kept = (n for n in chosen.values() if not any((t, n.to) in chosen for t in _SAYS_IT_TOO.get(n.template, ())))
+    said_too = {key for key in chosen for other in _SAYS_IT_TOO.get(key[0], ()) if (other, key[1]) in chosen}
+    kept = (n for key, n in chosen.items() if key not in said_too)
     return tuple(n for n in kept if not (scene.withheld and n.automatic_answer))
 
 
@@ -190,6 +191,8 @@ def _announcements(event: Event, rulebook: Rulebook) -> Iterator[Announcement]:
 def _speaks_of(announcement: Announcement, event: Event) -> bool:
     if isinstance(event, Graded):
         return announcement.field in ("", event.field)
+    if isinstance(event, AlertRepeated | AlertRecovered):
+        return event.told
     if not isinstance(event, StateChanged):
         return True
     state_fits = announcement.state in ("", event.new)
@@ -252,7 +255,8 @@ def _audience(announcement: Announcement, event: Event, ticket: Ticket) -> tuple
 def _to_be_passed_on(change: Change, scene: Scene) -> bool:
     """Whether a mail's words are told by a mail of their own: not those that open a ticket, not for ever."""
     withheld = any(isinstance(e, AnswerWithheld) and e.template == "new_reply" for e in change.events)
-    if withheld or any(isinstance(e, Opened | Rated) for e in change.events):
+    told_otherwise = Opened | Rated | AlertRepeated | AlertRecovered
+    if withheld or any(isinstance(e, told_otherwise) for e in change.events):
         return False
     refused = any(isinstance(e, CommandsRefused) and e.reason != "unproved" for e in change.events)
     return (refused and not _from_ours(scene)) or _from_vendor(scene) or _has_words(scene)
@@ -372,7 +376,7 @@ def _list(notice: Notice, name: str) -> list[Any]:
 
 
 def _requester(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
-    if "@" in ticket.requester:
+    if "@" in ticket.requester and not ticket.by_tool:
         language = ticket.language or scene.service.language
         yield Recipient(address=ticket.requester, name=ticket.requester_name, language=language)
 
@@ -516,7 +520,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
         "keywords": keyword_facts(_likely(ticket, to, scene), to.language) if internal else [],
-        **(_put_right(event, to) or _particulars(event)),
+        **(_put_right(event, to) or _particulars(event, ticket)),
         **_step_facts(event, to, scene),
         **_emergency_facts(event, ticket, to, scene),
     }
@@ -536,7 +540,7 @@ def _put_right(event: Event, to: Recipient) -> dict[str, Any]:
             return {}
 
 
-def _particulars(event: Event) -> dict[str, Any]:
+def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
     match event:
         case MessageAdded():
             author = event.author_name or event.author
@@ -550,6 +554,10 @@ def _particulars(event: Event) -> dict[str, Any]:
                 "address": event.address, "reason": event.reason, "template": event.template,
                 "permanent": event.permanent,
             }  # fmt: skip
+        case AlertRepeated(back=back):
+            return {"back": back, "times": ticket.alerts}
+        case AlertRecovered(at=at):
+            return {"recovered_at": iso(at), "times": ticket.alerts, "solved": ticket.state is State.RESOLVED}
         case Reminded():
             return {"late_for": iso(event.due_at if is_late(event.due_at, event.noticed_at) else None)}
         case StateChanged(verb=Verb.CONFIRM):
@@ -729,7 +737,8 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
         person = scene.rulebook.people.get(to.key)
         story = scene.story if person is None or of_ours(person) else scene.report
         return "\n\n".join(p for p in (reason, story) if p)[:_LONGEST_TEXT] if internal else ""
-    if isinstance(event, Opened | MessageAdded | Rejected) or (internal and _reopens(event)):
+    of_the_mail = Opened | MessageAdded | Rejected | AlertRepeated | AlertRecovered
+    if isinstance(event, of_the_mail) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
     if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:
         return ""  # what the project manager has to say about it is for colleagues

@@ -33,6 +33,7 @@ FILES = {
     "announcements.yaml": ("announcements",),
     "phrases.yaml": ("phrases",),
     "duties.yaml": ("duties",),
+    "alerts.yaml": ("alerts",),
     "routing.yaml": ("rules", "error_codes"),
     "major.yaml": ("major",),
 }
@@ -125,6 +126,7 @@ class _Book:
             duties=self._make("duties", sections.duties_from),
             rules=self._make("rules", sections.rules_from),
             major=self._major(),
+            alerts=self._make("alerts", sections.alerts_from),
             error_codes=self._make("error_codes", sections.error_codes_from),
             version=version,
         )
