@@ -155,7 +155,8 @@ def decide(
 def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, until: datetime | None = None) -> Change:
     """Return what the clock brings about on one ticket: due steps, waking from a hold, closing by silence.
 
-    `until`: only steps that were due by then, where a mail that came then has still to be handled.
+    `until`: only steps that were due by then, where a mail that came then has still to be handled. A hold ends when it
+    was to end, however late that is noticed: the clock goes on from there.
     """
     then, zone = until or now, service.timezone
     woken = waking(ticket, then)

@@ -269,7 +269,7 @@ def _detail(ticket: Ticket, event: Event) -> Ticket:
             ClockStarted() | ClockPaused() | ClockResumed() | ClockRetimed() | ClockStopped() | StepReached()
             | RemindersSilenced() | EscalationAsked()
         ):  # fmt: skip
-            return replace(ticket, clocks=_clocks(ticket.clocks, event))
+            return replace(ticket, clocks=_clocks(ticket.clocks, event, at_work=ticket.at_work))
         case _:
             return _afterwards(ticket, event)
 
@@ -432,10 +432,10 @@ ClockEvent = (
 )  # fmt: skip
 
 
-def _clocks(clocks: tuple[Clock, ...], event: ClockEvent) -> tuple[Clock, ...]:
+def _clocks(clocks: tuple[Clock, ...], event: ClockEvent, *, at_work: bool) -> tuple[Clock, ...]:
     if isinstance(event, ClockStarted):
         return (*(c for c in clocks if c.name != event.clock), _started(event))
-    return tuple(_turned(c, event) if c.name == event.clock else c for c in clocks)
+    return tuple(_turned(c, event, at_work=at_work) if c.name == event.clock else c for c in clocks)
 
 
 def _started(e: ClockStarted) -> Clock:
@@ -452,7 +452,7 @@ def _started(e: ClockStarted) -> Clock:
     )
 
 
-def _turned(clock: Clock, event: ClockEvent) -> Clock:
+def _turned(clock: Clock, event: ClockEvent, *, at_work: bool) -> Clock:
     match event:
         case ClockPaused(at=at):
             return replace(clock, segments=_closed(clock.segments, at))
@@ -463,13 +463,13 @@ def _turned(clock: Clock, event: ClockEvent) -> Clock:
         case ClockStopped(at=at, met=met):
             return replace(clock, segments=_closed(clock.segments, at), steps=(), met=met)
         case StepReached():
-            return _reached(clock, event)
+            return _reached(clock, event, at_work=at_work)
         case RemindersSilenced(until=until):
             quiet = tuple(replace(s, due_at=max(s.due_at, until)) if s.every else s for s in clock.steps)
             return replace(clock, steps=quiet, acknowledged_by="")
         case EscalationAsked(step=name):
             asked = [s for s in clock.steps if s.name == name and s.every is None]
-            return _without(clock, asked)
+            return _heir_foreseen(_without(clock, asked), asked)
         case _:
             return clock
 
@@ -487,11 +487,21 @@ def _retimed(clock: Clock, e: ClockRetimed) -> Clock:
     )  # fmt: skip
 
 
-def _reached(clock: Clock, e: StepReached) -> Clock:
+def _reached(clock: Clock, e: StepReached, *, at_work: bool) -> Clock:
     if e.again_at is not None:
         again = tuple(replace(s, due_at=e.again_at) if s.every and s.name == e.step else s for s in clock.steps)
         return replace(clock, steps=again)
-    return replace(_without(clock, [s for s in clock.steps if s.name == e.step]), foreseen=clock.foreseen or e.forecast)
+    gone = [s for s in clock.steps if s.name == e.step]
+    left = replace(_without(clock, gone), foreseen=clock.foreseen or e.forecast)
+    return _heir_foreseen(left, gone) if at_work and not e.forecast else left
+
+
+def _heir_foreseen(clock: Clock, gone: list[DueStep]) -> Clock:
+    """Let the next step come early instead of one that is gone without having been foreseen."""
+    at = next((s.forecast_at for s in gone if s.forecast_at), None)
+    ahead = (s for s in clock.steps if at and not s.every and s.due_at > at)
+    heir = None if clock.foreseen else min(ahead, key=lambda s: s.due_at, default=None)
+    return replace(clock, steps=tuple(replace(s, forecast_at=at) if s is heir else s for s in clock.steps))
 
 
 def _without(clock: Clock, steps: list[DueStep]) -> Clock:

@@ -335,6 +335,31 @@ def test_rebuilding_changes_nothing(desk: TestDesk) -> None:
 # --- looking ahead, and why ---
 
 
+def test_what_would_have_come_early_and_was_asked_for_hands_that_on(desk: TestDesk) -> None:
+    """Nobody takes it up. Its reporter asks for the step that was to come early: then the one after it comes early."""
+    first = to(desk.receives(write(ZHANG, OUTAGE, subject="全公司断网")), "zhang.san")
+    desk.waits(hours=2, minutes=30)
+    asked = desk.receives(reply(first, ZHANG, "#升级 急"))
+    assert "director" in escalations(asked), "75 %, half an hour before it is due"
+    (early,) = [m for m in desk.waits(minutes=30) if m.to.startswith("zheng.hao")]
+    assert "预计超时" in early.subject, "one hour is left, which is what it usually takes"
+    assert [s.forecast for s in desk.events(1, "StepReached") if s.percent == 100 and s.clock == "resolve"] == [True]
+    assert not escalations(desk.waits(minutes=59)) and desk.ticket(1).clock("resolve").foreseen
+
+
+def test_a_step_reached_while_somebody_is_at_work_leaves_the_forecast_to_the_next(desk: TestDesk) -> None:
+    """At work when it was as good as missed; handed over after 75 %: the target is foreseen to be missed at once."""
+    changed(
+        desk, "service_levels.yaml", lambda d: d["service_levels"]["standard"]["forecast"]["typical"].update({1: "90m"})
+    )
+    mail = to(outage(desk), "wang.wei")
+    desk.receives(reply(mail, WANG, "#受理"))
+    desk.waits(hours=3, minutes=10)
+    sent = desk.receives(reply(mail, WANG, "#转派 赵敏"))
+    assert escalations(sent) == ["director", "sales"] and "预计超时" in to(sent, "zheng.hao").subject
+    assert [s.percent for s in desk.events(1, "StepReached") if s.forecast] == [100]
+
+
 def ticketd(desk: TestDesk, *args: str) -> int:
     return run_command(["--config", str(desk.folder / "ticketd.toml"), "--log-level", "error", *args])
 
@@ -442,6 +467,31 @@ def test_why_and_preview_of_a_ticket_that_is_not_there(desk: TestDesk) -> None:
 
 def test_both_languages_say_the_same_things() -> None:
     assert set(timetable._SAYS["en"]) == set(timetable._SAYS["zh"])
+
+
+def test_a_hold_that_ended_while_we_were_away_ended_when_it_was_to_end(desk: TestDesk) -> None:
+    """Held until 13:00; ticketd is back at 17:00: the clock goes on from 13:00, not from 17:00."""
+    mail = to(desk.receives(write(ZHANG, VPN)), "wang.wei")
+    desk.receives(reply(mail, WANG, "#受理\n#级别 2 很多人"))
+    desk.receives(reply(mail, WANG, "#挂起 客户 到 2026-11-23 13:00 等钥匙"))
+    desk.waits(hours=7)
+    (resumed,) = desk.events(1, "ClockResumed")
+    assert resumed.at == datetime(2026, 11, 23, 13, 0, tzinfo=BEIJING)
+    assert desk.ticket(1).due("resolve") == datetime(2026, 11, 23, 21, 0, tzinfo=BEIJING)
+
+
+def test_what_a_hold_that_ended_brought_on_comes_before_a_mail_that_came_later(desk: TestDesk) -> None:
+    """The hold ended at 13:00, half of the time was over at 17:00, and at 18:00 it was solved: nobody saw to it."""
+    mail = to(desk.receives(write(ZHANG, VPN)), "wang.wei")
+    desk.receives(reply(mail, WANG, "#受理\n#级别 2 很多人"))
+    desk.receives(reply(mail, WANG, "#挂起 客户 到 2026-11-23 13:00 等钥匙"))
+    desk.clock.at += timedelta(hours=8)
+    desk.arrives(reply(mail, WANG, "#已解决 换了网线"))
+    desk.clock.at += timedelta(hours=1)
+    sent = desk.works()
+    assert escalations(sent) == ["pm", "lead"], "half of the time had gone by: the manager, and line 2 (who leads)"
+    assert [s.percent for s in desk.events(1, "StepReached") if s.clock == "resolve"][-1] == 50
+    assert desk.history(1).index("Woken") < desk.history(1).index("SolutionGiven")
 
 
 # --- the rule file ---
