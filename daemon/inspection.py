@@ -24,6 +24,7 @@ from daemon.notify.render import check_templates
 from daemon.routing.check import (
     check_addresses,
     check_calendars,
+    check_languages,
     check_rulebook,
     check_templates_named,
     is_warning,
@@ -73,7 +74,11 @@ def _rule_problems(rules: Path, templates: Path, today: date | None) -> list[Pro
     names = {p.stem for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
     further = check_templates_named if problems else check_rulebook
     calendars = check_calendars(rulebook, today, str(rules)) if today else []
-    return [*problems, *further(rulebook, names, str(rules)), *calendars]
+    languages = {
+        p.parent.name for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")
+    }
+    spoken = check_languages(rulebook, languages, str(rules))
+    return [*problems, *further(rulebook, names, str(rules)), *calendars, *spoken]
 
 
 def _own_addresses(config: Config, rules: Path) -> list[Problem]:
