@@ -276,7 +276,6 @@ WAITING = frozenset(
     {
         "5/skill", "5/rota", "5/hours", "5/load", "5/urgent_first", "5/recall", "8/recall",
         "7/merge", "7/duplicate", "7/related", "7/parent", "7/split", "7/problem", "7/change", "7/kb", "8/similar",
-        "7/major", "7/update", "7/done", "7/blocked", "8/major_update", "8/major_report",
     }
 )  # fmt: skip
 

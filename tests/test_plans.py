@@ -100,6 +100,7 @@ def test_by_keyword_each_owner_gets_the_task_whose_turn_it_is(desk):
     assert desk.ticket(1).tasks[0].due_at == desk.clock.at + 10 * MINUTES
 
 
+@pytest.mark.procedure("7/done")
 def test_a_task_that_is_done_gives_the_next_ones_their_turn(desk):
     power(desk)
     desk.waits(minutes=5)
@@ -117,6 +118,7 @@ def test_without_a_number_it_is_the_only_task_they_have(desk):
     assert desk.ticket(1).tasks[1].state is TaskState.DONE and desk.ticket(1).tasks[1].text == "已打通电话"
 
 
+@pytest.mark.procedure("7/blocked")
 def test_who_cannot_go_on_says_why_and_the_coordinator_hears_it(desk):
     power(desk)
     sent = writes(desk, DESK, "#受阻 2 电话一直占线")
