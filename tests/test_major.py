@@ -116,6 +116,7 @@ def test_it_is_of_severity_1_and_the_desk_hears_of_that(desk):
     assert "级别" in one(sent, "chen.jing").subject
 
 
+@pytest.mark.procedure("7/major")
 def test_without_a_level_what_is_known_decides_and_the_answer_says_why(desk):
     sent = declared(desk, "#重大")
 
@@ -316,7 +317,7 @@ def test_what_makes_no_sense_is_answered_and_changes_nothing(desk, text, why):
     assert why in one(sent, "sun.li").letter.text
 
 
-@pytest.mark.procedure("7/major")
+@pytest.mark.procedure("7/major", "7/update", "7/bad/role")
 def test_only_the_project_manager_and_the_duty_manager_may(desk):
     _, to_engineer = opened(desk)
     (answer,) = desk.receives(reply(to_engineer, ENGINEER, "#重大 红色"))
@@ -351,7 +352,7 @@ def test_taking_back_a_solution_makes_it_go_on(desk):
     assert desk.ticket(1).in_alarm
 
 
-@pytest.mark.procedure("7/major", "7/update")
+@pytest.mark.procedure("7/major", "7/update", "8/major_update")
 def test_in_english_too(desk):
     sent = desk.receives(write("Ann <ann@acme.example>", "The VPN is down for everybody.", subject="VPN down"))
     engineer = one(sent, "wang.wei")
