@@ -160,7 +160,7 @@ class Campaign:
 
 def campaign(place: Place, season: Season, *, seed: int, incidents: int) -> Campaign:
     """Return a campaign, ready to be played."""
-    actors = Actors(seed, Books())
+    actors = Actors(seed)
     actors.reports(incidents, season.since, season.since + 0.75 * (season.until - season.since))
     return Campaign(season, place, actors)
 
