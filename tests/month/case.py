@@ -396,12 +396,24 @@ class Case:
 
     def _owe(self, owed: dict[tuple[str, str], Owed], template: str, to: str, event: Event, now: datetime) -> None:
         before = owed.get((template, to))
-        says = (event["says"],) if event.get("says") else ()
+        says = ((event["says"],) if event.get("says") else ()) + self._promised(template)
         late = bool(event.get("late")) and (before is None or before.late)
         why = event["kind"] + (f" {event['step']['key']}" if "step" in event else "")
         if before:
             says, why = (*before.says, *says), f"{before.why} + {why}"
         owed[template, to] = Owed(now, to, template, self.number, why, late, says)
+
+    def _promised(self, template: str) -> tuple[str, ...]:
+        """Return the times that a mail to a customer has to name."""
+        if template == "acknowledgement":
+            return tuple(words for count in self.counts.values() for words in _spoken(count.due))
+        close = template in ("resolved", "confirm_reminder") and self.silence
+        return _spoken(self.silence["close"]) if close else ()
+
+    def dues(self) -> dict[str, datetime | None]:
+        """Return when each promise falls due, None while its clock stands still."""
+        over = {"respond": self.answered or self.state in ENDED, "resolve": self.state in ENDED}
+        return {name: c.due if c.running or over[name] else None for name, c in self.counts.items()}
 
     def _entries(self, event: Event) -> list[dict[str, Any]]:
         data = event.get("data", {})
@@ -457,6 +469,12 @@ class Case:
 
 def _amount(step: dict[str, Any], target: timedelta) -> timedelta:
     return step["after"] if step["after"] is not None else target * step["percent"] / 100
+
+
+def _spoken(moment: datetime) -> tuple[str, str]:
+    """Return the day and the time of day as a mail names them, in either language."""
+    local = moment.astimezone(ZoneInfo(SERVICE_ZONE))
+    return f"{local.month}月{local.day}日|{local.day} {local:%b}", f"{local:%H:%M}"
 
 
 def _usual(rule: dict[str, Any], severity: int, category: str) -> timedelta | None:

@@ -117,7 +117,9 @@ class _Trial:
                 if not any(e["kind"] == "MessageAdded" for e in events):
                     _from_a_list(answered, cause, events, handled, self.books)
             self._clock_runs(case, None, self.evidence.until)
-            self.wrong += [f"INC-{number}: {w}" for w in (*case.wrong, *_clock_differs(case, shown))]
+            self.wrong += [
+                f"INC-{number}: {w}" for w in (*case.wrong, *_clock_differs(case, shown), *_dues_differ(case, shown))
+            ]
             yield from (o for o in case.owed if o.at <= self.evidence.until)
         yield from answered.values()
 
@@ -297,6 +299,15 @@ def _clock_differs(case: Case, shown: dict[str, Any]) -> Iterator[str]:
         yield f"{kind} was due at {_wall(at)}, and history has none"
 
 
+def _dues_differ(case: Case, shown: dict[str, Any]) -> Iterator[str]:
+    """Yield where a ticket names another due time than the judge reckons."""
+    for name, due in case.dues().items():
+        said = _utc(shown[f"{name}_by"]) if shown[f"{name}_by"] else None
+        if (due is None) != (said is None) or (due and said and abs(due - said) > TOLERANCE):
+            mine, theirs = (_wall(m) if m else "never, for it stands still" for m in (due, said))
+            yield f"{name} is due {mine}, but the ticket says {theirs}"
+
+
 def _without(these: Iterable[Any], those: Iterable[Any]) -> list[Any]:
     left = list(those)
     found = []
@@ -340,7 +351,7 @@ def _reads_well(owed: Owed, mail: Sent) -> Iterator[str]:
         if sorted(named) != sorted(owed.says):
             yield f"{_named(owed)} should name {' '.join(owed.says)}, but names {' '.join(named)}"
         return
-    for unsaid in (s for s in owed.says if s not in words):
+    for unsaid in (s for s in owed.says if not any(form in words for form in s.split("|"))):
         yield f"{_named(owed)} does not speak of {unsaid}"
 
 

@@ -20,7 +20,7 @@ from daemon.config import shipped
 from daemon.views import ticket_whole
 from tests.desk import TestDesk, prepare
 from tests.month.actors import Actors, received
-from tests.month.books import RULES, SERVICE_ZONE, Books
+from tests.month.books import RULES, SERVICE_ZONE
 from tests.month.checker import Evidence, Mail
 from tests.month.engine import Engine
 from tests.month.hours import DAY, duration
