@@ -19,6 +19,7 @@ from daemon.events import (
     Event,
     Graded,
     HandedUp,
+    MajorDeclared,
     Noted,
     ProgressTold,
     Rated,
@@ -30,7 +31,9 @@ from daemon.events import (
 from daemon.intake import arguments
 from daemon.intake.keywords import TAKES_TEXT, Command, find_commands
 from daemon.intake.ratings import rating_in
-from daemon.lifecycle import next_state, verbs_in
+from daemon.lifecycle import next_state
+from daemon.major import declare, publish
+from daemon.plans import activate, blocked, done
 from daemon.recording import recorded
 from daemon.rulebook import Keyword, Person, Rulebook, Team
 from daemon.ticket import Ticket, after
@@ -60,7 +63,7 @@ _ONE_VALUE = frozenset().union(
     *_EITHER_OR,
     {
         Verb.SEVERITY, Verb.IMPACT, Verb.URGENCY, Verb.CATEGORY, Verb.CI, Verb.CAUSE, Verb.WORKAROUND, Verb.FOR,
-        Verb.SOURCE, Verb.OCCURRED, *RECORDING,
+        Verb.SOURCE, Verb.OCCURRED, Verb.MAJOR, *RECORDING,
     },
 )  # fmt: skip
 
@@ -145,9 +148,17 @@ def carry_out_on(
 
 def allowed_keywords(ticket: Ticket, actor: Actor) -> tuple[Keyword, ...]:
     """Return the keywords that this person may use on this ticket as it is now."""
-    makes_sense = set(verbs_in(ticket.state))
     related = relations(ticket, actor)
-    return tuple(k for k in actor.rulebook.keywords if k.verb in makes_sense and related & set(k.who))
+    return tuple(k for k in actor.rulebook.keywords if makes_sense(k.verb, ticket) and related & set(k.who))
+
+
+def makes_sense(verb: Verb, ticket: Ticket) -> bool:
+    """Whether this keyword may be worth naming on this ticket as it is now."""
+    if verb is Verb.UPDATE and not ticket.in_alarm:
+        return False
+    if verb in (Verb.DONE, Verb.BLOCKED) and not ticket.tasks:
+        return False
+    return next_state(ticket.state, verb) is not None
 
 
 # --- which command is for which ticket, and whether they agree ---
@@ -239,7 +250,10 @@ def _holds_keyword(argument: str, rulebook: Rulebook) -> bool:
 
 
 def _remark(events: tuple[Event, ...]) -> str:
-    """Return what a person should know about a command that was done: until when a hold lasts."""
+    """Return what a person should know about a command that was done: until when a hold lasts, which level it has."""
+    declared = next((e for e in events if isinstance(e, MajorDeclared) and e.threshold), None)
+    if declared:
+        return f"level_{declared.threshold}:{declared.level} {declared.value} {declared.limit}"
     hold = next((e for e in events if isinstance(e, StateChanged) and e.verb is Verb.HOLD), None)
     if hold is None:
         return ""
@@ -612,6 +626,11 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.OCCURRED: _occurred,
     Verb.UNDO: _undo,
     Verb.RATE: _rate,
+    Verb.MAJOR: declare,
+    Verb.UPDATE: publish,
+    Verb.PLAN: activate,
+    Verb.DONE: done,
+    Verb.BLOCKED: blocked,
     **{verb: _record(verb) for verb in RECORDING},
     **dict.fromkeys(QUESTIONS, _question),
 }

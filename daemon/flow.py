@@ -23,7 +23,17 @@ from daemon.clock import Clock
 from daemon.decide import NEW, Change, Decision, decide, tick, undelivered
 from daemon.duties import Entry, Owed, owed_duties
 from daemon.errors import UnreachableError
-from daemon.events import Assigned, FollowedBy, FollowUpAsked, MessageAdded, Noted, NoticeFailed, ProgressTold
+from daemon.events import (
+    Assigned,
+    Event,
+    FollowedBy,
+    FollowUpAsked,
+    MajorEnded,
+    MessageAdded,
+    Noted,
+    NoticeFailed,
+    ProgressTold,
+)
 from daemon.intake.headers import without_body
 from daemon.intake.letter import Letter, RawMail
 from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
@@ -369,7 +379,7 @@ def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk) -> S
 def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:
     """ANNOUNCE and RECORD one ticket's events: the history and the mails owed for it, together."""
     told = _bounces_told(change, desk, now)
-    notices = choose_notices(change, replace(scene, told=told))
+    notices = choose_notices(change, replace(scene, told=told, history=_history(change, desk, now)))
     unheard = [e for e in change.events if isinstance(e, NoticeFailed) and e.address not in told]
     if unheard and not notices:
         lines = [f"{e.template} to {e.address}: {e.reason}" for e in unheard]
@@ -377,6 +387,14 @@ def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime)
     subject = stem(change.now.subject, desk.service.subject_tag)
     desk.store.register.append(change, cause, now)
     desk.store.outbox.owe(notices, change.before.number, cause, subject, now)
+
+
+def _history(change: Change, desk: Desk, now: datetime) -> tuple[tuple[datetime, Event], ...]:
+    """Return all that happened to a ticket until now, where a report about it is due."""
+    if not any(isinstance(e, MajorEnded) for e in change.events):
+        return ()
+    past = tuple((at, event) for _, event, at, _ in desk.store.register.events(change.before.number))
+    return (*past, *((now, event) for event in change.events))
 
 
 def _bounces_told(change: Change, desk: Desk, now: datetime) -> frozenset[str]:

@@ -22,6 +22,7 @@ from daemon.events import (
     ClockStarted,
     ClockStopped,
     Event,
+    MajorUpdateOwed,
     StepPassedOn,
     StepReached,
 )
@@ -273,14 +274,29 @@ def preview(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime)
         if not change.events:
             return
         mails = tuple(_mail(n.to, n.to_name, n.template, n.facts) for n in choose_notices(change, scene))
-        for_ever = any(isinstance(e, StepReached) and e.again_at and e.repeat >= _REMINDERS for e in change.events)
-        yield Coming(at=max(due, now), events=change.events, mails=mails, for_ever=for_ever)
-        ticket = _without_reminders(change.now) if for_ever else change.now
+        endless = [e for e in change.events if _goes_on(e)]
+        yield Coming(at=max(due, now), events=change.events, mails=mails, for_ever=bool(endless))
+        ticket = _without_reminders(change.now, endless)
 
 
-def _without_reminders(ticket: Ticket) -> Ticket:
-    clocks = (replace(c, steps=tuple(s for s in c.steps if s.every is None)) for c in ticket.clocks)
-    return replace(ticket, clocks=tuple(clocks))
+def _goes_on(event: Event) -> bool:
+    """Whether a reminder has come often enough to show that it comes again and again."""
+    match event:
+        case StepReached(again_at=again, repeat=repeat) | MajorUpdateOwed(again_at=again, repeat=repeat):
+            return again is not None and repeat >= _REMINDERS
+        case _:
+            return False
+
+
+def _without_reminders(ticket: Ticket, endless: Iterable[Event]) -> Ticket:
+    """Return the ticket without what would go on for ever."""
+    for event in endless:
+        if isinstance(event, StepReached):
+            clocks = (replace(c, steps=tuple(s for s in c.steps if s.every is None)) for c in ticket.clocks)
+            ticket = replace(ticket, clocks=tuple(clocks))
+        elif ticket.major_run:
+            ticket = replace(ticket, major_run=replace(ticket.major_run, ended_at=ticket.major_run.due_at))
+    return ticket
 
 
 def _mail(to: str, name: str, template: str, facts: Mapping[str, object]) -> Mail:
@@ -452,6 +468,8 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "reminder": "{} overdue, reminder {}", "every": "{} overdue, every {}", "after": "{} after {}",
         "every_any": "{} overdue, again and again", "severity": "severity",
         "when": "when", "what": "what", "who": "who is told", "nobody": "nobody", "goes_on": ", and so on",
+        "MajorUpdateOwed": "an update on the major incident is missing",
+        "TaskOverdue": "a task of the plan is overdue", "TaskUnanswered": "a task of the plan is still not answered",
         "Woken": "the hold is over", "StateChanged": "the state changes",
     },
     "zh": {
@@ -479,6 +497,8 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "reminder": "{}超时，第 {} 次提醒", "every": "{}超时，每 {}", "after": "{}计时 {}",
         "every_any": "{}超时后反复", "severity": "级别",
         "when": "时间", "what": "事项", "who": "通知谁", "nobody": "没有人", "goes_on": "，以后照此继续",
+        "MajorUpdateOwed": "重大事件没有按时通报", "TaskOverdue": "预案任务逾期",
+        "TaskUnanswered": "预案任务催办后没有答复",
         "Woken": "挂起到期", "StateChanged": "状态改变",
     },
 }  # fmt: skip
