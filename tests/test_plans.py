@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from daemon.errors import ConfigError
 from daemon.intake.letter import read_letter
+from daemon.notify.catalogue import TEMPLATES
+from daemon.routing.check import check_rulebook
+from daemon.routing.loader import load_rulebook
 from daemon.timetable import preview
-from daemon.words import TaskState
-from tests.desk import BEIJING, Sent, TestDesk, reply, write
+from daemon.words import Role, TaskState
+from tests.desk import BEIJING, ROOT, Sent, TestDesk, reply, write
 
 CUSTOMER = "张三 <zhang.san@huaxin.example>"
 DUTY = "何磊 <he.lei@example.com>"
@@ -87,6 +92,7 @@ def test_a_plan_starts_by_itself_where_it_says_so(desk):
     assert not [m for m in to(sent, "zhang.san") if "预案" in m.letter.text], "customers do not hear of it"
 
 
+@pytest.mark.procedure("7/plan")
 def test_by_keyword_each_owner_gets_the_task_whose_turn_it_is(desk):
     sent = power(desk)
 
@@ -95,6 +101,7 @@ def test_by_keyword_each_owner_gets_the_task_whose_turn_it_is(desk):
     assert desk.ticket(1).tasks[0].due_at == desk.clock.at + 10 * MINUTES
 
 
+@pytest.mark.procedure("7/done")
 def test_a_task_that_is_done_gives_the_next_ones_their_turn(desk):
     power(desk)
     desk.waits(minutes=5)
@@ -112,6 +119,7 @@ def test_without_a_number_it_is_the_only_task_they_have(desk):
     assert desk.ticket(1).tasks[1].state is TaskState.DONE and desk.ticket(1).tasks[1].text == "已打通电话"
 
 
+@pytest.mark.procedure("7/blocked")
 def test_who_cannot_go_on_says_why_and_the_coordinator_hears_it(desk):
     power(desk)
     sent = writes(desk, DESK, "#受阻 2 电话一直占线")
@@ -226,6 +234,7 @@ def test_what_makes_no_sense_is_answered_and_changes_nothing(desk, who, text, wh
     assert desk.ticket(1).tasks == before
 
 
+@pytest.mark.procedure("7/done", "7/plan", "7/bad/role")
 def test_others_may_not_answer_for_a_task_nor_start_a_plan(desk):
     sent = desk.receives(write(CUSTOMER, "VPN 今早连不上。"))
     (answer,) = desk.receives(reply(one(sent, "wang.wei"), ENGINEER, "#启动预案 停电"))
@@ -247,6 +256,7 @@ def test_numbers_go_on_in_a_second_plan(desk):
     assert desk.ticket(1).tasks[9].after == (8,)
 
 
+@pytest.mark.procedure("7/done")
 def test_several_tasks_done_by_one_mail(desk):
     power(desk)
     sent = writes(desk, DUTY, "#完成 1\n#完成 2")
@@ -266,3 +276,58 @@ def test_tasks_are_put_to_each_in_their_language(desk):
     mail = one(writes(desk, FACILITY, "#完成 1"), "tom.baker")
     assert mail.subject == "[INC-1] Emergency task: Data centre power failure"
     assert "#done 3" in mail.letter.text and "#blocked 3" in mail.letter.text
+
+
+# --- what `ticketd check` says of a plan that is wrong ---
+
+PLAN = """plan:
+  name: 停电
+  trigger: {categories: [facility/power], severity: 2}
+  starts: when_asked
+  coordinator: duty
+  tasks:
+    - what: 看一下
+      who: facility
+      within: 10m
+"""
+
+
+def complaints(tmp_path, text):
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    (tmp_path / "rules" / "plans" / "power-failure.yaml").write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_rulebook(tmp_path / "rules")
+    return [str(p).removeprefix(f"{tmp_path}/rules/plans/power-failure.yaml:") for p in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("plan:", "plans:", "1: the file has no key 'plans' (did you mean 'plan'?)"),
+        ("who: facility", "who: facilty", "8: nobody is called 'facilty'"),
+        ("coordinator: duty", "coordinator: dutty", "5: nobody is called 'dutty' (did you mean 'duty'?)"),
+        ("within: 10m", "within: soon", "9: 'within' is a time such as 15m, 4h or 2d, got 'soon'"),
+        ("within: 10m", "within: 10m\n      after: 1", "10: 'after' names tasks above this one, from 1 to 0, got '1'"),
+        ("starts: when_asked", "starts: now", "4: 'starts' knows no 'now'; write one of by_itself, when_asked"),
+        ("facility/power", "facility/powr", "3: no category is called 'facility/powr' (did you mean"),
+        ("severity: 2", "severity: 7", "3: a severity is 1, 2, 3 or 4, got '7'"),
+        ("severity: 2", "rules: [no such rule]", "3: no routing rule is called 'no such rule'; copy its 'name:'"),
+        ("      who: facility\n", "", "7: task 1 lacks 'who'; write who: duty"),
+        ("name: 停电", "name: 停电\n  aliases: [fire]", "1: 'fire' already means the plan 'fire-or-flood'"),
+    ],
+)
+def test_a_broken_plan_is_named_with_line_and_cure(tmp_path, old, new, says):
+    assert any(c.startswith(says) for c in complaints(tmp_path, PLAN.replace(old, new)))
+
+
+def test_without_plans_there_are_none(tmp_path):
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    shutil.rmtree(tmp_path / "rules" / "plans")
+    assert load_rulebook(tmp_path / "rules").plans == {}
+
+
+def test_a_plan_for_a_role_that_nobody_has_is_a_warning():
+    book = load_rulebook(ROOT / "rules")
+    people = {k: replace(p, roles=p.roles - {Role.DUTY} or frozenset({Role.ENGINEER})) for k, p in book.people.items()}
+    found = [str(p) for p in check_rulebook(replace(book, people=people, announcements=()), TEMPLATES)]
+    assert any("'duty' is told of things, but nobody has that role" in p for p in found)
