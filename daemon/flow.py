@@ -23,7 +23,7 @@ from daemon.clock import Clock
 from daemon.decide import NEW, Change, Decision, decide, tick, undelivered
 from daemon.duties import Entry, Owed, owed_duties
 from daemon.errors import UnreachableError
-from daemon.events import Assigned, FollowedBy, FollowUpAsked, MessageAdded, Noted, NoticeFailed, ProgressTold
+from daemon.events import Assigned, FollowedBy, FollowUpAsked, Insisted, MessageAdded, Noted, NoticeFailed, ProgressTold
 from daemon.intake.headers import without_body
 from daemon.intake.letter import Letter, RawMail
 from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
@@ -343,7 +343,7 @@ def _numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
 
 def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk) -> Scene:
     """Return what the choosing of notices looks at for one mail."""
-    handed_on = any(isinstance(e, Assigned) for c in decision.changes for e in c.events)
+    handed_on = any(isinstance(e, Assigned | Insisted) for c in decision.changes for e in c.events)
     story = desk.store.register.story(known.ticket.number) if handed_on and known.ticket else ""
     report = desk.store.register.report(known.ticket.number) if handed_on and known.ticket else ""
     notes = [f"{e.by}: {e.text}" for c in decision.changes for e in c.events if isinstance(e, Noted | ProgressTold)]
