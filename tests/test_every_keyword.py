@@ -350,6 +350,7 @@ def test_help_is_what_this_person_may_write_on_this_ticket_now(
     lines = [line.split() for line in text.splitlines() if line.strip().startswith("#")]
     offered = {words[0] for words in lines if words}
     assert (zh if language == "zh" else en) <= offered and not offered & not_theirs
+    assert ("每行写一条" if language == "zh" else "One on each line") in text, "and how to write it"
 
 
 @pytest.mark.procedure("7/rate", "8/follow_up", "9/follow_up")
