@@ -26,6 +26,7 @@ from daemon.events import (
     StepPassedOn,
     StepReached,
 )
+from daemon.notify.notice import Notice
 from daemon.notify.notices import Scene, choose_notices
 from daemon.rulebook import Calendar, Rulebook, ServiceLevel, Step
 from daemon.service import Service
@@ -265,18 +266,27 @@ class Mail:
 
 def preview(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime) -> Iterator[Coming]:
     """Yield what will happen to a ticket, and when, if nobody does anything from now on."""
-    scene = Scene(rulebook=rulebook, service=service)
     for _ in range(_MOST_TURNS):
-        due = ticket.next_due_at
-        if due is None:
+        turn = next_turn(ticket, rulebook, service, now)
+        if turn is None:
             return
-        change = tick(ticket, rulebook, service, max(due, now))
-        if not change.events:
-            return
-        mails = tuple(_mail(n.to, n.to_name, n.template, n.facts) for n in choose_notices(change, scene))
-        endless = [e for e in change.events if _goes_on(e)]
-        yield Coming(at=max(due, now), events=change.events, mails=mails, for_ever=bool(endless))
-        ticket = _without_reminders(change.now, endless)
+        coming, ticket = turn
+        yield coming
+
+
+def next_turn(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime) -> tuple[Coming, Ticket] | None:
+    """Return what the clock does to a ticket next, and the ticket after it; None if it does nothing any more."""
+    due = ticket.next_due_at
+    if due is None:
+        return None
+    at = max(due, now)
+    change = tick(ticket, rulebook, service, at)
+    if not change.events:
+        return None
+    mails = tuple(mail_of(n) for n in choose_notices(change, Scene(rulebook=rulebook, service=service)))
+    endless = [e for e in change.events if _goes_on(e)]
+    coming = Coming(at=at, events=change.events, mails=mails, for_ever=bool(endless))
+    return coming, _without_reminders(change.now, endless)
 
 
 def _goes_on(event: Event) -> bool:
@@ -299,9 +309,11 @@ def _without_reminders(ticket: Ticket, endless: Iterable[Event]) -> Ticket:
     return ticket
 
 
-def _mail(to: str, name: str, template: str, facts: Mapping[str, object]) -> Mail:
-    step = facts.get("step")
-    return Mail(to=to, name=name, template=template, told_as=str(step["told_as"]) if isinstance(step, dict) else "")
+def mail_of(notice: Notice) -> Mail:
+    """Return what a look ahead says of a mail."""
+    step = notice.facts.get("step")
+    told_as = str(step["told_as"]) if isinstance(step, dict) else ""
+    return Mail(to=notice.to, name=notice.to_name, template=notice.template, told_as=told_as)
 
 
 def preview_data(coming: Iterable[Coming], zone: ZoneInfo) -> list[dict[str, Any]]:
@@ -309,15 +321,21 @@ def preview_data(coming: Iterable[Coming], zone: ZoneInfo) -> list[dict[str, Any
     return [
         {
             "at": _iso(c.at, zone),
-            "what": [_what_data(e, zone) for e in c.events],
-            "mails": [{"to": m.to, "name": m.name, "template": m.template, "told_as": m.told_as} for m in c.mails],
+            "what": [what_data(e, zone) for e in c.events],
+            "mails": [mail_data(m) for m in c.mails],
             "goes_on": c.for_ever,
         }
         for c in coming
     ]
 
 
-def _what_data(event: Event, zone: ZoneInfo) -> dict[str, Any]:
+def mail_data(mail: Mail) -> dict[str, Any]:
+    """Return a mail as plain data."""
+    return {"to": mail.to, "name": mail.name, "template": mail.template, "told_as": mail.told_as}
+
+
+def what_data(event: Event, zone: ZoneInfo) -> dict[str, Any]:
+    """Return as plain data what the clock brings about."""
     if not isinstance(event, StepReached):
         return {"kind": type(event).__name__}
     return {

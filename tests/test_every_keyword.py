@@ -192,6 +192,10 @@ CASES = [
     pytest.param(
         Case("assigned", (DESK, PM), (ENGINEER, CUSTOMER), "#客户 acme", "#customer acme", lambda t: t.customer == "acme"),
         id="customer", marks=pytest.mark.procedure("7/customer")),
+    pytest.param(
+        Case("in_progress", (PM,), (ENGINEER, DESK, CUSTOMER), "#重大 橙色 三个城市", "#major orange three cities",
+             lambda t: t.severity == 1),
+        id="major", marks=pytest.mark.procedure("7/major")),
 ]  # fmt: skip
 DONE = {"zh": "已执行：", "en": "done: "}
 NOT_YOURS = {"zh": "这个指令只有", "en": "Only these may use it:"}

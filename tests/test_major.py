@@ -79,6 +79,7 @@ def test_severity_1_proposes_it_to_the_project_manager_once(desk):
     assert not [m for m in to(sent, "sun.li") if "如果是重大事件" in m.letter.text]
 
 
+@pytest.mark.procedure("7/major", "8/major_update")
 def test_everybody_concerned_is_told_once_in_their_language(desk):
     sent = declared(desk)
 
@@ -104,6 +105,7 @@ def test_it_is_of_severity_1_and_the_desk_hears_of_that(desk):
     assert "级别" in one(sent, "chen.jing").subject
 
 
+@pytest.mark.procedure("7/major")
 def test_without_a_level_what_is_known_decides_and_the_answer_says_why(desk):
     sent = declared(desk, "#重大")
 
@@ -155,6 +157,7 @@ def test_the_same_level_again_tells_nobody(desk):
     assert [m.to for m in sent] == ["he.lei@example.com"]
 
 
+@pytest.mark.procedure("7/update", "8/major_update")
 def test_an_update_goes_to_each_of_them_once_and_sets_the_time_anew(desk):
     declared(desk)
     desk.waits(minutes=20)
@@ -217,6 +220,7 @@ def test_due_times_survive_a_restart(tmp_path):
     assert after.desk.store.register.rebuild() == []
 
 
+@pytest.mark.procedure("8/major_report")
 def test_when_it_is_solved_it_is_over_and_the_report_is_drafted(desk):
     _, to_engineer = opened(desk)
     desk.receives(reply(to_engineer, ENGINEER, "#级别 1 全公司断网\n#受理"))
@@ -302,6 +306,7 @@ def test_what_makes_no_sense_is_answered_and_changes_nothing(desk, text, why):
     assert why in one(sent, "sun.li").letter.text
 
 
+@pytest.mark.procedure("7/major", "7/update", "7/bad/role")
 def test_only_the_project_manager_and_the_duty_manager_may(desk):
     _, to_engineer = opened(desk)
     (answer,) = desk.receives(reply(to_engineer, ENGINEER, "#重大 红色"))
@@ -336,6 +341,7 @@ def test_taking_back_a_solution_makes_it_go_on(desk):
     assert desk.ticket(1).in_alarm
 
 
+@pytest.mark.procedure("7/major", "7/update", "8/major_update")
 def test_in_english_too(desk):
     sent = desk.receives(write("Ann <ann@acme.example>", "The VPN is down for everybody.", subject="VPN down"))
     engineer = one(sent, "wang.wei")

@@ -87,6 +87,7 @@ def test_a_plan_starts_by_itself_where_it_says_so(desk):
     assert not [m for m in to(sent, "zhang.san") if "预案" in m.letter.text], "customers do not hear of it"
 
 
+@pytest.mark.procedure("7/plan")
 def test_by_keyword_each_owner_gets_the_task_whose_turn_it_is(desk):
     sent = power(desk)
 
@@ -95,6 +96,7 @@ def test_by_keyword_each_owner_gets_the_task_whose_turn_it_is(desk):
     assert desk.ticket(1).tasks[0].due_at == desk.clock.at + 10 * MINUTES
 
 
+@pytest.mark.procedure("7/done")
 def test_a_task_that_is_done_gives_the_next_ones_their_turn(desk):
     power(desk)
     desk.waits(minutes=5)
@@ -112,6 +114,7 @@ def test_without_a_number_it_is_the_only_task_they_have(desk):
     assert desk.ticket(1).tasks[1].state is TaskState.DONE and desk.ticket(1).tasks[1].text == "已打通电话"
 
 
+@pytest.mark.procedure("7/blocked")
 def test_who_cannot_go_on_says_why_and_the_coordinator_hears_it(desk):
     power(desk)
     sent = writes(desk, DESK, "#受阻 2 电话一直占线")
@@ -226,6 +229,7 @@ def test_what_makes_no_sense_is_answered_and_changes_nothing(desk, who, text, wh
     assert desk.ticket(1).tasks == before
 
 
+@pytest.mark.procedure("7/done", "7/plan", "7/bad/role")
 def test_others_may_not_answer_for_a_task_nor_start_a_plan(desk):
     sent = desk.receives(write(CUSTOMER, "VPN 今早连不上。"))
     (answer,) = desk.receives(reply(one(sent, "wang.wei"), ENGINEER, "#启动预案 停电"))
@@ -247,6 +251,7 @@ def test_numbers_go_on_in_a_second_plan(desk):
     assert desk.ticket(1).tasks[9].after == (8,)
 
 
+@pytest.mark.procedure("7/done")
 def test_several_tasks_done_by_one_mail(desk):
     power(desk)
     sent = writes(desk, DUTY, "#完成 1\n#完成 2")

@@ -169,7 +169,7 @@ def _behind(row: dict[str, Any], kpi: dict[str, Any], wording: Speech, most: int
 
 def _some(numbers: tuple[int, ...], wording: Speech, most: int) -> str:
     named = ", ".join(map(str, numbers[:most]))
-    return named if len(numbers) <= most else f"{named} … {escape(wording.say('in_all', count=len(numbers)))}"
+    return named if len(numbers) <= most else f"{named} … {escape(wording.say('more_attached'))}"
 
 
 # --- a record ---

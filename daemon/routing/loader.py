@@ -67,6 +67,16 @@ def load_partly(folder: Path) -> tuple[Rulebook, list[Problem]]:
     return rulebook, bad.problems
 
 
+def load_items(path: Path, maker: Callable[[Item, Complaints], T]) -> T:
+    """Return what the maker makes of a single file of this kind; raise ConfigError with every problem in it."""
+    bad = Complaints()
+    item = _parse(path, _read(path, bad), bad)
+    made = maker(item or _NOTHING, bad if item else Complaints())
+    if bad.problems:
+        raise ConfigError(bad.problems)
+    return made
+
+
 def _version(contents: dict[str, bytes | None]) -> str:
     """Return a short name for exactly these files, for the history of tickets."""
     digest = hashlib.sha256()
