@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 from daemon.actors import Actor, of_ours, usable
 from daemon.closing import silence_begins, silence_due
 from daemon.commands import MOST_COMMANDS, Done, Line, Transcript, allowed_keywords, carry_out_on
+from daemon.dispatch import hand_up_due
 from daemon.events import (
     AnswerWithheld,
     CommandsRefused,
@@ -147,13 +148,14 @@ def decide(
 
 
 def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, until: datetime | None = None) -> Change:
-    """Return what the clock brings about on one ticket: due steps, waking from a hold, closing by silence.
+    """Return what the clock brings about on one ticket: due steps, the next line, waking, closing by silence.
 
     `until`: only steps that were due by then, where a mail that came then has still to be handled.
     """
     then, zone = until or now, service.timezone
     steps = steps_due(ticket, rulebook, zone, now, then)
-    events = (*steps, *waking(ticket, then), *silence_due(ticket, rulebook, zone, now, until))
+    up = hand_up_due(after(ticket, steps), steps, rulebook, then.astimezone(ZoneInfo(zone)).date())
+    events = (*steps, *up, *waking(ticket, then), *silence_due(ticket, rulebook, zone, now, until))
     return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, then, now))
 
 

@@ -50,6 +50,8 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
     notices = store.outbox.notices(ticket.number)
     return {
         **ticket_line(ticket, zone),
+        "because": list(ticket.because),
+        "queued_since": iso(ticket.queued_at, zone),
         "solution": ticket.solution,
         "cause": ticket.cause,
         "workaround": ticket.workaround,

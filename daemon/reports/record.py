@@ -7,13 +7,14 @@ colleagues only (notes, causes, who was told) is left out of a record unless it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
 from typing import Any
 
 from daemon.commands import TAKEN_UP
+from daemon.dispatch import DISPATCH, reason
 from daemon.events import (
     Assigned,
     ClockPaused,
@@ -26,12 +27,14 @@ from daemon.events import (
     MessageAdded,
     Opened,
     ProgressTold,
+    Queued,
     Rated,
     Rejected,
     Routed,
     SolutionGiven,
     StateChanged,
     StepReached,
+    Unfree,
 )
 from daemon.reports.wording import Wording
 from daemon.ticket import Clock, Ticket
@@ -39,9 +42,12 @@ from daemon.words import HoldReason, Verb, Visibility
 
 Cell = str | int | float | bool | datetime | None
 
-_UNSHOWN = frozenset({"clocks", "silence", "answered", "length", "message_id"})
-_INTERNAL_FIELDS = frozenset({"cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison"})
+_UNSHOWN = frozenset({"not_for", "clocks", "silence", "answered", "length", "message_id"})
+_INTERNAL_FIELDS = frozenset(
+    {"cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "because", "queued_at"}
+)
 _FOR_COLLEAGUES = frozenset({
+    "Queued", "Recalled", "CalledIn",
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
     "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed", "AnswerWithheld",
 })  # fmt: skip
@@ -191,9 +197,15 @@ def _history(sources: Sources, wording: Wording, *, internal: bool) -> Iterator[
         if not internal and not _public(event):
             continue
         said = _words_of(event, sources) if internal or _words_are_public(event) else ""
-        told = {"at": wording.moment(at), "kind": type(event).__name__, "text": _sentence(event, sources, wording)}
+        shown = event if internal else _without_reasons(event)
+        told = {"at": wording.moment(at), "kind": type(event).__name__, "text": _sentence(shown, sources, wording)}
         yield {**told, "said": "" if (at, said) == last else said}
         last = (at, said) if said else last
+
+
+def _without_reasons(event: Event) -> Event:
+    """Return the event without why dispatch chose somebody: how busy or how skilled they are is for colleagues."""
+    return replace(event, because=()) if isinstance(event, Assigned) else event
 
 
 def _words_are_public(event: Event) -> bool:
@@ -231,8 +243,19 @@ def _variant(event: Event) -> str:
             return "recorded" if by else ""
         case Routed(team=team, assignee=assignee):
             return "to" if team or assignee else ""
-        case Assigned(reason=reason):
-            return "taken" if reason == TAKEN_UP else ""
+        case _:
+            return _placing_variant(event)
+
+
+def _placing_variant(event: Event) -> str:
+    """Return how an event is told by which a ticket comes to somebody, or to nobody."""
+    match event:
+        case Assigned(by=by, assignee="") if by == DISPATCH:
+            return "back"
+        case Assigned(because=because, reason=why):
+            return "chosen" if because else "taken" if why == TAKEN_UP else ""
+        case Queued(reasons=()):
+            return "nobody"
         case HandedUp(vendors=vendors):
             return "vendor" if vendors else ""
         case _:
@@ -254,8 +277,15 @@ def _details(event: Event, sources: Sources, wording: Wording) -> dict[str, str]
         details |= {side: _shown(event.field, _moment_or(getattr(event, side)), wording) for side in ("old", "new")}
     if isinstance(event, _CLOCKED):
         details["reason"] = _why_paused(str(getattr(event, "reason", "")), wording)
+    if isinstance(event, Queued):
+        details["reasons"] = ", ".join(_unfree(u, wording) for u in event.reasons)
     given = [details.get("assignee", ""), details.get("team", "")]
     return {**details, "by": _actor(event, sources, wording), "to": " / ".join(filter(None, given))}
+
+
+def _unfree(one: Unfree, wording: Wording) -> str:
+    parts = [wording.person(one.person), *([one.detail.partition("/")[0]] if one.why != "off_hours" else [])]
+    return wording.word("unfree", one.why).format(*parts)
 
 
 def _actor(event: Event, sources: Sources, wording: Wording) -> str:
@@ -300,13 +330,20 @@ def _named(name: str, key: str, wording: Wording) -> str:
     if name in _GROUPS:
         return wording.word(_GROUPS[name], key)
     namers: dict[str, Callable[[str], str]] = {
-        **dict.fromkeys(("by", "author", "assignee", "recorded_by", "former", "liaison"), wording.person),
+        **dict.fromkeys(("by", "author", "assignee", "person", "recorded_by", "former", "liaison"), wording.person),
         **dict.fromkeys(("team", "from_team"), wording.team),
         "category": wording.category,
         "customer": wording.customer,
         "audience": partial(wording.word, "audience"),
+        "because": partial(_because, wording=wording),
     }
     return namers[name](key) if name in namers else key
+
+
+def _because(code: str, wording: Wording) -> str:
+    """Return one of the reasons why dispatch chose somebody."""
+    word, detail = reason(code, wording.language, wording.rulebook)
+    return wording.word("because", word).format(detail)
 
 
 _GROUPS = {

@@ -25,6 +25,7 @@ MAX_BYTES = 2_000_000
 FILES = {
     "calendars.yaml": ("calendars",),
     "people.yaml": ("people", "teams"),
+    "rota.yaml": ("rota", "out_of_hours", "recall"),
     "service_levels.yaml": ("service_levels", "hold_stops_clock", "next_in_line"),
     "customers.yaml": ("customers",),
     "categories.yaml": ("categories", "matrix"),
@@ -34,7 +35,8 @@ FILES = {
     "duties.yaml": ("duties",),
     "routing.yaml": ("rules",),
 }
-OPTIONAL = frozenset({"next_in_line"})
+OPTIONAL = frozenset({"next_in_line", "rota", "out_of_hours", "recall"})
+OPTIONAL_FILES = frozenset({"rota.yaml"})
 _WHATEVER = "and what belongs to it ({} or [] for nothing)"
 _CORE_TAGS = "tag:yaml.org,2002:"
 T = TypeVar("T")
@@ -104,6 +106,9 @@ class _Book:
             calendars=calendars,
             people=sections.with_teams(people, teams),
             teams=teams,
+            rota=self._make("rota", sections.rota_from),
+            out_of_hours=self._make("out_of_hours", sections.grave_from),
+            recall=self._make("recall", sections.grave_from),
             service_levels=self._make("service_levels", sections.service_levels_from),
             hold_stops_clock=self._make("hold_stops_clock", sections.hold_reasons_from),
             next_in_line=self._make("next_in_line", sections.next_in_line_from),
@@ -133,6 +138,8 @@ def _read(path: Path, bad: Complaints) -> bytes | None:
             return None
         return path.read_bytes()
     except FileNotFoundError:
+        if path.name in OPTIONAL_FILES:
+            return None
         what = "is missing; ticketd init DIR writes a starter set, copy the file from there"
     except OSError as error:
         what = f"cannot be read: {error.strerror}; give it to the user that runs ticketd"
