@@ -32,10 +32,11 @@ from daemon.intake import arguments
 from daemon.intake.keywords import TAKES_TEXT, Command, find_commands
 from daemon.intake.ratings import rating_in
 from daemon.lifecycle import next_state, verbs_in
+from daemon.recording import recorded
 from daemon.rulebook import Keyword, Person, Rulebook, Team
 from daemon.ticket import Ticket, after
 from daemon.undo import taken_back
-from daemon.words import QUESTIONS, REVIEWS, HoldReason, Level, Severity, State, Verb, Who
+from daemon.words import QUESTIONS, RECORDING, REVIEWS, HoldReason, Level, Severity, State, Verb, Who
 
 TAKEN_UP = "taken up"
 MOST_COMMANDS = 20
@@ -60,7 +61,7 @@ _ONE_VALUE = frozenset().union(
     *_EITHER_OR,
     {
         Verb.SEVERITY, Verb.IMPACT, Verb.URGENCY, Verb.CATEGORY, Verb.CI, Verb.CAUSE, Verb.WORKAROUND, Verb.FOR,
-        Verb.SOURCE, Verb.OCCURRED,
+        Verb.SOURCE, Verb.OCCURRED, *RECORDING,
     },
 )  # fmt: skip
 
@@ -501,7 +502,7 @@ def _for(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Ref
         return Refusal(code="needs_address")
     if actor.is_us(found.address) or book.person_at(found.address):
         return Refusal(code="for_ours", detail=found.address)
-    if book.person_at(ticket.requester) is None:
+    if book.person_at(ticket.requester) is None and not ticket.by_tool:
         return Refusal(code="has_reporter", detail=ticket.requester)
     customer = book.customer_at(found.address)
     return (
@@ -528,6 +529,13 @@ def _occurred(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
         return Refusal(code="time_ahead", detail=moment.isoformat())
     old = ticket.occurred_at.isoformat() if ticket.occurred_at else ""
     return (Corrected(field="occurred", old=old, new=moment.isoformat(), by=actor.name),)
+
+
+def _record(verb: Verb) -> Deed:
+    def deed(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+        return recorded(verb, argument, ticket, actor)
+
+    return deed
 
 
 def _undo(_: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
@@ -579,5 +587,6 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.OCCURRED: _occurred,
     Verb.UNDO: _undo,
     Verb.RATE: _rate,
+    **{verb: _record(verb) for verb in RECORDING},
     **dict.fromkeys(QUESTIONS, _question),
 }

@@ -14,10 +14,12 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from daemon.actors import Actor, of_ours, usable
+from daemon.alerting import NOT_ANSWERED, Alarm, Course, alert_events, course_of
 from daemon.closing import silence_begins, silence_due
 from daemon.commands import MOST_COMMANDS, Done, Line, Transcript, allowed_keywords, carry_out_on
 from daemon.dispatch import hand_up_due
 from daemon.events import (
+    AlertRepeated,
     AnswerWithheld,
     CommandsRefused,
     Corrected,
@@ -39,6 +41,7 @@ from daemon.intake.language import language_of
 from daemon.intake.letter import Letter
 from daemon.intake.understand import (
     OPENING,
+    Alerted,
     Bounced,
     Enquiry,
     FailedNotice,
@@ -51,18 +54,19 @@ from daemon.intake.understand import (
     may_object,
 )
 from daemon.routing.conditions import MailFacts
-from daemon.routing.evaluate import Routing, route
+from daemon.routing.evaluate import Routing, route, with_alert
 from daemon.rulebook import Rulebook
 from daemon.service import Service
 from daemon.silence import may_answer, may_pass_on
 from daemon.sla import clock_events, passed_on, steps_due, waking
 from daemon.ticket import Ticket, after
-from daemon.words import PROVED, QUESTIONS, HoldReason, Kind, MailStatus, Nature, State, Verb, Visibility
+from daemon.words import PROVED, QUESTIONS, HoldReason, Kind, MailStatus, Nature, Source, State, Verb, Visibility
 from daemon.workhours import is_working
 
 NEW = 0
 """The number of a ticket that the store has still to number."""
 _LONGEST_SUBJECT = 300
+_LONGEST_SYMPTOM = 500
 _NO_SUBJECT = {"zh": "（无主题）", "en": "(no subject)"}
 
 
@@ -137,6 +141,8 @@ def decide(
             return _open(intent, desk)
         case FollowUp(letter, ticket, commands):
             return _follow_up(letter, ticket, commands, desk)
+        case Alerted():
+            return _alerted(intent, desk)
         case Enquiry(letter, commands):
             return _enquiry(letter, commands, desk)
         case Bounced(failed):
@@ -153,10 +159,13 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, un
     `until`: only steps that were due by then, where a mail that came then has still to be handled.
     """
     then, zone = until or now, service.timezone
+    woken = waking(ticket, then)
+    # A hold ends at its date, however late we look: the time since then is ours, and counts.
+    at = min(ticket.hold_until or then, then) if woken else then
     steps = steps_due(ticket, rulebook, zone, now, then)
     up = hand_up_due(after(ticket, steps), steps, rulebook, then.astimezone(ZoneInfo(zone)).date())
-    events = (*steps, *up, *waking(ticket, then), *silence_due(ticket, rulebook, zone, now, until))
-    return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, then, now))
+    events = (*steps, *up, *woken, *silence_due(ticket, rulebook, zone, now, until))
+    return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, at, now))
 
 
 def undelivered(ticket: Ticket, failed: Iterable[FailedNotice], now: datetime) -> Change:
@@ -179,6 +188,34 @@ class _Report:
     behalf: Sender | None = None
     source: str = ""
     occurred_at: datetime | None = None
+
+
+def _alerted(intent: Alerted, desk: _Desk) -> Decision:
+    """Return what a monitoring tool's mail does: it opens a ticket, or something happens to the one that is there."""
+    letter, sighting, ticket = intent.letter, intent.sighting, intent.ticket
+    course = course_of(sighting, ticket, desk.at)
+    if course is Course.OPENS:
+        return _open(NewIncident(letter, follows=ticket.number if ticket else 0, alert=sighting), desk)
+    if course is Course.FILED or ticket is None:
+        return Decision(status=MailStatus.IGNORED, note=f"{sighting.sign} of an alert without an open ticket")
+    alarm = Alarm(
+        sighting=sighting, mail=desk.mail, subject=letter.subject[:_LONGEST_SUBJECT], at=desk.at,
+        proved=desk.known.proof in PROVED, zone=desk.service.timezone,
+    )  # fmt: skip
+    events = alert_events(course, alarm, ticket)
+    events = (*_alert_words(events, letter, desk), *events)
+    events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
+    change = Change(before=ticket, events=events)
+    return Decision(changes=(change,), withheld=NOT_ANSWERED, note=f"the alert {course}: {sighting.alert.name}")
+
+
+def _alert_words(events: tuple[Event, ...], letter: Letter, desk: _Desk) -> tuple[Event, ...]:
+    """Return the mail itself where its words are news: a mere repeat is counted, and its mail is kept."""
+    repeats = [e for e in events if isinstance(e, AlertRepeated)]
+    if repeats and not repeats[0].told:
+        return ()
+    words = _message(letter, Visibility.INTERNAL, desk)
+    return (words,) if events else (words, AnswerWithheld(to="", template="new_reply", reason=NOT_ANSWERED))
 
 
 def _open(intent: NewIncident, desk: _Desk) -> Decision:
@@ -222,7 +259,7 @@ def _as_said(report: _Report, events: tuple[Event, ...], desk: _Desk) -> _Report
                 report = replace(report, behalf=behalf)
             case Corrected(field="occurred", new=new):
                 report = replace(report, occurred_at=datetime.fromisoformat(new))
-            case Corrected(new=new):
+            case Corrected(field="source", new=new):
                 report = replace(report, source=new)
     return report
 
@@ -237,7 +274,7 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
         return Decision(status=MailStatus.QUARANTINED, note=flood)
     if routing.ignored:
         return Decision(status=MailStatus.IGNORED, note=f"a rule says: {routing.ignored}")
-    withheld = may_answer(letter, desk.known, desk.service)
+    withheld = NOT_ANSWERED if report.intent.alert else may_answer(letter, desk.known, desk.service)
     events = (*_first_events(report, routing, desk), *done.events.get(NEW, ()))
     if not done.applied:
         events = (*events, _refusal(report.intent.commands, _reasons(done.lines), desk.actor))
@@ -263,7 +300,9 @@ def _continued(intent: NewIncident, desk: _Desk) -> tuple[Change, ...]:
 
 def _routing(report: _Report, desk: _Desk) -> Routing:
     known = replace(desk.known, sender=report.behalf) if report.behalf else desk.known
-    return route(facts_for_rules(report.intent.letter, known, desk.rulebook, desk.service, desk.now), desk.rulebook)
+    facts = facts_for_rules(report.intent.letter, known, desk.rulebook, desk.service, desk.now)
+    routing = route(facts, desk.rulebook)
+    return with_alert(routing, report.intent.alert) if report.intent.alert else routing
 
 
 def _first_events(report: _Report, routing: Routing, desk: _Desk) -> tuple[Event, ...]:
@@ -273,6 +312,8 @@ def _first_events(report: _Report, routing: Routing, desk: _Desk) -> tuple[Event
     if behalf:
         opened = _for_another(opened, letter, behalf, desk)
     opened = replace(opened, source=report.source or opened.source, occurred_at=report.occurred_at)
+    if alert := report.intent.alert:
+        opened = replace(opened, source=str(Source.ALERT), alert=alert.key, by_tool=True)
     # What one of ours writes above a mail that they pass on, or of what a customer told them, is for colleagues.
     message = _message(letter, Visibility.INTERNAL if behalf else Visibility.PUBLIC, desk)
     rejected = (Rejected(reason=routing.rejected),) if routing.rejected else ()
@@ -298,7 +339,7 @@ def _for_another(opened: Opened, letter: Letter, behalf: Sender, desk: _Desk) ->
         return opened  # told by telephone, say: the report is in our colleague's words
     language = _set_by_file(behalf) or desk.service.answers_in(language_of(inner.text, inner.subject))
     subject = one_line(inner.subject)[:_LONGEST_SUBJECT] or _NO_SUBJECT[language]
-    return replace(opened, subject=subject, language=language)
+    return replace(opened, subject=subject, language=language, symptom=inner.text.strip()[:_LONGEST_SYMPTOM])
 
 
 def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Opened:
@@ -316,6 +357,8 @@ def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Open
         participants=tuple(sorted(others - {sender.address})),
         follows=follows,
         claims=desk.known.claimed,
+        symptom=spoken(letter).strip()[:_LONGEST_SYMPTOM],
+        region=sender.customer.region if sender.customer else "",
     )
 
 
@@ -343,6 +386,9 @@ def _routed(routing: Routing, rulebook: Rulebook) -> Routed:
         tags=tuple(routing.tags),
         watchers=tuple(_address_of(w, rulebook) for w in routing.watchers),
         ci=routing.ci,
+        service=routing.service,
+        place=routing.place,
+        error_codes=routing.error_codes,
         because=tuple(routing.because),
         rules=rulebook.version,
         problems=tuple(routing.problems),

@@ -19,7 +19,9 @@ class Opened:
     """A mail became a ticket. `participants` are the addresses on the record besides the requester.
 
     `recorded_by` is the address of one of ours who recorded it for the requester, or "". `source` is how the report
-    reached us, `occurred_at` since when it has been so, where somebody said it.
+    reached us, `occurred_at` since when it has been so, where somebody said it. `symptom` is how the report begins;
+    `contact`, `place` and `region` are what customers.yaml says of the requester. `by_tool`: the requester
+    is a monitoring tool, to which nobody writes; `alert` is the key by which its alert is known again.
     """
 
     kind: Kind
@@ -36,6 +38,12 @@ class Opened:
     claims: int = 0
     recorded_by: str = ""
     occurred_at: datetime | None = None
+    symptom: str = ""
+    contact: str = ""
+    place: str = ""
+    region: str = ""
+    alert: str = ""
+    by_tool: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +63,9 @@ class Routed:
     because: tuple[str, ...]
     rules: str
     problems: tuple[str, ...] = ()
+    service: str = ""
+    place: str = ""
+    error_codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,12 +244,36 @@ class RecordedFor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corrected:
-    """Something about the report was put right: its source, or when it occurred (`new` is then ISO 8601)."""
+    """A field of the record was filled in or put right: `old` and `new` as text, a time being ISO 8601."""
 
     field: str
     old: str
     new: str
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRepeated:
+    """The same alert came again, in mail `mail`. `back`: it was over meanwhile. `told`: those at work hear of it."""
+
+    mail: int
+    by: str
+    at: datetime
+    subject: str = ""
+    told: bool = False
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecovered:
+    """The monitoring tool says that the alert is over. `proved`: it surely came from the tool."""
+
+    mail: int
+    by: str
+    at: datetime
+    subject: str = ""
+    proved: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -531,6 +566,8 @@ Event = (
     | Graded
     | RecordedFor
     | Corrected
+    | AlertRepeated
+    | AlertRecovered
     | Undone
     | EscalationAsked
     | EscalationAcknowledged

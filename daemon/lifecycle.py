@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from daemon.words import State, Verb
+from daemon.words import RECORDING, State, Verb
 
 _OPEN = (State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.ON_HOLD)
 
@@ -63,6 +63,7 @@ STAYS: Mapping[Verb, frozenset[State]] = MappingProxyType(
         Verb.FOR: frozenset(_OPEN),
         Verb.SOURCE: frozenset(State) - {State.ARCHIVED, State.CANCELLED},
         Verb.OCCURRED: frozenset(State) - {State.ARCHIVED, State.CANCELLED},
+        **{verb: frozenset(State) - {State.ARCHIVED, State.CANCELLED} for verb in Verb if verb in RECORDING},
         Verb.UNDO: frozenset(State),
         Verb.RATE: frozenset({State.ARCHIVED}),
         Verb.STATUS: frozenset(State),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 
 from daemon.routing.actions import Action
-from daemon.routing.conditions import Condition
+from daemon.routing.conditions import Capture, Condition
 from daemon.words import Dispatch, Duty, HoldReason, Level, Role, Severity, Verb, Who, domain_of
 
 
@@ -22,6 +22,29 @@ class Rule:
     when: Condition
     then: tuple[Action, ...]
     stop: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One kind of mail that a monitoring tool sends. `senders` are the addresses and domains it may come from (() any).
+
+    The named groups of `find` tell one alert from another: those in `same` make it the same one, `level` is looked up
+    in `severities` (folded words), the one that `ci` names is the configuration item. What meets neither `recovery` nor
+    `news` is trouble. `resolves`: its end solves the ticket. A ticket solved longer than `reopen_within` ago stays so.
+    """
+
+    name: str
+    when: Condition
+    senders: tuple[str, ...] = ()
+    find: tuple[Capture, ...] = ()
+    same: tuple[str, ...] = ()
+    recovery: Condition | None = None
+    news: Condition | None = None
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    ci: str = ""
+    resolves: bool = False
+    reopen_within: timedelta = timedelta(days=1)
     where: str = ""
 
 
@@ -261,13 +284,16 @@ class Closing:
 class DutyTime:
     """When a duty falls due: `offset` after the working day begins or, `from_end`, before it ends.
 
-    `weekday` (0 = Monday) is that of a weekly duty; None: it is done every working day.
+    `weekday` (0 = Monday) is that of a weekly duty, `month_day` that of a monthly one; both None: it is done every
+    working day. `audience` says whom a monthly one is for.
     """
 
     duty: Duty
     offset: timedelta
     from_end: bool
     weekday: int | None = None
+    month_day: int | None = None
+    audience: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,6 +307,10 @@ class Duties:
     closing: Closing | None = None
     times: tuple[DutyTime, ...] = ()
     ratings: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def audience_of(self, duty: Duty) -> tuple[str, ...]:
+        """Return whom a duty is for, where duties.yaml says so."""
+        return next((t.audience for t in self.times if t.duty is duty), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -308,6 +338,8 @@ class Rulebook:
     announcements: tuple[Announcement, ...] = ()
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     duties: Duties = Duties()
+    error_codes: tuple[Capture, ...] = ()
+    alerts: tuple[Alert, ...] = ()
     version: str = ""
 
     def person_at(self, address: str) -> Person | None:

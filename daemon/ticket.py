@@ -9,8 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
+from typing import Any
 
 from daemon.events import (
+    AlertRecovered,
+    AlertRepeated,
     AnswerAwaited,
     Assigned,
     ClockPaused,
@@ -149,6 +152,22 @@ class Ticket:
     follows: int = 0
     recorded_by: str = ""
     occurred_at: datetime | None = None
+    symptom: str = ""
+    user: str = ""
+    contact: str = ""
+    place: str = ""
+    region: str = ""
+    service: str = ""
+    error_codes: tuple[str, ...] = ()
+    affected: int = 0
+    alert: str = ""
+    by_tool: bool = False
+    alerts: int = 0
+    alert_at: datetime | None = None
+    alert_told_at: datetime | None = None
+    alert_back_at: datetime | None = None
+    recovered_at: datetime | None = None
+    recovery_told_at: datetime | None = None
     handed_up: int = 0
     liaison: str = ""
     silence: Silence | None = None
@@ -186,6 +205,12 @@ class Ticket:
         """Return when the clock of this name falls due; None while it stands still or was never started."""
         clock = self.clock(name)
         return clock.due_at if clock and (clock.running or clock.met is not None) else None
+
+    @property
+    def solved_at(self) -> datetime | None:
+        """When it was solved, as far as its clock knows."""
+        clock = self.clock("resolve")
+        return clock.segments[-1].until if clock and clock.met is not None and clock.segments else None
 
     @property
     def at_work(self) -> bool:
@@ -257,12 +282,14 @@ def _detail(ticket: Ticket, event: Event) -> Ticket:
 
 
 def _afterwards(ticket: Ticket, event: Event) -> Ticket:
-    """Apply what happens once it is solved: asking, reminding, following up."""
+    """Apply what happens by itself, or once it is solved: alerts, asking, reminding, following up."""
     match event:
         case AnswerAwaited(since=since, days=days, remind_at=remind_at, close_at=close_at):
             return replace(ticket, silence=Silence(since=since, days=days, remind_at=remind_at, close_at=close_at))
         case Reminded(noticed_at=at, close_at=close_at) if ticket.silence:
             return replace(ticket, silence=replace(ticket.silence, reminded_at=at, close_at=close_at))
+        case AlertRepeated() | AlertRecovered():
+            return _alerted(ticket, event)
         case FollowedBy(ticket=number):
             return replace(ticket, followed_by=(*ticket.followed_by, number))
         case FollowUpAsked(at=at, together=together):
@@ -303,6 +330,15 @@ def _opened(ticket: Ticket, e: Opened) -> Ticket:
         follows=e.follows,
         recorded_by=e.recorded_by,
         occurred_at=e.occurred_at,
+        symptom=e.symptom,
+        contact=e.contact,
+        place=e.place,
+        region=e.region,
+        alert=e.alert,
+        by_tool=e.by_tool,
+        alerts=int(e.by_tool),
+        alert_at=e.reported_at if e.by_tool else None,
+        alert_told_at=e.reported_at if e.by_tool else None,
     )
 
 
@@ -319,8 +355,21 @@ def _routed(ticket: Ticket, e: Routed) -> Ticket:
         tags=e.tags,
         watchers=e.watchers,
         ci=e.ci,
+        service=e.service,
+        place=e.place or ticket.place,
+        error_codes=e.error_codes,
         state=State.ASSIGNED if e.team or e.assignee else State.NEW,
     )
+
+
+def _alerted(ticket: Ticket, e: AlertRepeated | AlertRecovered) -> Ticket:
+    if isinstance(e, AlertRecovered):
+        return replace(ticket, recovered_at=e.at, recovery_told_at=e.at if e.told else ticket.recovery_told_at)
+    return replace(
+        ticket, alerts=ticket.alerts + 1, alert_at=e.at, recovered_at=None,
+        alert_told_at=e.at if e.told else ticket.alert_told_at,
+        alert_back_at=e.at if e.told and e.back else ticket.alert_back_at,
+    )  # fmt: skip
 
 
 def _moved(ticket: Ticket, e: StateChanged) -> Ticket:
@@ -359,17 +408,45 @@ def _put_right(ticket: Ticket, event: HandedUp | RecordedFor | Corrected | Undon
         case RecordedFor():
             return replace(
                 ticket, requester=event.requester, requester_name=event.requester_name, customer=event.customer,
-                language=event.language, recorded_by=event.recorded_by,
+                language=event.language, recorded_by=event.recorded_by, by_tool=False,
             )  # fmt: skip
-        case Corrected(field="occurred", new=new):
-            return replace(ticket, occurred_at=datetime.fromisoformat(new) if new else None)
-        case Corrected(new=new):
-            return replace(ticket, source=new)
+        case Corrected():
+            return _corrected(ticket, event)
         case Undone():
             return replace(
                 ticket, answered=event.answered, reopened=event.reopened, returned=event.returned,
                 handed_up=event.handed_up, liaison=event.liaison,
             )  # fmt: skip
+
+
+CORRECTABLE = (
+    "source", "occurred", "customer", "user", "contact", "place", "region", "symptom", "service", "error_codes",
+    "affected",
+)  # fmt: skip
+"""The fields that a Corrected may write, by the names it uses."""
+_LIST_JOINT = ", "
+
+
+def in_words(ticket: Ticket, field: str) -> str:
+    """Return a correctable field as the text that a Corrected holds."""
+    value = ticket.occurred_at if field == "occurred" else getattr(ticket, field)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return _LIST_JOINT.join(value) if isinstance(value, tuple) else str(value or "")
+
+
+def _corrected(ticket: Ticket, event: Corrected) -> Ticket:
+    new = event.new
+    match event.field:
+        case "occurred":
+            return replace(ticket, occurred_at=datetime.fromisoformat(new) if new else None)
+        case "affected":
+            return replace(ticket, affected=int(new or 0))
+        case "error_codes":
+            return replace(ticket, error_codes=tuple(new.split(_LIST_JOINT)) if new else ())
+        case field:
+            text: dict[str, Any] = {field: new}
+            return replace(ticket, **text)
 
 
 ClockEvent = (

@@ -48,6 +48,7 @@ def ticket_line(ticket: Ticket, zone: ZoneInfo) -> dict[str, Any]:
 def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]:
     """Return one ticket as `ticket show N --json` shows it: with messages, events and notices."""
     notices = store.outbox.notices(ticket.number)
+    messages = _messages(ticket, store, notices, zone)
     return {
         **ticket_line(ticket, zone),
         "because": list(ticket.because),
@@ -67,11 +68,26 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "recorded_by": ticket.recorded_by,
         "source": ticket.source,
         "occurred_at": iso(ticket.occurred_at, zone),
+        "requester_name": ticket.requester_name,
+        "user": ticket.user,
+        "contact": ticket.contact,
+        "place": ticket.place,
+        "region": ticket.region,
+        "symptom": ticket.symptom,
+        "ci": ticket.ci,
+        "service": ticket.service,
+        "error_codes": list(ticket.error_codes),
+        "affected": ticket.affected or None,
+        "alert": ticket.alert,
+        "alerts": ticket.alerts or None,
+        "alert_at": iso(ticket.alert_at, zone),
+        "recovered_at": iso(ticket.recovered_at, zone),
+        "attachments": [str(a.get("name") or "") for m in messages for a in m["attachments"]],
         "handed_up": ticket.handed_up,
         "liaison": ticket.liaison,
         "participants": list(ticket.participants),
         "watchers": list(ticket.watchers),
-        "messages": _messages(ticket, store, notices, zone),
+        "messages": messages,
         "events": history(ticket, store, zone),
         "notices": [
             {**{k: n[k] for k in ("to", "template", "state", "attempts", "last_reply")}, "message_id": _id(n)}
@@ -130,6 +146,7 @@ def explanation(
             "conflict": known.conflict,
             "claims": known.claimed or None,
         },
+        "alert": _alert(known),
         "intent": type(intent).__name__,
         "status": str(decision.status),
         "note": decision.note,
@@ -145,6 +162,15 @@ def explanation(
         "transcript": to_plain(decision.transcript.lines) if decision.transcript else [],
         "notices": [{"to": n.to, "template": n.template, "language": n.language} for n in notices],
     }
+
+
+def _alert(known: Known) -> dict[str, Any] | None:
+    """Return which monitoring alert a mail was taken for, None for every other mail."""
+    seen = known.alert
+    if seen is None:
+        return None
+    severity = int(seen.severity) if seen.severity else None
+    return {"name": seen.alert.name, "sign": str(seen.sign), "key": seen.key, "about": seen.about, "severity": severity}
 
 
 def iso(moment: datetime | None, zone: ZoneInfo) -> str | None:

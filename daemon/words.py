@@ -63,6 +63,15 @@ class Verb(StrEnum):
     FOR = "for"
     SOURCE = "source"
     OCCURRED = "occurred"
+    USER = "user"
+    CONTACT = "contact"
+    PLACE = "place"
+    REGION = "region"
+    SYMPTOM = "symptom"
+    SERVICE = "service"
+    CODE = "code"
+    AFFECTED = "affected"
+    CUSTOMER = "customer"
     UNDO = "undo"
     RATE = "rate"
     STATUS = "status"
@@ -110,7 +119,7 @@ class Who(StrEnum):
 
 
 class Duty(StrEnum):
-    """What is done at a set time of a working day or week (procedure §9); rules/duties.yaml says when."""
+    """What is done at a set time of a working day, week or month (procedure §9); rules/duties.yaml says when."""
 
     ASK_ACTION = "ask_action"
     PM_LIST = "pm_list"
@@ -118,6 +127,7 @@ class Duty(StrEnum):
     REVIEW_LIST = "review_list"
     FOLLOW_UP = "follow_up"
     FOLLOW_UP_RESULT = "follow_up_result"
+    KPI_REPORT = "kpi_report"
 
 
 class Dispatch(StrEnum):
@@ -164,6 +174,13 @@ class HoldReason(StrEnum):
     DATE = "date"
 
 
+class OnRecovery(StrEnum):
+    """What the end of a monitoring alert does to its ticket; the values of `on_recovery:` in alerts.yaml."""
+
+    NOTE = "note"
+    RESOLVE = "resolve"
+
+
 class Nature(StrEnum):
     """What kind of mail a letter is; anything but HUMAN withholds our automatic answers, never the mail."""
 
@@ -196,6 +213,7 @@ class Matched(StrEnum):
     TOKEN = "token"
     REFERENCE = "reference"
     TAG = "tag"
+    ALERT = "alert"
     NOTHING = "nothing"
 
 
@@ -224,6 +242,12 @@ QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 
 REVIEWS = frozenset({Verb.ARCHIVE, Verb.REJECT, Verb.UNDO})
 """The verbs that may name several tickets: `#archive 12 13`."""
+
+RECORDING = frozenset({
+    Verb.USER, Verb.CONTACT, Verb.PLACE, Verb.REGION, Verb.SYMPTOM, Verb.SERVICE, Verb.CODE, Verb.AFFECTED,
+    Verb.CUSTOMER,
+})  # fmt: skip
+"""The verbs that fill in a field of the record, or put it right."""
 
 STAFF_ROLES = frozenset(set(Role) - {Role.REQUESTER, Role.VENDOR})
 """The roles of our own people; a vendor works with us, but sees only what was handed to them."""

@@ -70,7 +70,7 @@ def _argument(verb: Verb) -> str:
         Verb.ASSIGN: "赵敏", Verb.SEVERITY: "1 全公司断网", Verb.IMPACT: "high 都断了", Verb.URGENCY: "high 很急",
         Verb.CATEGORY: "network/vpn", Verb.CI: "gw-1", Verb.HOLD: "客户 请提供日志",
         Verb.VENDOR: "高峰 备件", Verb.FOR: "li.si@huaxin.example", Verb.SOURCE: "电话", Verb.OCCURRED: "8:30",
-        Verb.RATE: "4",
+        Verb.RATE: "4", Verb.AFFECTED: "1200", Verb.CUSTOMER: "huaxin",
     }.get(verb, "写几句话")  # fmt: skip
 
 

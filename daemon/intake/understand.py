@@ -13,9 +13,11 @@ from datetime import datetime
 from daemon.events import Event, Told
 from daemon.intake.keywords import Command, find_commands, fold, is_marked, spoken
 from daemon.intake.letter import Letter
+from daemon.intake.mime import MAILS
 from daemon.intake.quoting import says_forward
 from daemon.intake.ratings import rating_in
 from daemon.notify.notice import FOLLOW_UP, LISTS
+from daemon.routing.alerts import Sighting
 from daemon.rulebook import Customer, Person, Rulebook
 from daemon.ticket import Ticket
 from daemon.words import (
@@ -35,7 +37,6 @@ from daemon.words import (
 _ROBOT_LOCALS = frozenset({"mailer-daemon", "postmaster", ""})
 # Nobody reads what is sent there; "-", "_" and "." in such a name say nothing.
 _READ_BY_NOBODY = ("noreply", "donotreply", "nepasrepondre", "mailerdaemon", "postmaster", "bounce", "listserv")
-_MAILS = frozenset({"message/rfc822", "message/global"})
 _PLAIN_WORDS_LENGTH = 120
 _RECEIPTS = ("a read receipt", "an answer to an invitation", "a delivery report without a failure")
 OPENING = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED})
@@ -96,7 +97,8 @@ class Known:
     colleagues. `late`: the mail lay in the mailbox for over a day. `answered` names the template of the mail of ours
     that it replies to. `related` are the tickets that its commands name,
     `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
-    the sender was told of; each is looked up only where a command asks for it.
+    the sender was told of; each is looked up only where a command asks for it. `alert`: a monitoring tool wrote the
+    mail, and `ticket` is the last one of that alert.
     """
 
     sender: Sender
@@ -124,6 +126,7 @@ class Known:
     quiet: bool = False
     late: bool = False
     mailbox: str = ""
+    alert: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +134,14 @@ class NewIncident:
     """A mail that opens a ticket; `follows` names an ended ticket that it continues.
 
     `commands` are keywords of one of ours in that mail: what it says of the report, and what is to be done at once.
-    `behalf` is whose mail one of ours passed on: the ticket is theirs.
+    `behalf` is whose mail one of ours passed on: the ticket is theirs. `alert` is set where a monitoring tool wrote it.
     """
 
     letter: Letter
     follows: int = 0
     commands: tuple[Command, ...] = ()
     behalf: Sender | None = None
+    alert: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,15 @@ class FollowUp:
     letter: Letter
     ticket: Ticket
     commands: tuple[Command, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """A mail of a monitoring tool; `ticket` is the last one of the same alert."""
+
+    letter: Letter
+    sighting: Sighting
+    ticket: Ticket | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +185,7 @@ class Ignore:
     status: MailStatus = MailStatus.IGNORED
 
 
-Intent = NewIncident | FollowUp | Enquiry | Bounced | Ignore
+Intent = NewIncident | FollowUp | Alerted | Enquiry | Bounced | Ignore
 
 
 def understand(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
@@ -183,6 +196,8 @@ def understand(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
         return Ignore(f"the same mail as number {known.duplicate_of}", MailStatus.DUPLICATE)
     if letter.nature is Nature.BOUNCE and (known.failed or _from_robot(letter)):
         return _bounce(known)
+    if known.alert is not None:
+        return Alerted(letter, known.alert, known.ticket)
     if known.ticket is None:
         return _without_ticket(letter, known, rulebook)
     if letter.nature is not Nature.HUMAN:
@@ -242,7 +257,7 @@ def _behalf(letter: Letter, known: Known, rulebook: Rulebook) -> Sender | None:
 def _passes_on(letter: Letter) -> bool:
     """Whether the mail inside is what it is about; an attached one may be evidence for a report of their own."""
     inner = letter.forwarded
-    if inner is None or not any(a.content_type in _MAILS and not a.inside for a in letter.attachments):
+    if inner is None or not any(a.content_type in MAILS and not a.inside for a in letter.attachments):
         return inner is not None
     return says_forward(letter.subject) or letter.subject.strip() in ("", inner.subject.strip())
 

@@ -18,6 +18,8 @@ from daemon.commands import TAKEN_UP, Line, Transcript
 from daemon.decide import Change, Decision
 from daemon.dispatch import DISPATCH, reason
 from daemon.events import (
+    AlertRecovered,
+    AlertRepeated,
     AnswerWithheld,
     Assigned,
     CalledIn,
@@ -50,19 +52,16 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import PROVED, Role, Verb, Visibility, Who
+from daemon.words import PROVED, RECORDING, Role, State, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
 # One mail instead of two: the second one says what the first one would.
 _SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
-    "taken_up": ("progress",),
-    "resumed": ("progress",),
-    "regraded": ("assignment",),
-    "reopened": ("assignment",),
-    "assignment": ("recall", "queued"),
-    "queued": ("recalled",),
-}
+    "taken_up": ("progress",), "resumed": ("progress",), "regraded": ("assignment", "alert_repeated"),
+    "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
+    "assignment": ("recall", "queued"), "queued": ("recalled",),
+}  # fmt: skip
 _SECOND_LINE = 2
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
 # Whom an escalation goes to that was asked for when the timetable has no step left.
@@ -126,12 +125,9 @@ def choose_notices(change: Change, scene: Scene) -> tuple[Notice, ...]:
             for notice in _notices(announcement, event, ticket, scene):
                 key = (notice.template, notice.to)
                 chosen[key] = _one_of(chosen[key], notice) if key in chosen else notice
-    kept = (n for (template, to), n in chosen.items() if not _said_too(template, to, chosen))
+    said_too = {key for key in chosen for other in _SAYS_IT_TOO.get(key[0], ()) if (other, key[1]) in chosen}
+    kept = (n for key, n in chosen.items() if key not in said_too)
     return tuple(n for n in kept if not (scene.withheld and n.automatic_answer))
-
-
-def _said_too(template: str, to: str, chosen: Mapping[tuple[str, str], Notice]) -> bool:
-    return any((other, to) in chosen for other in _SAYS_IT_TOO.get(template, ()))
 
 
 def transcript_notice(decision: Decision, ticket: Ticket | None, language: str, scene: Scene) -> tuple[Notice, ...]:
@@ -185,6 +181,8 @@ def _announcements(event: Event, rulebook: Rulebook) -> Iterator[Announcement]:
 def _speaks_of(announcement: Announcement, event: Event) -> bool:
     if isinstance(event, Graded):
         return announcement.field in ("", event.field)
+    if isinstance(event, AlertRepeated | AlertRecovered):
+        return event.told
     if not isinstance(event, StateChanged):
         return True
     state_fits = announcement.state in ("", event.new)
@@ -245,7 +243,8 @@ def _audience(announcement: Announcement, event: Event) -> tuple[str, ...]:
 def _to_be_passed_on(change: Change, scene: Scene) -> bool:
     """Whether a mail's words are told by a mail of their own: not those that open a ticket, not for ever."""
     withheld = any(isinstance(e, AnswerWithheld) and e.template == "new_reply" for e in change.events)
-    if withheld or any(isinstance(e, Opened | Rated) for e in change.events):
+    told_otherwise = Opened | Rated | AlertRepeated | AlertRecovered
+    if withheld or any(isinstance(e, told_otherwise) for e in change.events):
         return False
     refused = any(isinstance(e, CommandsRefused) and e.reason != "unproved" for e in change.events)
     return (refused and not _from_ours(scene)) or _from_vendor(scene) or _has_words(scene)
@@ -349,7 +348,7 @@ def _steps_in(notice: Notice) -> list[Any]:
 
 
 def _requester(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
-    if "@" in ticket.requester:
+    if "@" in ticket.requester and not ticket.by_tool:
         language = ticket.language or scene.service.language
         yield Recipient(address=ticket.requester, name=ticket.requester_name, language=language)
 
@@ -490,7 +489,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
         "keywords": keyword_facts(_likely(ticket, to, scene), to.language) if internal else [],
-        **(_put_right(event, to) or _dispatched(event, scene) or _particulars(event)),
+        **(_put_right(event, to) or _dispatched(event, scene) or _particulars(event, ticket)),
         **_step_facts(event, to, scene),
     }
 
@@ -522,7 +521,7 @@ def _dispatched(event: Event, scene: Scene) -> dict[str, Any]:
             return {}
 
 
-def _particulars(event: Event) -> dict[str, Any]:
+def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
     match event:
         case MessageAdded():
             author = event.author_name or event.author
@@ -536,6 +535,10 @@ def _particulars(event: Event) -> dict[str, Any]:
                 "address": event.address, "reason": event.reason, "template": event.template,
                 "permanent": event.permanent,
             }  # fmt: skip
+        case AlertRepeated(back=back):
+            return {"back": back, "times": ticket.alerts}
+        case AlertRecovered(at=at):
+            return {"recovered_at": _iso(at), "times": ticket.alerts, "solved": ticket.state is State.RESOLVED}
         case Reminded():
             return {"late_for": _iso(event.due_at if is_late(event.due_at, event.noticed_at) else None)}
         case StateChanged(verb=Verb.CONFIRM):
@@ -606,6 +609,13 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "opened_at": _iso(ticket.opened_at),
         "occurred_at": _iso(ticket.occurred_at),
         "source": ticket.source,
+        "user": ticket.user,
+        "contact": ticket.contact,
+        "place": ", ".join(p for p in (ticket.region, ticket.place) if p),
+        "ci": ticket.ci,
+        "service": ticket.service,
+        "error_codes": list(ticket.error_codes),
+        "affected": str(ticket.affected or ""),
         "respond_by": _iso(ticket.due("respond")),
         "resolve_by": _iso(ticket.due("resolve")),
         "solution": ticket.solution,
@@ -662,7 +672,7 @@ def _likely(ticket: Ticket, to: Recipient, scene: Scene) -> tuple[Keyword, ...]:
     person = scene.rulebook.people.get(to.key)
     could = could_be(person) - {Who.ANYONE, Who.PARTICIPANT} if person else {Who.STAFF, Who.ASSIGNEE, Who.TEAM}
     fit = (k for k in scene.rulebook.keywords if next_state(ticket.state, k.verb) is not None)
-    return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING)
+    return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING | RECORDING)
 
 
 def _line_facts(line: Line) -> dict[str, Any]:
@@ -677,8 +687,11 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
     """Return the words concerned. A requester is only ever shown their own or those written for them."""
     if isinstance(event, Assigned | CalledIn):
         return _story(event, ticket, to, scene)[:_LONGEST_TEXT] if internal else ""
-    if isinstance(event, Opened | MessageAdded | Rejected):
+    of_the_mail = Opened | MessageAdded | Rejected | AlertRepeated | AlertRecovered
+    if isinstance(event, of_the_mail) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
+    if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:
+        return ""  # what the project manager has to say about it is for colleagues
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
 
 
@@ -702,8 +715,13 @@ def _written(ticket: Ticket, scene: Scene, *, internal: bool) -> str:
     return letter.words
 
 
+def _reopens(event: Event) -> bool:
+    """Whether a requester's mail put the ticket back to work: those at work get the whole of it."""
+    return isinstance(event, StateChanged) and event.verb is Verb.REOPEN
+
+
 def _attachments(event: Event, scene: Scene) -> list[dict[str, Any]]:
-    if scene.letter is None or not isinstance(event, Opened | MessageAdded | CalledIn):
+    if scene.letter is None or not (isinstance(event, Opened | MessageAdded | CalledIn) or _reopens(event)):
         return []
     return [{"name": a.name, "size": a.size} for a in scene.letter.attachments]
 

@@ -16,6 +16,7 @@ from typing import Any
 from daemon.commands import TAKEN_UP
 from daemon.dispatch import DISPATCH, reason
 from daemon.events import (
+    AlertRepeated,
     Assigned,
     ClockPaused,
     ClockRetimed,
@@ -42,14 +43,19 @@ from daemon.words import HoldReason, Verb, Visibility
 
 Cell = str | int | float | bool | datetime | None
 
-_UNSHOWN = frozenset({"not_for", "clocks", "silence", "answered", "length", "message_id"})
-_INTERNAL_FIELDS = frozenset(
-    {"cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "because", "queued_at"}
-)
+_UNSHOWN = frozenset({
+    "clocks", "silence", "answered", "length", "message_id", "by_tool", "alert_told_at", "alert_back_at",
+    "recovery_told_at", "not_for",
+})  # fmt: skip
+_INTERNAL_FIELDS = frozenset({
+    "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom",
+    "alert", "because", "queued_at",
+})  # fmt: skip
 _FOR_COLLEAGUES = frozenset({
     "Queued", "Recalled", "CalledIn",
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
-    "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed", "AnswerWithheld",
+    "AlertRepeated", "AlertRecovered", "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed",
+    "AnswerWithheld",
 })  # fmt: skip
 """Kinds of events of which a customer does not hear."""
 _FOR_THE_REQUESTER = frozenset({
@@ -117,7 +123,7 @@ def _promise(ticket: Ticket, name: str) -> Cell:
 
 def _cell(name: str, value: object, wording: Wording) -> Cell:
     """Return a field as a cell: numbers and times as such, everything else in words."""
-    if value is None or (value == 0 and name in ("follows", "rating")):
+    if value is None or (value == 0 and name in ("follows", "rating", "affected", "alerts")):
         return None
     if isinstance(value, datetime) or (isinstance(value, int) and not isinstance(value, Enum)):
         return value
@@ -235,8 +241,8 @@ def _variant(event: Event) -> str:
     match event:
         case StateChanged(verb=verb, hold_until=until):
             return f"{verb}.until" if until else str(verb)
-        case ClockStopped(met=met):
-            return "" if met else "broken"
+        case ClockStopped() | AlertRepeated():
+            return _turn(event)
         case StepReached():
             return _step_variant(event)
         case Opened(recorded_by=by):
@@ -260,6 +266,12 @@ def _placing_variant(event: Event) -> str:
             return "vendor" if vendors else ""
         case _:
             return ""
+
+
+def _turn(event: ClockStopped | AlertRepeated) -> str:
+    if isinstance(event, AlertRepeated):
+        return "back" if event.back else ""
+    return "" if event.met else "broken"
 
 
 def _step_variant(step: StepReached) -> str:

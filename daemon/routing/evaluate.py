@@ -8,7 +8,7 @@ blocks mail. The first rule to set a fact wins; severity may only be raised by a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from daemon.routing.actions import (
@@ -21,6 +21,7 @@ from daemon.routing.actions import (
     SetField,
     SeverityAtLeast,
 )
+from daemon.routing.alerts import Sighting
 from daemon.routing.conditions import NOT_MET, Leaf, MailFacts, Verdict, leaves
 from daemon.rulebook import Category, Rule, Rulebook
 from daemon.words import Kind, Level, Severity
@@ -28,6 +29,7 @@ from daemon.words import Kind, Level, Severity
 # One user who can go on working: what is meant where neither a rule nor the category says more.
 USUAL_IMPACT = Level.LOW
 USUAL_URGENCY = Level.MEDIUM
+_MOST_CODES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,9 @@ class Routing:
     line: int = 0
     assignee: str = ""
     ci: str = ""
+    service: str = ""
+    place: str = ""
+    error_codes: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     watchers: tuple[str, ...] = ()
     rejected: str = ""
@@ -85,13 +90,25 @@ def route(mail: MailFacts, rulebook: Rulebook) -> Routing:
     said = _Said()
     for trial in _trials(mail, rulebook):
         said.note(trial)
-    return said.routing(rulebook)
+    codes = (code for pattern in rulebook.error_codes for code in pattern.found(mail))
+    return replace(said.routing(rulebook), error_codes=tuple(dict.fromkeys(codes))[:_MOST_CODES])
 
 
 def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
     """Return one trace for each rule, in the order of the file; the same trials as in `route`."""
     traces = [_trace(trial, mail) for trial in _trials(mail, rulebook)]
     return traces + [_not_reached(rule) for rule in rulebook.rules[len(traces) :]]
+
+
+def with_alert(routing: Routing, sighting: Sighting) -> Routing:
+    """Return the routing of a mail that is an alert: an incident, about this CI, at least as grave as the tool says."""
+    graver = min(routing.severity, sighting.severity or routing.severity)
+    because = (*routing.because, f"alert: {sighting.alert.name}")
+    unclear = () if sighting.key else (f"the alert '{sighting.alert.name}' has no key: nothing in it was found",)
+    return replace(
+        routing, kind=Kind.INCIDENT, severity=graver, ci=routing.ci or sighting.ci, because=because,
+        problems=(*routing.problems, *unclear),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +186,8 @@ class _Said:
             line=int(facts["line"]),
             assignee=str(facts.get("assignee", "")),
             ci=str(facts.get("ci", "")),
+            service=str(facts.get("service", "")),
+            place=str(facts.get("place", "")),
             tags=tuple(self.tags),
             watchers=tuple(self.watchers),
             rejected=self.refusal.reason if isinstance(self.refusal, Reject) else "",

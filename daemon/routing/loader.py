@@ -33,9 +33,10 @@ FILES = {
     "announcements.yaml": ("announcements",),
     "phrases.yaml": ("phrases",),
     "duties.yaml": ("duties",),
-    "routing.yaml": ("rules",),
+    "alerts.yaml": ("alerts",),
+    "routing.yaml": ("rules", "error_codes"),
 }
-OPTIONAL = frozenset({"next_in_line", "rota", "out_of_hours", "recall"})
+OPTIONAL = frozenset({"next_in_line", "error_codes", "rota", "out_of_hours", "recall"})
 OPTIONAL_FILES = frozenset({"rota.yaml"})
 _WHATEVER = "and what belongs to it ({} or [] for nothing)"
 _CORE_TAGS = "tag:yaml.org,2002:"
@@ -120,6 +121,8 @@ class _Book:
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
             rules=self._make("rules", sections.rules_from),
+            alerts=self._make("alerts", sections.alerts_from),
+            error_codes=self._make("error_codes", sections.error_codes_from),
             version=version,
         )
 
