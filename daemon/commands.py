@@ -20,6 +20,7 @@ from daemon.events import (
     Event,
     Graded,
     HandedUp,
+    MajorDeclared,
     Noted,
     ProgressTold,
     Rated,
@@ -31,7 +32,9 @@ from daemon.events import (
 from daemon.intake import arguments
 from daemon.intake.keywords import TAKES_TEXT, Command, find_commands
 from daemon.intake.ratings import rating_in
-from daemon.lifecycle import next_state, verbs_in
+from daemon.lifecycle import next_state
+from daemon.major import declare, publish
+from daemon.plans import activate, blocked, done
 from daemon.recording import recorded
 from daemon.rulebook import Keyword, Person, Rulebook, Team
 from daemon.ticket import Ticket, after
@@ -61,7 +64,7 @@ _ONE_VALUE = frozenset().union(
     *_EITHER_OR,
     {
         Verb.SEVERITY, Verb.IMPACT, Verb.URGENCY, Verb.CATEGORY, Verb.CI, Verb.CAUSE, Verb.WORKAROUND, Verb.FOR,
-        Verb.SOURCE, Verb.OCCURRED, *RECORDING,
+        Verb.SOURCE, Verb.OCCURRED, Verb.MAJOR, *RECORDING,
     },
 )  # fmt: skip
 
@@ -146,9 +149,17 @@ def carry_out_on(
 
 def allowed_keywords(ticket: Ticket, actor: Actor) -> tuple[Keyword, ...]:
     """Return the keywords that this person may use on this ticket as it is now."""
-    makes_sense = set(verbs_in(ticket.state))
     related = relations(ticket, actor)
-    return tuple(k for k in actor.rulebook.keywords if k.verb in makes_sense and related & set(k.who))
+    return tuple(k for k in actor.rulebook.keywords if makes_sense(k.verb, ticket) and related & set(k.who))
+
+
+def makes_sense(verb: Verb, ticket: Ticket) -> bool:
+    """Whether this keyword may be worth naming on this ticket as it is now."""
+    if verb is Verb.UPDATE and not ticket.in_alarm:
+        return False
+    if verb in (Verb.DONE, Verb.BLOCKED) and not ticket.tasks:
+        return False
+    return next_state(ticket.state, verb) is not None
 
 
 # --- which command is for which ticket, and whether they agree ---
@@ -240,7 +251,10 @@ def _holds_keyword(argument: str, rulebook: Rulebook) -> bool:
 
 
 def _remark(events: tuple[Event, ...], actor: Actor) -> str:
-    """Return what a person should know about a command that was done: how long a hold lasts, or who is away."""
+    """Return what a person should know about a command that was done: until when a hold lasts, a level, who is away."""
+    declared = next((e for e in events if isinstance(e, MajorDeclared) and e.threshold), None)
+    if declared:
+        return f"level_{declared.threshold}:{declared.level} {declared.value} {declared.limit}"
     given = next((e for e in events if isinstance(e, Assigned) and e.assignee), None)
     person = actor.rulebook.people.get(given.assignee) if given else None
     if person and (until := person.away_until(actor.now.date())):
@@ -358,10 +372,17 @@ def _part(part: str) -> Deed:
 def _assign(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
     target, reason, suggestion = arguments.target_in(argument, actor.rulebook)
     if target is None:
-        return Refusal(code="no_such_target", detail=arguments.first_word(argument)[0], near=suggestion)
+        return _not_found("target", argument, suggestion)
     if arguments.is_vendor(target, actor.rulebook):
         return _to_vendor(Verb.ASSIGN, target, reason, ticket, actor)
     return (_given_to(target, reason, ticket, actor), _move(Verb.ASSIGN, ticket, actor, reason))
+
+
+def _not_found(what: str, argument: str, near: str) -> Refusal:
+    """Return that there is no such person, vendor or category, or that none was named."""
+    if not argument:
+        return Refusal(code=f"needs_{what}")
+    return Refusal(code=f"no_such_{what}", detail=arguments.first_word(argument)[0], near=near)
 
 
 def _given_to(target: Person | Team, reason: str, ticket: Ticket, actor: Actor, line: int = 0) -> Assigned:
@@ -389,7 +410,7 @@ def _line2(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | R
 def _vendor(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
     target, reason, near = arguments.vendor_in(argument, actor.rulebook)
     if target is None:
-        return Refusal(code="no_such_vendor", detail=arguments.first_word(argument)[0], near=near)
+        return _not_found("vendor", argument, near)
     return _to_vendor(Verb.VENDOR, target, reason, ticket, actor)
 
 
@@ -464,8 +485,7 @@ def _category(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
     else:
         reason = ""
     if category is None:
-        near = arguments.category_near(word, actor.rulebook)
-        return Refusal(code="no_such_category", detail=word, near=near)
+        return _not_found("category", argument, arguments.category_near(word, actor.rulebook))
     return (_change("category", ticket.category, category.key, actor, reason),)
 
 
@@ -587,6 +607,11 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.OCCURRED: _occurred,
     Verb.UNDO: _undo,
     Verb.RATE: _rate,
+    Verb.MAJOR: declare,
+    Verb.UPDATE: publish,
+    Verb.PLAN: activate,
+    Verb.DONE: done,
+    Verb.BLOCKED: blocked,
     **{verb: _record(verb) for verb in RECORDING},
     **dict.fromkeys(QUESTIONS, _question),
 }

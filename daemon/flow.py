@@ -34,7 +34,18 @@ from daemon.dispatch import (
 )
 from daemon.duties import Entry, Owed, owed_duties
 from daemon.errors import UnreachableError
-from daemon.events import Assigned, FollowedBy, FollowUpAsked, MessageAdded, Noted, NoticeFailed, ProgressTold, Recalled
+from daemon.events import (
+    Assigned,
+    Event,
+    FollowedBy,
+    FollowUpAsked,
+    MajorEnded,
+    MessageAdded,
+    Noted,
+    NoticeFailed,
+    ProgressTold,
+    Recalled,
+)
 from daemon.intake.headers import without_body
 from daemon.intake.letter import Letter, RawMail
 from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
@@ -294,9 +305,7 @@ def _handled(mail: KeptMail, letter: Letter | str, now: datetime, desk: Desk) ->
 def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> Decision:
     """One mail's trip, inside the caller's transaction."""
     known, _, decision = judge(mail, letter, desk, now)
-    if known.ticket and (due := known.ticket.next_due_at) and due <= min(mail.received_at, now):
-        # What fell due before this mail arrived has happened first, whenever we get to look at either.
-        _tick_one(known.ticket.number, now, desk, until=min(mail.received_at, now))
+    if known.ticket and _catch_up(known.ticket, min(mail.received_at, now), desk, now):
         known, _, decision = judge(mail, letter, desk, now)
     cause = f"mail:{mail.id}"
     changes = _numbered(decision.changes, desk)
@@ -328,6 +337,18 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
              events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
     return decision
+
+
+def _catch_up(ticket: Ticket, until: datetime, desk: Desk, now: datetime) -> bool:
+    """Do what fell due on a ticket before a mail on it arrived, whenever we get to look at either: it happened first.
+
+    One thing may bring on the next: a hold ends, and an hour later a step is due.
+    """
+    turns, due = 0, ticket.next_due_at
+    while due and due <= until and turns < _MOST_TURNS and _tick_one(ticket.number, now, desk, until=until):
+        after = desk.store.register.ticket(ticket.number)
+        turns, due = turns + 1, after.next_due_at if after else None
+    return turns > 0
 
 
 def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Known, Intent, Decision]:
@@ -388,7 +409,7 @@ def _clock_scene(change: Change, desk: Desk) -> Scene:
 def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:
     """ANNOUNCE and RECORD one ticket's events: the history and the mails owed for it, together."""
     told = _bounces_told(change, desk, now)
-    notices = choose_notices(change, replace(scene, told=told))
+    notices = choose_notices(change, replace(scene, told=told, history=_history(change, desk, now)))
     unheard = [e for e in change.events if isinstance(e, NoticeFailed) and e.address not in told]
     if unheard and not notices:
         lines = [f"{e.template} to {e.address}: {e.reason}" for e in unheard]
@@ -396,6 +417,14 @@ def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime)
     subject = stem(change.now.subject, desk.service.subject_tag)
     desk.store.register.append(change, cause, now)
     desk.store.outbox.owe(notices, change.before.number, cause, subject, now)
+
+
+def _history(change: Change, desk: Desk, now: datetime) -> tuple[tuple[datetime, Event], ...]:
+    """Return all that happened to a ticket until now, where a report about it is due."""
+    if not any(isinstance(e, MajorEnded) for e in change.events):
+        return ()
+    past = tuple((at, event) for _, event, at, _ in desk.store.register.events(change.before.number))
+    return (*past, *((now, event) for event in change.events))
 
 
 def _bounces_told(change: Change, desk: Desk, now: datetime) -> frozenset[str]:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
 
+from daemon.emergency import MajorEvent, MajorRun, PlanEvent, PlanRun, Task, major_after, plans_after, tasks_after
 from daemon.events import (
     AlertRecovered,
     AlertRepeated,
@@ -30,6 +31,8 @@ from daemon.events import (
     FollowUpAsked,
     Graded,
     HandedUp,
+    MajorDeclared,
+    MajorUpdated,
     Opened,
     ProgressTold,
     Queued,
@@ -177,6 +180,10 @@ class Ticket:
     rating: int = 0
     rating_text: str = ""
     rated_at: datetime | None = None
+    major: str = ""
+    major_run: MajorRun | None = None
+    plans: tuple[PlanRun, ...] = ()
+    tasks: tuple[Task, ...] = ()
     length: int = 0
 
     @property
@@ -195,7 +202,19 @@ class Ticket:
         steps = [early_or_due(s, self) for c in self.clocks if c.running for s in c.steps]
         wake = [self.hold_until] if self.state is State.ON_HOLD and self.hold_until else []
         asks = [self.silence.due_at] if self.silence else []
-        return min(steps + wake + asks, default=None)
+        chases = [self.update_chase_at] if self.update_chase_at else []
+        tasks = [t.chase_at for t in self.tasks if t.chase_at and self.open]
+        return min(steps + wake + asks + chases + tasks, default=None)
+
+    @property
+    def in_alarm(self) -> bool:
+        """Whether it is a major incident now."""
+        return self.major_run is not None and self.major_run.active
+
+    @property
+    def update_chase_at(self) -> datetime | None:
+        """When the clock looks whether an update of the major incident is missing, or None."""
+        return self.major_run.chase_at if self.major_run and self.major_run.active else None
 
     def clock(self, name: str) -> Clock | None:
         """Return the clock of this name, if it was ever started."""
@@ -258,6 +277,18 @@ def _apply(ticket: Ticket, event: Event) -> Ticket:
             return _detail(ticket, event)
 
 
+def _in_emergency(ticket: Ticket, event: MajorEvent | PlanEvent) -> Ticket:
+    if isinstance(event, PlanEvent):
+        return replace(ticket, plans=plans_after(ticket.plans, event), tasks=tasks_after(ticket.tasks, event))
+    # An update that went to the requester is an answer to them.
+    return replace(
+        ticket,
+        major=event.level if isinstance(event, MajorDeclared) else ticket.major,
+        major_run=major_after(ticket.major_run, event),
+        answered=ticket.answered or isinstance(event, MajorUpdated),
+    )
+
+
 def _detail(ticket: Ticket, event: Event) -> Ticket:
     match event:
         case SolutionGiven(part="solution", text=text):
@@ -276,13 +307,13 @@ def _detail(ticket: Ticket, event: Event) -> Ticket:
             ClockStarted() | ClockPaused() | ClockResumed() | ClockRetimed() | ClockStopped() | StepReached()
             | RemindersSilenced() | EscalationAsked()
         ):  # fmt: skip
-            return replace(ticket, clocks=_clocks(ticket.clocks, event))
+            return replace(ticket, clocks=_clocks(ticket.clocks, event, at_work=ticket.at_work))
         case _:
             return _afterwards(ticket, event)
 
 
 def _afterwards(ticket: Ticket, event: Event) -> Ticket:
-    """Apply what happens by itself, or once it is solved: alerts, asking, reminding, following up."""
+    """Apply what happens by itself, in an emergency, or once it is solved: alerts, asking, reminding, following up."""
     match event:
         case AnswerAwaited(since=since, days=days, remind_at=remind_at, close_at=close_at):
             return replace(ticket, silence=Silence(since=since, days=days, remind_at=remind_at, close_at=close_at))
@@ -296,6 +327,8 @@ def _afterwards(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, asked_at=at, asked_with=together)
         case Rated(rating=rating, text=text, at=at):
             return replace(ticket, rating=rating, rating_text=text, rated_at=at)
+        case _ if isinstance(event, MajorEvent | PlanEvent):
+            return _in_emergency(ticket, event)
         case _:
             return ticket
 
@@ -455,10 +488,10 @@ ClockEvent = (
 )  # fmt: skip
 
 
-def _clocks(clocks: tuple[Clock, ...], event: ClockEvent) -> tuple[Clock, ...]:
+def _clocks(clocks: tuple[Clock, ...], event: ClockEvent, *, at_work: bool) -> tuple[Clock, ...]:
     if isinstance(event, ClockStarted):
         return (*(c for c in clocks if c.name != event.clock), _started(event))
-    return tuple(_turned(c, event) if c.name == event.clock else c for c in clocks)
+    return tuple(_turned(c, event, at_work=at_work) if c.name == event.clock else c for c in clocks)
 
 
 def _started(e: ClockStarted) -> Clock:
@@ -475,7 +508,7 @@ def _started(e: ClockStarted) -> Clock:
     )
 
 
-def _turned(clock: Clock, event: ClockEvent) -> Clock:
+def _turned(clock: Clock, event: ClockEvent, *, at_work: bool) -> Clock:
     match event:
         case ClockPaused(at=at):
             return replace(clock, segments=_closed(clock.segments, at))
@@ -486,13 +519,13 @@ def _turned(clock: Clock, event: ClockEvent) -> Clock:
         case ClockStopped(at=at, met=met):
             return replace(clock, segments=_closed(clock.segments, at), steps=(), met=met)
         case StepReached():
-            return _reached(clock, event)
+            return _reached(clock, event, at_work=at_work)
         case RemindersSilenced(until=until):
             quiet = tuple(replace(s, due_at=max(s.due_at, until)) if s.every else s for s in clock.steps)
             return replace(clock, steps=quiet, acknowledged_by="")
         case EscalationAsked(step=name):
             asked = [s for s in clock.steps if s.name == name and s.every is None]
-            return _without(clock, asked)
+            return _heir_foreseen(_without(clock, asked), asked)
         case _:
             return clock
 
@@ -510,11 +543,21 @@ def _retimed(clock: Clock, e: ClockRetimed) -> Clock:
     )  # fmt: skip
 
 
-def _reached(clock: Clock, e: StepReached) -> Clock:
+def _reached(clock: Clock, e: StepReached, *, at_work: bool) -> Clock:
     if e.again_at is not None:
         again = tuple(replace(s, due_at=e.again_at) if s.every and s.name == e.step else s for s in clock.steps)
         return replace(clock, steps=again)
-    return replace(_without(clock, [s for s in clock.steps if s.name == e.step]), foreseen=clock.foreseen or e.forecast)
+    gone = [s for s in clock.steps if s.name == e.step]
+    left = replace(_without(clock, gone), foreseen=clock.foreseen or e.forecast)
+    return _heir_foreseen(left, gone) if at_work and not e.forecast else left
+
+
+def _heir_foreseen(clock: Clock, gone: list[DueStep]) -> Clock:
+    """Let the next step come early instead of one that is gone without having been foreseen."""
+    at = next((s.forecast_at for s in gone if s.forecast_at), None)
+    ahead = (s for s in clock.steps if at and not s.every and s.due_at > at)
+    heir = None if clock.foreseen else min(ahead, key=lambda s: s.due_at, default=None)
+    return replace(clock, steps=tuple(replace(s, forecast_at=at) if s is heir else s for s in clock.steps))
 
 
 def _without(clock: Clock, steps: list[DueStep]) -> Clock:

@@ -23,13 +23,20 @@ from daemon.events import (
     Event,
     Graded,
     HandedUp,
+    MajorDeclared,
+    MajorEnded,
+    MajorUpdated,
     Noted,
     Opened,
+    PlanActivated,
+    PlanEnded,
     ProgressTold,
     RecordedFor,
     Returned,
     SolutionGiven,
     StateChanged,
+    TaskBlocked,
+    TaskDone,
     Told,
     Undone,
 )
@@ -40,9 +47,12 @@ from daemon.words import Verb
 WINDOW = timedelta(minutes=15)
 TAKEN_BACK = "taken back"
 _CHANGES = (StateChanged, Assigned, HandedUp, Returned, Graded, SolutionGiven, Corrected)
-_FOR_GOOD = (Opened, RecordedFor, ProgressTold, EscalationAsked, EscalationAcknowledged)
+_FOR_GOOD = (
+    Opened, RecordedFor, ProgressTold, EscalationAsked, EscalationAcknowledged, MajorDeclared, MajorUpdated,
+    PlanActivated, TaskDone, TaskBlocked,
+)  # fmt: skip
 """What was said to somebody, or rests on it, cannot be taken back: the words are out."""
-_DEEDS = (*_CHANGES, *_FOR_GOOD, Noted, Undone)
+_DEEDS = (*_CHANGES, *_FOR_GOOD, MajorEnded, PlanEnded, Noted, Undone)
 _GRADES = ("severity", "impact", "urgency", "category", "ci")
 _PARTS = ("solution", "cause", "workaround")
 _NOT_ABOUT_A_CHANGE = frozenset({"transcript", "new_reply"})

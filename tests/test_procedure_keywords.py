@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,9 +33,7 @@ def desk(tmp_path: Path) -> TestDesk:
     text = (first.folder / "ticketd.toml").read_text("utf-8")
     rules = first.folder / "rules"
     rules.unlink()
-    rules.mkdir()
-    for file in (ROOT / "rules").iterdir():
-        (rules / file.name).write_text(file.read_text("utf-8"), "utf-8")
+    shutil.copytree(ROOT / "rules", rules)
     people = rules / "people.yaml"
     people.write_text(people.read_text("utf-8").replace("people:\n", VENDOR_ENTRY, 1), "utf-8")
     return TestDesk(tmp_path, toml=text.replace("authserv_ids = []", 'authserv_ids = ["mx.example.com"]'))
@@ -460,6 +459,9 @@ BAD = [
     ("#转派 赵敏\n#退回 不归我们", "互相矛盾"),
     ("#撤销\n#级别 2", "互相矛盾"),
     ("#分类 netwrk", "network"),
+    ("#转派", "后面请写转给谁"),
+    ("#转厂商：", "后面请写厂商的名称"),
+    ("#分类", "后面请写分类"),
     ("#级别 2\n#备注 看过\n#没有这个词 x\n#挂起 客户", "没有这个指令"),
     ("#归挡", "#归档"),
     (FORTY, "最多写 20 条指令"),
@@ -492,6 +494,9 @@ ENGLISH = [
     ("#archive", "Only these may use it: the project manager."),
     ("#undo", "There is nothing that you have just changed."),
     ("#vendor Nobody", "There is no vendor “Nobody”."),
+    ("#assign", "Please write to whom: a person or a team."),
+    ("#vendor", "Please write the vendor's name after it."),
+    ("#category", "Please write the category after it"),
     ("#occurred tomorrow", "Please write when it began"),
 ]
 

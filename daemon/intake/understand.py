@@ -97,8 +97,9 @@ class Known:
     colleagues. `late`: the mail lay in the mailbox for over a day. `answered` names the template of the mail of ours
     that it replies to. `related` are the tickets that its commands name,
     `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
-    the sender was told of; each is looked up only where a command asks for it. `alert`: a monitoring tool wrote the
-    mail, and `ticket` is the last one of that alert.
+    the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many
+    came today, and how many of them were escalated. `alert`: a monitoring tool wrote the mail, and `ticket` is the last
+    one of that alert.
     """
 
     sender: Sender
@@ -116,6 +117,7 @@ class Known:
     pasts: Mapping[int, Past] = field(default_factory=dict)
     steps_told: tuple[str, ...] = ()
     mine: tuple[Ticket, ...] = ()
+    complaints: tuple[int, int] = (0, 0)
     answers_to_address: int = 0
     answers_to_subject: int = 0
     opens_by_address: int = 0
