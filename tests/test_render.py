@@ -474,6 +474,8 @@ def test_requesters_get_public_templates_only_where_the_catalogue_says_so() -> N
         "review_request",
         "alert_repeated",
         "alert_recovered",
+        "scope_question",
+        "scope_insisted",
         "notice_failed",
         "alarm",
         "woken",

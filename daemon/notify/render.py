@@ -432,6 +432,7 @@ class _Voice:
         filters = {
             "when": self.when,
             "day": self._write_day,
+            "date": self._write_date,
             "month": self._write_month,
             "duration": self.duration,
             "word": self.word,
@@ -535,6 +536,13 @@ class _Voice:
         name = "when" if f"{moment.year:04}" == this_year else "when_year"
         written = format_datetime(moment, formats[name], tzinfo=self._zone, locale=self._locale)
         return formats["with_zone"].format(written, self.zone_words()) if zone else written
+
+    def _write_date(self, value: str) -> str:
+        """Return an ISO date with its year as people write it; anything else as it is."""
+        try:
+            return format_date(date.fromisoformat(value), "long", locale=self._locale)
+        except ValueError:
+            return value
 
     def _write_day(self, value: str) -> str:
         """Return a date as people say it; the filter `day`."""

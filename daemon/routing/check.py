@@ -14,7 +14,7 @@ from daemon.rota import planned_on, swaps_on
 from daemon.routing.actions import SetField
 from daemon.routing.conditions import Always
 from daemon.rulebook import Rulebook
-from daemon.words import STAFF_ROLES, Dispatch, Role
+from daemon.words import STAFF_ROLES, Dispatch, Outside, Role
 
 WARNING = "warning: "
 _DECEMBER = 12  # by then the State Council has announced the holidays of the next year
@@ -38,6 +38,7 @@ def check_rulebook(rulebook: Rulebook, templates: Collection[str], folder: str =
         *_managers_without_the_role(rulebook),
         *_silence_without_a_reminder(rulebook),
         *_duties_without_an_end_of_day(rulebook),
+        *_contracts_that_refuse_the_unclassified(rulebook),
     )
     return sorted(_at(where, what, folder) for where, what in found)
 
@@ -62,6 +63,17 @@ def check_calendars(rulebook: Rulebook, today: date, folder: str = "") -> list[P
         if not calendar.always and year not in {day.year for day in calendar.holidays}
     ]
     return sorted(_at(where, what, folder) for where, what in found)
+
+
+def check_contracts(rulebook: Rulebook, today: date, folder: str = "") -> list[Problem]:
+    """Return the contracts that have ended: the mails of these customers are refused."""
+    said = WARNING + "the contract of '{}' ended on {}: what they report is outside; write a later 'until'"
+    ended = [
+        (c.contract.where, said.format(c.key, c.contract.until))
+        for c in rulebook.customers.values()
+        if c.contract and c.contract.until and c.contract.until < today
+    ]
+    return sorted(_at(where, what, folder) for where, what in ended)
 
 
 def check_templates_named(rulebook: Rulebook, templates: Collection[str], folder: str = "") -> list[Problem]:
@@ -205,10 +217,29 @@ def _duties_without_an_end_of_day(rulebook: Rulebook) -> Found:
         )
 
 
+def _contracts_that_refuse_the_unclassified(rulebook: Rulebook) -> Found:
+    """Yield the contracts by which a mail is refused only since no rule knows what it is about."""
+    last = [a.value for r in rulebook.rules if isinstance(r.when, Always) for a in r.then if isinstance(a, SetField)
+            and a.field == "category"]  # fmt: skip
+    for customer in rulebook.customers.values():
+        contract = customer.contract
+        if not contract or not contract.services or contract.outside is not Outside.REFUSE:
+            continue
+        for category in last:
+            if not any(f"{category}/".startswith(f"{service}/") for service in contract.services):
+                cure = f"add {category} to 'services', or write outside: ask_desk"
+                yield (
+                    contract.where,
+                    f"{WARNING}what no rule classifies ('{category}') is refused to '{customer.key}'; {cure}",
+                )
+
+
 def _roles_without_anybody(rulebook: Rulebook) -> Found:
     """Yield the audiences that mail goes to, and that are nobody. Without a desk mail can go unseen."""
     told = {name for level in rulebook.service_levels.values() for s in level.steps for name in s.audience}
     told |= {name for announcement in rulebook.announcements for name in announcement.audience}
+    told |= {name for p in rulebook.plans.values() for name in (p.coordinator, *(t.who for t in p.tasks))}
+    told |= {rulebook.major.owner, *rulebook.major.then} if rulebook.major.levels else set()
     told |= {name for time in rulebook.duties.times for name in time.audience}
     if not rulebook.people_with(Role.DESK):
         yield (
