@@ -81,6 +81,21 @@ def check_templates_named(rulebook: Rulebook, templates: Collection[str], folder
     return sorted(_at(where, what, folder) for where, what in _templates_missing(rulebook, templates))
 
 
+def check_languages(rulebook: Rulebook, languages: Collection[str], folder: str = "") -> list[Problem]:
+    """Return whoever is to be written to in a language that no mail is written in: they get another one."""
+    people = (("people.yaml", p.key, p.language) for p in rulebook.people.values())
+    customers = (("customers.yaml", c.key, c.language) for c in rulebook.customers.values())
+    cure = f"write one of {', '.join(sorted(languages))}, or add a folder of templates"
+    said = (
+        WARNING + "'{}' has the language '{}', but there are no mails in it: they go out in the service's own; " + cure
+    )
+    return sorted(
+        _at(file, said.format(key, language), folder)
+        for file, key, language in (*people, *customers)
+        if language and not {language.lower(), language.lower().partition("-")[0]} & set(languages)
+    )
+
+
 def is_warning(problem: Problem) -> bool:
     """Return whether the daemon can run in spite of this problem."""
     return problem.what.startswith(WARNING)
