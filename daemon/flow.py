@@ -1,7 +1,7 @@
 """The whole story, top to bottom. If you read one file, read this one.
 
-    IMAP -> KEEP -> READ -> LOOK UP -> UNDERSTAND -> DECIDE -> ANNOUNCE -> RECORD   (then the server may move the mail)
-    clock -----------------> LOOK UP -------------> DECIDE -> ANNOUNCE -> RECORD
+    IMAP -> KEEP -> READ -> LOOK UP -> UNDERSTAND -> DECIDE -> DISPATCH -> ANNOUNCE -> RECORD   (then it may be filed)
+    clock -----------------> LOOK UP -------------> DECIDE -> DISPATCH -> ANNOUNCE -> RECORD
     outbox -> CLAIM + RENDER -> SEND -> SETTLE
 
 Each stage takes what the one before gave and hands on something new; none calls back. Only KEEP, LOOK UP, RECORD and
@@ -21,6 +21,17 @@ import structlog
 
 from daemon.clock import Clock
 from daemon.decide import NEW, Change, Decision, decide, tick, undelivered
+from daemon.dispatch import (
+    Placement,
+    Staff,
+    by_urgency,
+    colleagues,
+    everybody,
+    gave_away,
+    needs_somebody,
+    place,
+    with_somebody_free,
+)
 from daemon.duties import Entry, Owed, owed_duties
 from daemon.errors import UnreachableError
 from daemon.events import (
@@ -34,6 +45,7 @@ from daemon.events import (
     Noted,
     NoticeFailed,
     ProgressTold,
+    Recalled,
 )
 from daemon.intake.headers import without_body
 from daemon.intake.letter import Letter, RawMail
@@ -99,6 +111,7 @@ class Desk:
     attempts: int = 3
     reader: Reads = field(default_factory=ReadsHere)
     ahead: list[KeptMail] = field(default_factory=list)
+    queue_seen: tuple[object, ...] = ()
     uncounted: set[int] = field(default_factory=set)
 
 
@@ -299,7 +312,7 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     changes = _numbered(decision.changes, desk)
     scene = scene_for(letter, known, decision, desk)
     for change in changes:
-        _record(change, scene, cause, desk, now)
+        _record(change, _scene_of(change, scene, desk), cause, desk, now)
         _add_messages(change, letter, mail, desk)
     concerned = changes[0].now if changes else known.ticket
     if known.ticket is None and decision.transcript and not decision.transcript.opened:
@@ -340,10 +353,12 @@ def _catch_up(ticket: Ticket, until: datetime, desk: Desk, now: datetime) -> boo
 
 
 def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Known, Intent, Decision]:
-    """LOOK UP, UNDERSTAND and DECIDE: everything up to the point where something is written. `explain` asks it too."""
+    """LOOK UP, UNDERSTAND, DECIDE and DISPATCH: all that comes before something is written. `explain` asks it too."""
     known = desk.store.lookup.what_we_know(letter, mail, desk.rulebook, desk.service, desk.keys, now)
     intent = understand(letter, known, desk.rulebook)
     decision = decide(intent, known, desk.rulebook, desk.service, now=now, received_at=mail.received_at, mail=mail.id)
+    if not known.quiet:
+        decision = replace(decision, changes=_dispatched(decision.changes, desk, now))
     return known, intent, decision
 
 
@@ -356,7 +371,9 @@ def _numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
             numbered.append(replace(change, before=replace(change.before, number=number)))
         else:
             events = tuple(
-                replace(e, ticket=numbered[0].before.number) if isinstance(e, FollowedBy) and e.ticket == NEW else e
+                replace(e, ticket=numbered[0].before.number)
+                if isinstance(e, FollowedBy | Recalled) and e.ticket == NEW
+                else e
                 for e in change.events
             )
             numbered.append(replace(change, events=events))
@@ -375,6 +392,19 @@ def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk) -> S
         rulebook=desk.rulebook, service=desk.service, letter=letter, withheld=decision.withheld, quiet=known.quiet,
         actor=person.key if person else "", story=story, report=report,
     )  # fmt: skip
+
+
+def _scene_of(change: Change, scene: Scene, desk: Desk) -> Scene:
+    """Return the scene for one of a mail's changes: what a mail says is not said of a ticket that it is not about."""
+    return _clock_scene(change, desk) if any(isinstance(e, Recalled) for e in change.events) else scene
+
+
+def _clock_scene(change: Change, desk: Desk) -> Scene:
+    """Return what the choosing of notices looks at where no mail caused it; who is given a ticket reads its story."""
+    number = change.before.number
+    given = any(isinstance(e, Assigned) for e in change.events)
+    story, report = (desk.store.register.story(number), desk.store.register.report(number)) if given else ("", "")
+    return Scene(rulebook=desk.rulebook, service=desk.service, story=story, report=report)
 
 
 def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:
@@ -450,7 +480,7 @@ def handle_tick(desk: Desk) -> int:
         moved += sum(_tick_one(number, now, desk) for number in due)
     if desk.rulebook.duties.closing:
         moved += sum(_tick_one(number, now, desk) for number in desk.store.register.unasked())
-    return moved + do_duties(desk)
+    return moved + dispatch_queue(desk) + do_duties(desk)
 
 
 def _tick_one(number: int, now: datetime, desk: Desk, until: datetime | None = None) -> bool:
@@ -458,11 +488,74 @@ def _tick_one(number: int, now: datetime, desk: Desk, until: datetime | None = N
         ticket = desk.store.register.ticket(number)
         if ticket is None:
             return False
-        change = tick(ticket, desk.rulebook, desk.service, now, until)
-        scene = Scene(rulebook=desk.rulebook, service=desk.service)
-        _record(change, scene, f"clock:{now.isoformat()}", desk, now)
+        change, *others = _dispatched((tick(ticket, desk.rulebook, desk.service, now, until),), desk, now)
+        for one in (change, *others):
+            _record(one, _clock_scene(one, desk), f"clock:{now.isoformat()}", desk, now)
     log.info("ticket.due", ticket=number, events=[type(e).__name__ for e in change.events])
     return bool(change.events)
+
+
+# --- DISPATCH: who gets what nobody has ---
+
+
+def _dispatched(changes: Iterable[Change], desk: Desk, now: datetime) -> tuple[Change, ...]:
+    """Return the changes, with whoever gets the tickets that they leave without anybody, or why these have to wait."""
+    return tuple(one for change in changes for one in _placed_after(change, desk, now))
+
+
+def _placed_after(change: Change, desk: Desk, now: datetime) -> tuple[Change, ...]:
+    ticket = change.now
+    staff = Staff(rulebook=desk.rulebook, zone=desk.service.timezone, now=now)
+    if not needs_somebody(ticket, change.events, desk.rulebook, staff.today):
+        return (change,)
+    placement = _place(ticket, staff, gave_away(change.before, change.events), desk)
+    return _with_recall(replace(change, events=(*change.events, *placement.events)), placement)
+
+
+def _place(ticket: Ticket, staff: Staff, but: tuple[str, ...], desk: Desk) -> Placement:
+    """LOOK UP what the team has at hand, and place the ticket."""
+    people, book = colleagues(ticket, desk.rulebook), desk.store.register
+    staff = replace(staff, load=book.load(people, desk.rulebook.hold_stops_clock))
+    return place(ticket, staff, book.at_hand(people) if ticket.severity in desk.rulebook.recall else (), but)
+
+
+def _with_recall(change: Change, placement: Placement) -> tuple[Change, ...]:
+    """Return the change, and what it does to the lesser ticket that somebody was called back from."""
+    if placement.recalled is None:
+        return (change,)
+    return (change, Change(before=placement.recalled, events=placement.after_recall))
+
+
+def dispatch_queue(desk: Desk) -> int:
+    """Give the tickets that wait to whoever has become free, the most urgent first; return how many found somebody.
+
+    As long as nothing happens and the minute is the same, nobody can have become free.
+    """
+    now, book = desk.clock.now(), desk.store.register
+    seen = (desk.rulebook.version, book.last_event(), now.replace(second=0, microsecond=0))
+    if seen == desk.queue_seen or not book.anything_queued():
+        return 0
+    load = book.load(everybody(desk.rulebook), desk.rulebook.hold_stops_clock)
+    staff = Staff(rulebook=desk.rulebook, zone=desk.service.timezone, now=now, load=load)
+    waiting = book.queued(with_somebody_free(staff), desk.rulebook.recall)
+    moved = sum(_place_waiting(ticket.number, staff, desk) for ticket in by_urgency(waiting))
+    desk.queue_seen = (desk.rulebook.version, book.last_event(), seen[2])
+    return moved
+
+
+def _place_waiting(number: int, staff: Staff, desk: Desk) -> bool:
+    """Give one waiting ticket to somebody, if there is anybody now; who was called back for it gives another back."""
+    with desk.store.transaction():
+        ticket = desk.store.register.ticket(number)
+        if ticket is None or ticket.queued_at is None or ticket.team not in desk.rulebook.teams:
+            return False
+        placement = _place(ticket, staff, ticket.not_for, desk)
+        if not placement.found:
+            return False
+        for change in _with_recall(Change(before=ticket, events=placement.events), placement):
+            _record(change, _clock_scene(change, desk), f"clock:{staff.now.isoformat()}", desk, staff.now)
+    log.info("ticket.dispatched", ticket=number, waited_since=str(ticket.queued_at))
+    return True
 
 
 # --- DUTIES: lists at set times of the day and week ---
