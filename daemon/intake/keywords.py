@@ -35,6 +35,7 @@ TAKES_TEXT = frozenset(
         Verb.LINE2,
         Verb.VENDOR,
         Verb.SYMPTOM,
+        Verb.IN_SCOPE,
         Verb.MAJOR,
         Verb.UPDATE,
         Verb.BLOCKED,
