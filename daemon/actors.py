@@ -26,7 +26,8 @@ class Actor:
     """Who commands, with which book and when; `now` is local time of the service, `at` when their mail came.
 
     `pasts` is what happened to the tickets on which they want to take something back, `steps_told` are the steps of
-    this ticket's timetable that they were told of, oldest first.
+    this ticket's timetable that they were told of, oldest first. `related` are the other records that they name, and
+    those linked to the ticket, `report` are the words that opened it.
     """
 
     sender: Sender
@@ -36,6 +37,8 @@ class Actor:
     service: Service | None = None
     pasts: Mapping[int, Past] = field(default_factory=dict)
     steps_told: tuple[str, ...] = ()
+    related: Mapping[int, Ticket] = field(default_factory=dict)
+    report: str = ""
 
     @property
     def name(self) -> str:

@@ -27,6 +27,7 @@ from daemon.events import (
     FollowUpAsked,
     Graded,
     HandedUp,
+    Linked,
     Opened,
     ProgressTold,
     Rated,
@@ -40,9 +41,10 @@ from daemon.events import (
     StateChanged,
     StepReached,
     Undone,
+    Unlinked,
 )
 from daemon.lifecycle import OPEN_STATES
-from daemon.words import HoldReason, Kind, Level, Severity, State, Verb
+from daemon.words import CASES, HoldReason, Kind, Level, LinkKind, Severity, State, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +105,15 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Another record, and what it is to this one; `people` are the addresses that came from it."""
+
+    kind: LinkKind
+    ticket: int
+    people: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """The current picture of one ticket; `length` is the number of its events."""
 
@@ -149,6 +160,7 @@ class Ticket:
     rating: int = 0
     rating_text: str = ""
     rated_at: datetime | None = None
+    links: tuple[Link, ...] = ()
     length: int = 0
 
     @property
@@ -188,6 +200,21 @@ class Ticket:
         """Return the step that comes next, with its clock; reminders after a breach only where nothing else is left."""
         pending = [(c, s) for c in self.clocks if c.running for s in c.steps]
         return min(pending, key=lambda p: (p[1].every is not None, p[1].due_at), default=None)
+
+    @property
+    def case(self) -> bool:
+        """Whether somebody reported it: problems and changes are records of our own, without requester and clocks."""
+        return self.kind in CASES
+
+    def linked(self, *kinds: LinkKind) -> tuple[int, ...]:
+        """Return the numbers of the records that are this to it, in the order in which they were linked."""
+        return tuple(x.ticket for x in self.links if x.kind in kinds)
+
+    @property
+    def moved_to(self) -> int:
+        """The number under which this case is handled since it was merged, or found to be the same; else 0."""
+        found = self.linked(LinkKind.MERGED_INTO, LinkKind.DUPLICATE_OF)
+        return found[-1] if found and self.state is State.CANCELLED else 0
 
     def concerns(self, address: str) -> bool:
         """Whether this address is on the record."""
@@ -256,6 +283,10 @@ def _afterwards(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, silence=Silence(since=since, days=days, remind_at=remind_at, close_at=close_at))
         case Reminded(noticed_at=at, close_at=close_at) if ticket.silence:
             return replace(ticket, silence=replace(ticket.silence, reminded_at=at, close_at=close_at))
+        case Linked():
+            return _linked(ticket, event)
+        case Unlinked():
+            return _unlinked(ticket, event)
         case FollowedBy(ticket=number):
             return replace(ticket, followed_by=(*ticket.followed_by, number))
         case FollowUpAsked(at=at, together=together):
@@ -264,6 +295,20 @@ def _afterwards(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, rating=rating, rating_text=text, rated_at=at)
         case _:
             return ticket
+
+
+def _linked(ticket: Ticket, e: Linked) -> Ticket:
+    """Link it, and put on the record whoever came with the other one and was not there yet."""
+    people = tuple(p for p in e.people if not ticket.concerns(p))
+    link = Link(kind=e.link, ticket=e.ticket, people=people)
+    return replace(ticket, links=(*ticket.links, link), participants=(*ticket.participants, *people))
+
+
+def _unlinked(ticket: Ticket, e: Unlinked) -> Ticket:
+    gone = [x for x in ticket.links if (x.kind, x.ticket) == (e.link, e.ticket)]
+    people = {p for x in gone for p in x.people}
+    left = tuple(x for x in ticket.links if x not in gone)
+    return replace(ticket, links=left, participants=tuple(p for p in ticket.participants if p not in people))
 
 
 def _opened(ticket: Ticket, e: Opened) -> Ticket:
@@ -298,7 +343,7 @@ def _routed(ticket: Ticket, e: Routed) -> Ticket:
         tags=e.tags,
         watchers=e.watchers,
         ci=e.ci,
-        state=State.ASSIGNED if e.team or e.assignee else State.NEW,
+        state=State.ASSIGNED if ticket.case and (e.team or e.assignee) else State.NEW,
     )
 
 

@@ -14,7 +14,7 @@ from daemon.errors import nearest
 from daemon.intake.body import KEPT_WHOLE, without_parting
 from daemon.intake.letter import Letter
 from daemon.rulebook import Keyword
-from daemon.words import Verb
+from daemon.words import LINKS, Verb
 
 TAKES_TEXT = frozenset(
     {
@@ -34,10 +34,13 @@ TAKES_TEXT = frozenset(
         Verb.RATE,
         Verb.LINE2,
         Verb.VENDOR,
+        Verb.SPLIT,
+        Verb.PROBLEM,
+        Verb.CHANGE,
     }
 )
 MOST_COMMANDS = 30
-_NEVER_ALONE = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR})
+_NEVER_ALONE = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR, *LINKS})
 """The verbs that say nothing without what stands behind them: as a lone word they are just a word."""
 _MOST_LOOKED_AT = 200  # lines that begin like commands; most of a script's comments are none, and each costs a search
 _SEPARATORS = " \t:：,，、-–—。.;；"

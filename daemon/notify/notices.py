@@ -7,7 +7,7 @@ Rulebook and the Service. What goes out: Notices, at most one per template and r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -24,9 +24,12 @@ from daemon.events import (
     Event,
     Graded,
     HandedUp,
+    Linked,
     MessageAdded,
+    NewsShared,
     NoticeFailed,
     Opened,
+    ParentSolved,
     Rated,
     Rejected,
     Reminded,
@@ -35,6 +38,7 @@ from daemon.events import (
     StepPassedOn,
     StepReached,
     Undone,
+    Unlinked,
     Woken,
 )
 from daemon.intake.keywords import find_commands, spoken
@@ -46,12 +50,15 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import PROVED, Role, Verb, Visibility, Who
+from daemon.words import CASES, PROVED, LinkKind, Role, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
 # One mail instead of two: the second one says what the first one would.
-_SAYS_IT_TOO = {"taken_up": "progress", "resumed": "progress", "regraded": "assignment"}
+_SAYS_IT_TOO = {
+    "taken_up": "progress", "resumed": "progress", "regraded": "assignment", "cancelled": "merged",
+    "linked": "assignment",
+}  # fmt: skip
 _SECOND_LINE = 2
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
 # Whom an escalation goes to that was asked for when the timetable has no step left.
@@ -88,7 +95,7 @@ class Scene:
     """What the choosing of notices looks at: the mail that caused it (None for the clock) and the books.
 
     `report` are the words that opened the ticket, `story` these and the notes since, `told` the addresses whose bounces
-    were told of within a day.
+    were told of within a day. `records` are the other tickets that it is linked to, `similar` solved ones like it.
     """
 
     rulebook: Rulebook
@@ -100,6 +107,8 @@ class Scene:
     report: str = ""
     story: str = ""
     told: frozenset[str] = frozenset()
+    records: Mapping[int, Ticket] = field(default_factory=dict)
+    similar: tuple[Ticket, ...] = ()
 
 
 def choose_notices(change: Change, scene: Scene) -> tuple[Notice, ...]:
@@ -165,6 +174,10 @@ def _announcements(event: Event, rulebook: Rulebook) -> Iterator[Announcement]:
 def _speaks_of(announcement: Announcement, event: Event) -> bool:
     if isinstance(event, Graded):
         return announcement.field in ("", event.field)
+    if isinstance(event, Opened):
+        return event.kind in CASES  # a problem or a change is told of by the link that opened it
+    if isinstance(event, Linked | Unlinked):
+        return not announcement.links or event.link in announcement.links
     if not isinstance(event, StateChanged):
         return True
     state_fits = announcement.state in ("", event.new)
@@ -473,7 +486,8 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
         "keywords": keyword_facts(_likely(ticket, to, scene), to.language) if internal else [],
-        **(_put_right(event, to) or _particulars(event)),
+        **(_put_right(event, to) or _link_facts(event, ticket, to, scene) or _particulars(event)),
+        **_similar(event, to, scene),
         **_step_facts(event, to, scene),
     }
 
@@ -490,6 +504,36 @@ def _put_right(event: Event, to: Recipient) -> dict[str, Any]:
             return {"template": template, "done_at": _iso(done_at)}
         case _:
             return {}
+
+
+def _link_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> dict[str, Any]:
+    """Return what the mails about linked records may speak of; nothing for other events."""
+    match event:
+        case Linked(link=link, ticket=number, opened=opened):
+            facts = {"link": str(link), "opened": opened}
+        case Unlinked(link=link, ticket=number):
+            facts = {"link": str(link), "ended": True}
+        case NewsShared(ticket=number, solved=solved):
+            facts = {"solved": solved}
+        case ParentSolved(ticket=number):
+            facts = {"link": "parent_solved"}
+        case StateChanged(verb=Verb.MERGE | Verb.DUPLICATE):
+            number, facts = ticket.moved_to, {}
+        case Woken(reason=reason, change=number) if number:
+            facts = {"reason": reason}
+        case _:
+            return {}
+    other = scene.records.get(number)
+    known = ticket_facts(other, to.language, scene.rulebook) if other else {"number": number}
+    return {**facts, "other": known}
+
+
+def _similar(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
+    """Return what was done about incidents like it; solutions are for our own people to judge."""
+    if not isinstance(event, Opened | Assigned) or not of_ours(scene.rulebook.people.get(to.key)):
+        return {}
+    found = [{"number": t.number, "subject": t.subject, "solution": t.solution} for t in scene.similar]
+    return {"similar": found}
 
 
 def _particulars(event: Event) -> dict[str, Any]:
@@ -584,6 +628,8 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "hold_until": _iso(ticket.hold_until),
         "tags": list(ticket.tags),
         "follows": ticket.follows,
+        "links": [{"kind": str(x.kind), "number": x.ticket} for x in ticket.links],
+        "split_from": next(iter(ticket.linked(LinkKind.SPLIT_FROM)), 0),
         "close_at": _iso(ticket.silence.close_at if ticket.silence else None),
     }
 
@@ -601,6 +647,7 @@ def transcript_facts(transcript: Transcript, language: str, scene: Scene) -> dic
         "opened": transcript.opened,
         "opened_for": transcript.opened_for,
         "found_nothing": transcript.asked and not transcript.tickets,
+        "moved_from": transcript.moved_from,
         "keywords": keyword_facts(transcript.allowed, language),
         "text": "",
         "by": "",
@@ -630,7 +677,7 @@ def _likely(ticket: Ticket, to: Recipient, scene: Scene) -> tuple[Keyword, ...]:
     """Return the keywords worth naming to this person now: theirs by role, sensible in this state."""
     person = scene.rulebook.people.get(to.key)
     could = could_be(person) - {Who.ANYONE, Who.PARTICIPANT} if person else {Who.STAFF, Who.ASSIGNEE, Who.TEAM}
-    fit = (k for k in scene.rulebook.keywords if next_state(ticket.state, k.verb) is not None)
+    fit = (k for k in scene.rulebook.keywords if next_state(ticket.state, k.verb, ticket.kind) is not None)
     return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING)
 
 
@@ -639,6 +686,7 @@ def _line_facts(line: Line) -> dict[str, Any]:
     return {
         "text": line.text, "outcome": line.outcome, "why": code, "detail": detail,
         "did_you_mean": line.did_you_mean, "number": line.number, "subject": line.subject,
+        "links": [{"kind": str(x.kind), "number": x.ticket} for x in line.links],
     }  # fmt: skip
 
 
@@ -659,7 +707,7 @@ def _written(ticket: Ticket, scene: Scene, *, internal: bool) -> str:
     """The words of a mail; of a customer's mail that one of ours passed on, a customer sees the customer's own."""
     letter = scene.letter
     if letter is None:
-        return ""
+        return scene.report if internal else ""
     if not internal and _from_ours(scene):
         inner = letter.forwarded
         return inner.text if inner and inner.sender.address == ticket.requester else ""

@@ -23,7 +23,9 @@ from daemon.events import (
     Event,
     Graded,
     HandedUp,
+    Linked,
     MessageAdded,
+    NewsShared,
     Opened,
     ProgressTold,
     Rated,
@@ -34,16 +36,17 @@ from daemon.events import (
     StepReached,
 )
 from daemon.reports.wording import Wording
-from daemon.ticket import Clock, Ticket
+from daemon.ticket import Clock, Link, Ticket
 from daemon.words import HoldReason, Verb, Visibility
 
 Cell = str | int | float | bool | datetime | None
 
 _UNSHOWN = frozenset({"clocks", "silence", "answered", "length", "message_id"})
-_INTERNAL_FIELDS = frozenset({"cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison"})
+_INTERNAL_FIELDS = frozenset({"cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "links"})
 _FOR_COLLEAGUES = frozenset({
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
     "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed", "AnswerWithheld",
+    "Linked", "Unlinked", "ParentSolved",
 })  # fmt: skip
 """Kinds of events of which a customer does not hear."""
 _FOR_THE_REQUESTER = frozenset({
@@ -199,7 +202,7 @@ def _history(sources: Sources, wording: Wording, *, internal: bool) -> Iterator[
 def _words_are_public(event: Event) -> bool:
     if isinstance(event, StateChanged):
         return event.verb in _FOR_THE_REQUESTER
-    return isinstance(event, MessageAdded | ProgressTold | SolutionGiven | Rejected | Rated)
+    return isinstance(event, MessageAdded | ProgressTold | NewsShared | SolutionGiven | Rejected | Rated)
 
 
 def _words_of(event: Event, sources: Sources) -> str:
@@ -231,6 +234,14 @@ def _variant(event: Event) -> str:
             return "recorded" if by else ""
         case Routed(team=team, assignee=assignee):
             return "to" if team or assignee else ""
+        case Linked(link=link, opened=opened):
+            return f"{link}.opened" if opened else str(link)
+        case _:
+            return _way_variant(event)
+
+
+def _way_variant(event: Event) -> str:
+    match event:
         case Assigned(reason=reason):
             return "taken" if reason == TAKEN_UP else ""
         case HandedUp(vendors=vendors):
@@ -288,6 +299,8 @@ def _shown(name: str, value: object, wording: Wording) -> str:
         return wording.moment(value)
     if isinstance(value, timedelta):
         return wording.span(value)
+    if isinstance(value, Link):
+        return f"{wording.word('link', value.kind)} {value.ticket}"
     if isinstance(value, Iterable) and not isinstance(value, str):
         return ", ".join(_shown(name, part, wording) for part in value)
     return _named(name, "" if value is None else str(int(value) if isinstance(value, int) else value), wording)
@@ -312,5 +325,5 @@ def _named(name: str, key: str, wording: Wording) -> str:
 _GROUPS = {
     "state": "state", "old": "state", "new": "state", "kind": "kind", "severity": "severity", "impact": "level",
     "urgency": "level", "hold_reason": "hold_reason", "source": "source", "clock": "clock", "part": "part",
-    "field": "field", "template": "template",
+    "field": "field", "template": "template", "link": "link",
 }  # fmt: skip

@@ -123,6 +123,7 @@ class TicketRow(Table):
             (("state", "number"), False),
             (("assignee", "state"), False),
             (("requester", "opened_at"), False),
+            (("category", "state", "number"), False),
         )
 
 
