@@ -423,22 +423,34 @@ def ticket_report(ctx: click.Context, number: int, form: str, language: str, int
 
 @cli.command()
 @click.option("--period", default="", help=f"{PERIODS} (default: this month).")
-@click.option("--customer", default="", help="Only this customer (a key or name of customers.yaml).")
+@click.option(
+    "--customer",
+    "customers",
+    multiple=True,
+    metavar="CUSTOMER",
+    help="Only this customer (a key or name of customers.yaml; none: no customer). May be given several times.",
+)
 @click.option("--format", "form", default="text", type=click.Choice(REPORT_FORMS))
 @click.option("--language", default="", help="zh, en … (default: the service's).")
 @click.option("--numbers", is_flag=True, default=False, help="The tickets behind each figure (text and html).")
 @click.option("--out", default=None, type=click.Path(path_type=Path), help="Write to this file.")
 @click.pass_context
 def report(
-    ctx: click.Context, period: str, customer: str, form: str, language: str, numbers: bool, out: Path | None
+    ctx: click.Context,
+    period: str,
+    customers: tuple[str, ...],
+    form: str,
+    language: str,
+    numbers: bool,
+    out: Path | None,
 ) -> int:
     """Count the KPIs of a period."""
     config, now = _config(ctx), Clock().now()
     span = period_of(period, config.service.timezone, now)
     wording = app.wording(config, language)
-    whose = known_customer(customer, wording.rulebook)
+    whose = tuple(known_customer(word, wording.rulebook) for word in customers if word)
     store = app.open_store(config)
-    heading = Heading(service=config.service.name, customer=whose, made_at=now)
+    heading = Heading(service=config.service.name, customers=whose, made_at=now)
     content, remark = report_in(form, compile_report(store, wording, span, heading), wording, numbers=numbers)
     store.close()
     _put_out(content, out, text=form == "text")
@@ -663,9 +675,12 @@ def _conditions(rule: dict[str, Any]) -> str:
     return " ".join(parts) + (f" error: {rule['error']}" if rule["error"] else "")
 
 
+_LISTED = ("tags", "participants", "watchers", "error_codes", "attachments")
+
+
 def _show_ticket(whole: dict[str, Any]) -> None:
     plain = [(k, str(v)) for k, v in whole.items() if not isinstance(v, list | dict) and v not in (None, "")]
-    plain += [(k, ", ".join(map(str, v))) for k, v in whole.items() if k in ("tags", "participants", "watchers") and v]
+    plain += [(k, ", ".join(map(str, v))) for k, v in whole.items() if k in _LISTED and v]
     _table(("", ""), plain)
     for m in whole["messages"]:
         arrow = "→" if m["direction"] == "out" else "←"

@@ -33,10 +33,11 @@ from daemon.intake.keywords import TAKES_TEXT, Command, find_commands
 from daemon.intake.ratings import rating_in
 from daemon.lifecycle import next_state, verbs_in
 from daemon.linking import merged, parent, raised, related, reused, split, spread
+from daemon.recording import recorded
 from daemon.rulebook import Keyword, Person, Rulebook, Team
 from daemon.ticket import Link, Ticket, after
 from daemon.undo import taken_back
-from daemon.words import QUESTIONS, REVIEWS, HoldReason, Kind, Level, LinkKind, Severity, State, Verb, Who
+from daemon.words import QUESTIONS, RECORDING, REVIEWS, HoldReason, Kind, Level, LinkKind, Severity, State, Verb, Who
 
 TAKEN_UP = "taken up"
 MOST_COMMANDS = 20
@@ -61,7 +62,7 @@ _ONE_VALUE = frozenset().union(
     *_EITHER_OR,
     {
         Verb.SEVERITY, Verb.IMPACT, Verb.URGENCY, Verb.CATEGORY, Verb.CI, Verb.CAUSE, Verb.WORKAROUND, Verb.FOR,
-        Verb.SOURCE, Verb.OCCURRED, Verb.PARENT,
+        Verb.SOURCE, Verb.OCCURRED, Verb.PARENT, *RECORDING,
     },
 )  # fmt: skip
 
@@ -575,6 +576,13 @@ def _occurred(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
     return (Corrected(field="occurred", old=old, new=moment.isoformat(), by=actor.name),)
 
 
+def _record(verb: Verb) -> Deed:
+    def deed(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+        return recorded(verb, argument, ticket, actor)
+
+    return deed
+
+
 def _undo(_: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
     return taken_back(ticket, actor)
 
@@ -632,5 +640,6 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.PROBLEM: raised(LinkKind.PROBLEM, Kind.PROBLEM, needs_text=False),
     Verb.CHANGE: raised(LinkKind.CHANGE, Kind.CHANGE, needs_text=True),
     Verb.KNOWLEDGE: reused,
+    **{verb: _record(verb) for verb in RECORDING},
     **dict.fromkeys(QUESTIONS, _question),
 }

@@ -75,6 +75,7 @@ from daemon.workhours import is_working
 NEW = 0
 """The number of a ticket that a mail opens, until the store has numbered it; what its commands open is below that."""
 _LONGEST_SUBJECT = 300
+_LONGEST_SYMPTOM = 500
 _NO_SUBJECT = {"zh": "（无主题）", "en": "(no subject)"}
 
 
@@ -165,9 +166,11 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, un
     `until`: only steps that were due by then, where a mail that came then has still to be handled.
     """
     then, zone = until or now, service.timezone
-    steps = steps_due(ticket, rulebook, zone, now, then)
-    events = (*steps, *waking(ticket, then), *silence_due(ticket, rulebook, zone, now, until))
-    return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, then, now))
+    woken = waking(ticket, then)
+    # A hold ends at its date, however late we look: the time since then is ours, and counts.
+    at = min(ticket.hold_until or then, then) if woken else then
+    events = (*steps_due(ticket, rulebook, zone, now, then), *woken, *silence_due(ticket, rulebook, zone, now, until))
+    return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, at, now))
 
 
 def undelivered(ticket: Ticket, failed: Iterable[FailedNotice], now: datetime) -> Change:
@@ -233,7 +236,7 @@ def _as_said(report: _Report, events: tuple[Event, ...], desk: _Desk) -> _Report
                 report = replace(report, behalf=behalf)
             case Corrected(field="occurred", new=new):
                 report = replace(report, occurred_at=datetime.fromisoformat(new))
-            case Corrected(new=new):
+            case Corrected(field="source", new=new):
                 report = replace(report, source=new)
     return report
 
@@ -310,7 +313,7 @@ def _for_another(opened: Opened, letter: Letter, behalf: Sender, desk: _Desk) ->
         return opened  # told by telephone, say: the report is in our colleague's words
     language = _set_by_file(behalf) or desk.service.answers_in(language_of(inner.text, inner.subject))
     subject = one_line(inner.subject)[:_LONGEST_SUBJECT] or _NO_SUBJECT[language]
-    return replace(opened, subject=subject, language=language)
+    return replace(opened, subject=subject, language=language, symptom=inner.text.strip()[:_LONGEST_SYMPTOM])
 
 
 def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Opened:
@@ -328,6 +331,8 @@ def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Open
         participants=tuple(sorted(others - {sender.address})),
         follows=follows,
         claims=desk.known.claimed,
+        symptom=spoken(letter).strip()[:_LONGEST_SYMPTOM],
+        region=sender.customer.region if sender.customer else "",
     )
 
 
@@ -355,6 +360,9 @@ def _routed(routing: Routing, rulebook: Rulebook) -> Routed:
         tags=tuple(routing.tags),
         watchers=tuple(_address_of(w, rulebook) for w in routing.watchers),
         ci=routing.ci,
+        service=routing.service,
+        place=routing.place,
+        error_codes=routing.error_codes,
         because=tuple(routing.because),
         rules=rulebook.version,
         problems=tuple(routing.problems),

@@ -1,4 +1,4 @@
-"""What is owed at set times of a working day or week, by period (procedure §9).
+"""What is owed at set times of a working day, week or month, by period (procedure §9).
 
 What comes in: the Rulebook, which periods are done, since when we count, and now. What goes out: what is owed, to be
 done now or noted as missed. Each duty is owed once for each period and calendar, whatever was down meanwhile.
@@ -22,6 +22,8 @@ _LATE = timedelta(minutes=30)
 _MORNING = timedelta(hours=3)
 # Whoever was away for longer is not told how many lists of that time were missed.
 _FARTHEST = timedelta(days=60)
+# A month's report is owed even so.
+_FARTHEST_MONTH = timedelta(days=400)
 _NEXT_MORNING = frozenset({Duty.PM_LIST, Duty.CUSTOMER_LIST})
 
 
@@ -36,6 +38,10 @@ DUTIES: Mapping[Duty, tuple[str, str]] = MappingProxyType(
         Duty.REVIEW_LIST: ("each project manager", "what waits for review, to be answered with `#archive 12 13`"),
         Duty.FOLLOW_UP: ("each requester", "tickets archived and not asked about yet: a rating from 1 to 5, please"),
         Duty.FOLLOW_UP_RESULT: ("each project manager", "the ratings since the last result, and who did not answer"),
+        Duty.KPI_REPORT: (
+            "project managers (their customers), managers and directors (all)",
+            "the KPIs of the month before, with charts and a CSV",
+        ),
     }
 )
 """Whom each duty writes to, and about what (docs/duties.md)."""
@@ -79,20 +85,24 @@ def owed_duties(
     rulebook: Rulebook, zone: str, done: Collection[tuple[str, str, str]], since: datetime, now: datetime
 ) -> tuple[Owed, ...]:
     """Return every duty that fell due after `since` and is not done, in the order in which they fell due."""
-    since = max(since, now - _FARTHEST)
     found = (
         _judged(due, calendar, zone, now)
-        for calendar in _calendars(rulebook)
         for time in rulebook.duties.times
-        for due in _due(time, calendar, zone, since, now)
+        for calendar in _calendars(time, rulebook)
+        for due in _due(time, calendar, zone, max(since, now - _farthest(time)), now)
         if due.key not in done
     )
     return tuple(sorted(found, key=lambda o: o.due_at))
 
 
-def _calendars(rulebook: Rulebook) -> tuple[Calendar, ...]:
-    """Return each calendar that some customer's days go by, once."""
-    used = (rulebook.calendar_of(key) for key in ("", *rulebook.customers))
+def _farthest(time: DutyTime) -> timedelta:
+    return _FARTHEST if time.month_day is None else _FARTHEST_MONTH
+
+
+def _calendars(time: DutyTime, rulebook: Rulebook) -> tuple[Calendar, ...]:
+    """Return each calendar that some customer's days go by, once; what is about all customers goes by our own."""
+    keys = ("", *rulebook.customers) if time.month_day is None else ("",)
+    used = (rulebook.calendar_of(key) for key in keys)
     return tuple({place_of(c): c for c in used if c is not None and not c.always}.values())
 
 
@@ -113,8 +123,11 @@ def _due(time: DutyTime, calendar: Calendar, zone: str, since: datetime, now: da
 def _period(time: DutyTime, calendar: Calendar, zone: str, day: date) -> str:
     """Return the period that falls due on this day, "" for none.
 
-    A weekly duty is due on its weekday or, where that is not worked, on the next day that is, within a week.
+    A weekly duty is due on its weekday or, where that is not worked, on the next day that is, within a week; a monthly
+    one likewise, and it is about the month before.
     """
+    if time.month_day is not None:
+        return _month_before(time.month_day, calendar, zone, day)
     if time.weekday is None:
         return day.isoformat()
     back = 0
@@ -125,6 +138,15 @@ def _period(time: DutyTime, calendar: Calendar, zone: str, day: date) -> str:
         return ""
     year, week, _ = meant.isocalendar()
     return f"{year}-W{week:02}"
+
+
+def _month_before(month_day: int, calendar: Calendar, zone: str, day: date) -> str:
+    """Return the month that is reported on this day, "" if it is not the first one worked since its day came."""
+    first = day.replace(day=1)
+    meant = day.replace(day=month_day) if day.day >= month_day else (first - DAY).replace(day=month_day)
+    if any(day_hours(calendar, zone, meant + n * DAY) for n in range((day - meant).days)):
+        return ""
+    return f"{meant.replace(day=1) - DAY:%Y-%m}"
 
 
 def _judged(due: Owed, calendar: Calendar, zone: str, now: datetime) -> Owed:
@@ -144,11 +166,12 @@ def _judged(due: Owed, calendar: Calendar, zone: str, now: datetime) -> Owed:
 
 def _some_day_later(duty: Duty, hours: tuple[datetime, datetime] | None, days: int, now: datetime) -> str:
     """Judge what is late by a night or more, `days` working days having passed: it waits for a morning at work."""
-    weekly = duty in (Duty.FOLLOW_UP, Duty.FOLLOW_UP_RESULT)
-    if days >= _WORKING_WEEK if weekly else (days > 0 or duty not in _NEXT_MORNING):
+    weekly, monthly = duty in (Duty.FOLLOW_UP, Duty.FOLLOW_UP_RESULT), duty is Duty.KPI_REPORT
+    too_late = days >= _WORKING_WEEK if weekly else (days > 0 or duty not in _NEXT_MORNING)
+    if too_late and not monthly:
         return "missed"
     if hours is None or now < hours[0]:
         return "waits"
-    if weekly:
+    if weekly or monthly:
         return "now" if now <= hours[1] else "waits"
     return "now" if now <= hours[0] + _MORNING else "missed"

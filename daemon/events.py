@@ -19,7 +19,8 @@ class Opened:
     """A mail became a ticket. `participants` are the addresses on the record besides the requester.
 
     `recorded_by` is the address of one of ours who recorded it for the requester, or "". `source` is how the report
-    reached us, `occurred_at` since when it has been so, where somebody said it.
+    reached us, `occurred_at` since when it has been so, where somebody said it. `symptom` is how the report begins;
+    `contact`, `place` and `region` are what customers.yaml says of the requester.
     """
 
     kind: Kind
@@ -36,6 +37,10 @@ class Opened:
     claims: int = 0
     recorded_by: str = ""
     occurred_at: datetime | None = None
+    symptom: str = ""
+    contact: str = ""
+    place: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,9 @@ class Routed:
     because: tuple[str, ...]
     rules: str
     problems: tuple[str, ...] = ()
+    service: str = ""
+    place: str = ""
+    error_codes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +193,7 @@ class RecordedFor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Corrected:
-    """Something about the report was put right: its source, or when it occurred (`new` is then ISO 8601)."""
+    """A field of the record was filled in or put right: `old` and `new` as text, a time being ISO 8601."""
 
     field: str
     old: str

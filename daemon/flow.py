@@ -14,6 +14,8 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import structlog
 
@@ -40,11 +42,15 @@ from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsHere
 from daemon.intake.understand import FailedNotice, Intent, Known, understand
 from daemon.notify.envelope import Keys
-from daemon.notify.lists import Parcel, parcels_for
+from daemon.notify.lists import Parcel, parcels_for, report_parcel, report_readers
 from daemon.notify.notice import Notice, OutgoingMail
 from daemon.notify.notices import Scene, alarm_notice, choose_notices, transcript_notice
 from daemon.notify.postman import Fate, Postman
 from daemon.notify.render import Renderer
+from daemon.reports.compile import compile_report
+from daemon.reports.facts import Heading
+from daemon.reports.period import period_of
+from daemon.reports.wording import Wording
 from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
 from daemon.store import KeptMail, OwedNotice, Store, core_of, failed_key, hint_key, moved_key, stem
@@ -498,6 +504,8 @@ def _do_duty(item: Owed, desk: Desk, now: datetime) -> int:
         with desk.store.transaction():
             desk.store.duties.write(item, (), "missed", now)
         return 0
+    if item.duty is Duty.KPI_REPORT:
+        return _report_month(item, desk, now)
     scene = Scene(rulebook=desk.rulebook, service=desk.service)
     cause = f"duty:{item.duty}:{item.period}:{item.place}"
     with desk.store.transaction():
@@ -510,6 +518,32 @@ def _do_duty(item: Owed, desk: Desk, now: datetime) -> int:
         desk.store.duties.write(item, told, "sent" if told else "empty", now)
     log.info("duty.done", duty=str(item.duty), period=item.period, place=item.place, mails=len(parcels))
     return len(parcels)
+
+
+def _report_month(item: Owed, desk: Desk, now: datetime) -> int:
+    """Owe everybody their report on the month before. It is counted first: that takes long, and changes nothing."""
+    scene = Scene(rulebook=desk.rulebook, service=desk.service)
+    counted: dict[tuple[str, tuple[str, ...]], dict[str, Any]] = {}
+    parcels = []
+    for reader in report_readers(scene):
+        key = (reader.to.language, reader.customers)
+        counted[key] = counted.get(key) or _counted(item.period, *key, desk, now)
+        parcels.append(report_parcel(item, reader, counted[key], scene))
+    with desk.store.transaction():
+        for parcel in parcels:
+            desk.store.outbox.owe((parcel.notice,), 0, f"duty:{item.duty}:{item.period}:{item.place}", "", now)
+        told = [(p.notice.to, p.tickets) for p in parcels]
+        desk.store.duties.write(item, told, "sent" if told else "empty", now)
+    log.info("duty.done", duty=str(item.duty), period=item.period, place=item.place, mails=len(parcels))
+    return len(parcels)
+
+
+def _counted(month: str, language: str, customers: tuple[str, ...], desk: Desk, now: datetime) -> dict[str, Any]:
+    """Return the report that `ticketd report --period MONTH` makes, in this language."""
+    zone = desk.service.timezone
+    wording = Wording(words=desk.renderer.words_in(language), rulebook=desk.rulebook, zone=ZoneInfo(zone))
+    heading = Heading(service=desk.service.name, customers=customers, made_at=now)
+    return compile_report(desk.store, wording, period_of(month, zone, now), heading)
 
 
 def _entries(item: Owed, desk: Desk, now: datetime) -> list[Entry]:
@@ -581,6 +615,8 @@ def _rendered(owed: list[OwedNotice], desk: Desk) -> list[OutgoingMail]:
                 log.error("template.failed", template=item.notice.template, problem=str(rendered.problem))
                 raise_alarm(desk, f"template:{item.notice.template}", "A mail template does not work",
                             [str(rendered.problem), "The mail went out in a plain form instead."])  # fmt: skip
+            if rendered.remark:
+                log.warning("mail.goes_without", notice=item.id, template=item.notice.template, what=rendered.remark)
             fresh.append((item.id, rendered))
         mails.append(item.mail or rendered)
     desk.store.outbox.keep_words(fresh)

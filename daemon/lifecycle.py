@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from daemon.words import CASES, Kind, State, Verb
+from daemon.words import CASES, RECORDING, Kind, State, Verb
 
 _OPEN = (State.NEW, State.ASSIGNED, State.IN_PROGRESS, State.ON_HOLD)
 
@@ -70,6 +70,7 @@ STAYS: Mapping[Verb, frozenset[State]] = MappingProxyType(
         Verb.FOR: frozenset(_OPEN),
         Verb.SOURCE: _WRITABLE,
         Verb.OCCURRED: _WRITABLE,
+        **{verb: _WRITABLE for verb in Verb if verb in RECORDING},
         Verb.UNDO: CASE_STATES,
         Verb.RATE: frozenset({State.ARCHIVED}),
         Verb.RELATED: _WRITABLE,

@@ -186,14 +186,14 @@ def _one_named(argument: str, ticket: Ticket, actor: Actor) -> Ticket | Refusal:
     if isinstance(numbers, Refusal):
         return numbers
     if len(numbers) > 1:
-        return Refusal(code="needs_number")
+        return Refusal(code="needs_ticket")
     return _unknown(numbers[0], ticket, actor) or actor.related[numbers[0]]
 
 
 def _numbers(argument: str, actor: Actor) -> tuple[int, ...] | Refusal:
     numbers, rest, _ = arguments.leading_numbers(argument, _tag(actor))
     said = re.sub(r"[\s,，、。.;；]", "", rest)
-    return numbers if numbers and not said else Refusal(code="needs_number")
+    return numbers if numbers and not said else Refusal(code="needs_ticket")
 
 
 def _unknown(number: int, ticket: Ticket, actor: Actor) -> Refusal | None:

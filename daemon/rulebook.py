@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 
 from daemon.routing.actions import Action
-from daemon.routing.conditions import Condition
+from daemon.routing.conditions import Capture, Condition
 from daemon.words import Duty, HoldReason, Level, LinkKind, Role, Severity, Verb, Who, domain_of
 
 
@@ -216,13 +216,16 @@ class Closing:
 class DutyTime:
     """When a duty falls due: `offset` after the working day begins or, `from_end`, before it ends.
 
-    `weekday` (0 = Monday) is that of a weekly duty; None: it is done every working day.
+    `weekday` (0 = Monday) is that of a weekly duty, `month_day` that of a monthly one; both None: it is done every
+    working day. `audience` says whom a monthly one is for.
     """
 
     duty: Duty
     offset: timedelta
     from_end: bool
     weekday: int | None = None
+    month_day: int | None = None
+    audience: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +239,10 @@ class Duties:
     closing: Closing | None = None
     times: tuple[DutyTime, ...] = ()
     ratings: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+    def audience_of(self, duty: Duty) -> tuple[str, ...]:
+        """Return whom a duty is for, where duties.yaml says so."""
+        return next((t.audience for t in self.times if t.duty is duty), ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +263,7 @@ class Rulebook:
     announcements: tuple[Announcement, ...] = ()
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     duties: Duties = Duties()
+    error_codes: tuple[Capture, ...] = ()
     version: str = ""
 
     def person_at(self, address: str) -> Person | None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import reduce
+from typing import Any
 
 from daemon.events import (
     AnswerAwaited,
@@ -151,6 +152,14 @@ class Ticket:
     follows: int = 0
     recorded_by: str = ""
     occurred_at: datetime | None = None
+    symptom: str = ""
+    user: str = ""
+    contact: str = ""
+    place: str = ""
+    region: str = ""
+    service: str = ""
+    error_codes: tuple[str, ...] = ()
+    affected: int = 0
     handed_up: int = 0
     liaison: str = ""
     silence: Silence | None = None
@@ -327,6 +336,10 @@ def _opened(ticket: Ticket, e: Opened) -> Ticket:
         follows=e.follows,
         recorded_by=e.recorded_by,
         occurred_at=e.occurred_at,
+        symptom=e.symptom,
+        contact=e.contact,
+        place=e.place,
+        region=e.region,
     )
 
 
@@ -343,6 +356,9 @@ def _routed(ticket: Ticket, e: Routed) -> Ticket:
         tags=e.tags,
         watchers=e.watchers,
         ci=e.ci,
+        service=e.service,
+        place=e.place or ticket.place,
+        error_codes=e.error_codes,
         state=State.ASSIGNED if ticket.case and (e.team or e.assignee) else State.NEW,
     )
 
@@ -383,15 +399,43 @@ def _put_right(ticket: Ticket, event: HandedUp | RecordedFor | Corrected | Undon
                 ticket, requester=event.requester, requester_name=event.requester_name, customer=event.customer,
                 language=event.language, recorded_by=event.recorded_by,
             )  # fmt: skip
-        case Corrected(field="occurred", new=new):
-            return replace(ticket, occurred_at=datetime.fromisoformat(new) if new else None)
-        case Corrected(new=new):
-            return replace(ticket, source=new)
+        case Corrected():
+            return _corrected(ticket, event)
         case Undone():
             return replace(
                 ticket, answered=event.answered, reopened=event.reopened, returned=event.returned,
                 handed_up=event.handed_up, liaison=event.liaison,
             )  # fmt: skip
+
+
+CORRECTABLE = (
+    "source", "occurred", "customer", "user", "contact", "place", "region", "symptom", "service", "error_codes",
+    "affected",
+)  # fmt: skip
+"""The fields that a Corrected may write, by the names it uses."""
+_LIST_JOINT = ", "
+
+
+def in_words(ticket: Ticket, field: str) -> str:
+    """Return a correctable field as the text that a Corrected holds."""
+    value = ticket.occurred_at if field == "occurred" else getattr(ticket, field)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return _LIST_JOINT.join(value) if isinstance(value, tuple) else str(value or "")
+
+
+def _corrected(ticket: Ticket, event: Corrected) -> Ticket:
+    new = event.new
+    match event.field:
+        case "occurred":
+            return replace(ticket, occurred_at=datetime.fromisoformat(new) if new else None)
+        case "affected":
+            return replace(ticket, affected=int(new or 0))
+        case "error_codes":
+            return replace(ticket, error_codes=tuple(new.split(_LIST_JOINT)) if new else ())
+        case field:
+            text: dict[str, Any] = {field: new}
+            return replace(ticket, **text)
 
 
 ClockEvent = (

@@ -37,7 +37,7 @@ from daemon.events import (
     Unlinked,
 )
 from daemon.intake.understand import Happened, Past
-from daemon.ticket import Clock, Ticket, after
+from daemon.ticket import CORRECTABLE, Clock, Ticket, after, in_words
 from daemon.words import JOINED, LinkKind, Verb
 
 WINDOW = timedelta(minutes=15)
@@ -134,11 +134,9 @@ def _restored(now: Ticket, before: Ticket, actor: Actor) -> Iterator[Event]:
     for name in _PARTS:
         if getattr(now, name) != getattr(before, name):
             yield SolutionGiven(part=name, text=getattr(before, name), by=by)
-    if now.source != before.source:
-        yield Corrected(field="source", old=now.source, new=before.source, by=by)
-    if now.occurred_at != before.occurred_at:
-        was = before.occurred_at.isoformat() if before.occurred_at else ""
-        yield Corrected(field="occurred", old=now.occurred_at.isoformat() if now.occurred_at else "", new=was, by=by)
+    for name in CORRECTABLE:
+        if in_words(now, name) != in_words(before, name):
+            yield Corrected(field=name, old=in_words(now, name), new=in_words(before, name), by=by)
 
 
 def _links_restored(now: Ticket, before: Ticket, by: str) -> Iterator[Event]:

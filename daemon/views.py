@@ -48,6 +48,7 @@ def ticket_line(ticket: Ticket, zone: ZoneInfo) -> dict[str, Any]:
 def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]:
     """Return one ticket as `ticket show N --json` shows it: with messages, events and notices."""
     notices = store.outbox.notices(ticket.number)
+    messages = _messages(ticket, store, notices, zone)
     return {
         **ticket_line(ticket, zone),
         "solution": ticket.solution,
@@ -67,11 +68,22 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "recorded_by": ticket.recorded_by,
         "source": ticket.source,
         "occurred_at": iso(ticket.occurred_at, zone),
+        "requester_name": ticket.requester_name,
+        "user": ticket.user,
+        "contact": ticket.contact,
+        "place": ticket.place,
+        "region": ticket.region,
+        "symptom": ticket.symptom,
+        "ci": ticket.ci,
+        "service": ticket.service,
+        "error_codes": list(ticket.error_codes),
+        "affected": ticket.affected or None,
+        "attachments": [str(a.get("name") or "") for m in messages for a in m["attachments"]],
         "handed_up": ticket.handed_up,
         "liaison": ticket.liaison,
         "participants": list(ticket.participants),
         "watchers": list(ticket.watchers),
-        "messages": _messages(ticket, store, notices, zone),
+        "messages": messages,
         "events": history(ticket, store, zone),
         "notices": [
             {**{k: n[k] for k in ("to", "template", "state", "attempts", "last_reply")}, "message_id": _id(n)}

@@ -66,6 +66,15 @@ class Verb(StrEnum):
     FOR = "for"
     SOURCE = "source"
     OCCURRED = "occurred"
+    USER = "user"
+    CONTACT = "contact"
+    PLACE = "place"
+    REGION = "region"
+    SYMPTOM = "symptom"
+    SERVICE = "service"
+    CODE = "code"
+    AFFECTED = "affected"
+    CUSTOMER = "customer"
     UNDO = "undo"
     RATE = "rate"
     MERGE = "merge"
@@ -121,7 +130,7 @@ class Who(StrEnum):
 
 
 class Duty(StrEnum):
-    """What is done at a set time of a working day or week (procedure §9); rules/duties.yaml says when."""
+    """What is done at a set time of a working day, week or month (procedure §9); rules/duties.yaml says when."""
 
     ASK_ACTION = "ask_action"
     PM_LIST = "pm_list"
@@ -129,6 +138,7 @@ class Duty(StrEnum):
     REVIEW_LIST = "review_list"
     FOLLOW_UP = "follow_up"
     FOLLOW_UP_RESULT = "follow_up_result"
+    KPI_REPORT = "kpi_report"
 
 
 class Source(StrEnum):
@@ -275,6 +285,11 @@ OTHER_END |= {other: one for one, other in OTHER_END.items()}
 
 JOINED = frozenset({LinkKind.MERGED, LinkKind.DUPLICATE})
 """The records of which this one says: they are the same case, and it is handled here."""
+RECORDING = frozenset({
+    Verb.USER, Verb.CONTACT, Verb.PLACE, Verb.REGION, Verb.SYMPTOM, Verb.SERVICE, Verb.CODE, Verb.AFFECTED,
+    Verb.CUSTOMER,
+})  # fmt: skip
+"""The verbs that fill in a field of the record, or put it right."""
 
 STAFF_ROLES = frozenset(set(Role) - {Role.REQUESTER, Role.VENDOR})
 """The roles of our own people; a vendor works with us, but sees only what was handed to them."""

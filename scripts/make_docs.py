@@ -37,6 +37,7 @@ from daemon.routing.loader import load_rulebook  # noqa: E402
 from daemon.routing.sections import AUDIENCES, EVENTS  # noqa: E402
 from daemon.timetable import span, timetable  # noqa: E402
 from daemon.words import State  # noqa: E402
+from tests.procedure_rows import ROWS, SECTIONS, shown_by  # noqa: E402
 
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
@@ -151,6 +152,7 @@ def duties_table() -> str:
         length = f"{minutes // 60} h" if minutes % 60 == 0 else f"{minutes} min"
         edge = f"{length} before the working day ends" if time.from_end else f"{length} after the working day begins"
         often = "every working day" if time.weekday is None else f"{days[time.weekday]}s"
+        often = often if time.month_day is None else f"day {time.month_day} of every month"
         rows.append((f"`{time.duty}`", who, what, f"{often}, {edge}"))
     return table(("duty", "to", "what", "when, in the starter rules"), rows)
 
@@ -185,6 +187,21 @@ def stays_table() -> str:
     return table(("keyword", "in these states"), rows)
 
 
+def procedure_table(section: str) -> Callable[[], str]:
+    """Return the maker of one section's rows, with the tests that show each."""
+
+    def maker() -> str:
+        shown = shown_by()
+        rows = (
+            (f"`{row.id}`", row.en, row.zh, "<br>".join(f"`{test}`" for test in shown.get(row.id, ())))
+            for row in ROWS.values()
+            if row.section == section
+        )
+        return table(("row", "what ticketd does", "中文", "shown by"), rows)
+
+    return maker
+
+
 TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
     "configuration.md": {"config": config_table},
     "rules.md": {
@@ -203,6 +220,7 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
     "templates.md": {"templates": templates_table},
     "reports.md": {"kpis": kpis_table},
     "architecture.md": {"floors": floors_table},
+    "procedure.md": {f"rows_{section}": procedure_table(section) for section in SECTIONS},
 }
 
 

@@ -190,6 +190,7 @@ HISTORY = {
         "StateChanged",
         "SolutionGiven",
         "ClockStopped",
+        "AnswerAwaited",
         "MessageAdded",
         "StateChanged",
         "MessageAdded",
@@ -240,7 +241,9 @@ NOTICES = {
     ],
 }  # fmt: skip
 
-MAILS_OUT = sum(map(len, NOTICES.values()))
+LISTS = ["mary.jones"]
+"""Who gets a list at the end of the day: a mail of its own, on no ticket."""
+MAILS_OUT = sum(map(len, NOTICES.values())) + len(LISTS)
 
 
 def kinds(ticket: dict[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@
 import pytest
 
 from daemon.words import HoldReason, Severity, State
-from tests.desk import TestDesk, reply, write
+from tests.desk import BEIJING, TestDesk, reply, write
 
 CUSTOMER = "张三 <zhang.san@huaxing.example.com>"
 ENGINEER = "王伟 <wang.wei@example.com>"
@@ -79,6 +79,7 @@ def test_the_whole_life_of_an_incident(desk):
     assert {m.to.partition("@")[0] for m in sent} == {"zhang.san", "sun.li"}
 
 
+@pytest.mark.procedure("7/together", "7/answer")
 def test_every_command_mail_gets_one_transcript(desk):
     _, to_engineer = opened(desk)
     sent = desk.receives(reply(to_engineer, ENGINEER, "#受理\n#进展 看过了\n#严重 2"))
@@ -89,6 +90,7 @@ def test_every_command_mail_gets_one_transcript(desk):
     assert [m.to for m in sent] == ["wang.wei@example.com"], "and nobody was told what did not happen"
 
 
+@pytest.mark.procedure("7/new_words", "7/bad/quote")
 def test_quoted_keywords_do_nothing(desk):
     _, to_engineer = opened(desk)
     desk.receives(reply(to_engineer, ENGINEER, "收到，我看一下。"))
@@ -120,6 +122,7 @@ def test_raising_a_severity_moves_the_deadlines_openly(desk):
     assert used.total_seconds() == 4 * 3600 - 600, "ten minutes were used already"
 
 
+@pytest.mark.procedure("3/on_hold/customer")
 def test_the_clock_stands_still_while_waiting_for_the_customer(desk):
     _, to_engineer = taken_up(desk)
     desk.waits(hours=1)
@@ -134,6 +137,7 @@ def test_the_clock_stands_still_while_waiting_for_the_customer(desk):
     assert moved.total_seconds() == 2 * 3600
 
 
+@pytest.mark.procedure("3/on_hold/vendor")
 def test_waiting_for_a_vendor_does_not_stop_the_clock(desk):
     _, to_engineer = taken_up(desk)
     desk.receives(reply(to_engineer, ENGINEER, "#挂起 厂商 等备件"))
@@ -141,6 +145,7 @@ def test_waiting_for_a_vendor_does_not_stop_the_clock(desk):
     assert desk.ticket(1).clock("resolve").running
 
 
+@pytest.mark.procedure("6/once", "6/forecast")
 def test_each_step_of_the_timetable_is_told_once(desk):
     opened(desk)
     assert desk.waits(hours=4, minutes=11) == []
@@ -150,6 +155,7 @@ def test_each_step_of_the_timetable_is_told_once(desk):
     assert [e.step for e in desk.events(1, "StepReached")] == ["respond 100%"]
 
 
+@pytest.mark.procedure("6/late")
 def test_after_an_outage_the_step_comes_late_once_and_says_so(desk):
     opened(desk)
     desk.waits(days=3)
@@ -159,6 +165,17 @@ def test_after_an_outage_the_step_comes_late_once_and_says_so(desk):
     assert desk.waits(minutes=5) == []
 
 
+@pytest.mark.procedure("3/on_hold/date")
+def test_after_an_outage_the_clock_counts_on_from_the_date_of_the_hold(desk):
+    _, to_engineer = taken_up(desk)
+    desk.receives(reply(to_engineer, ENGINEER, "#挂起 客户 2026-11-24 10:00"))
+    desk.waits(days=1, hours=5)
+    (resumed,) = desk.events(1, "ClockResumed")
+    assert resumed.at.astimezone(BEIJING).strftime("%m-%d %H:%M") == "11-24 10:00"
+    assert desk.ticket(1).state is State.IN_PROGRESS
+
+
+@pytest.mark.procedure("3/on_hold/date")
 def test_a_hold_with_a_date_wakes_up_by_itself(desk):
     _, to_engineer = taken_up(desk)
     desk.receives(reply(to_engineer, ENGINEER, "#挂起 日期 到2026-11-24 14:00 等维护窗口"))
@@ -168,6 +185,7 @@ def test_a_hold_with_a_date_wakes_up_by_itself(desk):
     assert desk.ticket(1).state is State.IN_PROGRESS
 
 
+@pytest.mark.procedure("3/reopen/not_solved", "3/reopen/counted", "3/reopen/clock")
 def test_not_solved_puts_it_back_and_counts(desk):
     to_customer, _ = resolved(desk)
     sent = desk.receives(reply(to_customer, CUSTOMER, "还是不行，又断了。"))
@@ -177,6 +195,7 @@ def test_not_solved_puts_it_back_and_counts(desk):
     assert desk.ticket(1).clock("resolve").running, "the clock goes on from where it stopped"
 
 
+@pytest.mark.procedure("3/reopen/thanks")
 @pytest.mark.parametrize("words", ["谢谢！", "已解决，谢谢", "Thanks a lot", "好的，收到", "可以了，辛苦了"])
 def test_a_thank_you_does_not_reopen(desk, words):
     to_customer, _ = resolved(desk)
@@ -185,6 +204,7 @@ def test_a_thank_you_does_not_reopen(desk, words):
     assert desk.ticket(1).state in (State.RESOLVED, State.PENDING_REVIEW) and desk.ticket(1).reopened == 0
 
 
+@pytest.mark.procedure("4/wrong_dispatch", "7/return")
 def test_wrong_queue_goes_back_to_the_desk(desk):
     _, to_engineer = opened(desk)
     sent = desk.receives(reply(to_engineer, ENGINEER, "#退回 这是应用问题，不归网络组"))
@@ -242,6 +262,7 @@ def test_help_lists_the_keywords_of_the_table(desk):
     assert "#受理" in answer.letter.text and "#归档" not in answer.letter.text
 
 
+@pytest.mark.procedure("3/follow_up")
 def test_a_reply_to_an_archived_ticket_opens_a_linked_new_one(desk):
     to_customer, to_engineer = resolved(desk)
     review = mail_to(desk.receives(reply(to_customer, CUSTOMER, "#确认")), "sun.li")

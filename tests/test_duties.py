@@ -74,6 +74,7 @@ def test_a_day_ends_an_hour_before_people_go_home():
     assert due(book, at(23, 10), at(23, 17), done={("pm_list", "2026-11-23", "business")}) == []
 
 
+@pytest.mark.procedure("9/pm_list", "6/holidays", "6/make_up")
 def test_nothing_on_weekends_and_holidays_and_make_up_days_count():
     book = only(Duty.PM_LIST)
     days = [period for period, *_ in due(book, at(30, 18, month=9), at(12, 18, month=10))]
@@ -137,6 +138,7 @@ def test_the_day_ends_where_the_customer_is_and_on_the_day_the_clocks_change():
 # --- the lists ---
 
 
+@pytest.mark.procedure("9/pm_list", "8/day_list")
 def test_the_project_manager_gets_what_was_not_solved_today(desk):
     _, to_engineer = opened(desk)
     desk.receives(reply(to_engineer, ENGINEER, "#受理"))
@@ -158,6 +160,7 @@ def test_the_reason_of_a_hold_is_the_next_action(desk):
     assert "等待厂商" in text and "等备件到货" in text
 
 
+@pytest.mark.procedure("9/ask_action")
 def test_who_works_on_it_is_asked_where_nobody_knows_the_next_step(desk):
     _, to_engineer = opened(desk)
     desk.receives(reply(to_engineer, ENGINEER, "#受理"))
@@ -174,6 +177,7 @@ def test_the_list_says_so_where_nobody_has_answered(desk):
     assert "下一步：还不知道" in mail_to(day_list(until(desk, 23, 17)), "sun.li").letter.text
 
 
+@pytest.mark.procedure("9/customer_list", "8/open_list")
 def test_each_requester_gets_one_mail_with_all_their_open_tickets(desk):
     opened(desk)
     opened(desk, "VPN 很慢", subject="VPN 很慢")
@@ -233,6 +237,7 @@ def test_robots_get_no_list(desk):
     assert open_list(until(desk, 23, 17, 30)) == []
 
 
+@pytest.mark.procedure("9/review_list", "8/review_list")
 def test_the_review_list_comes_every_working_day_while_there_is_something(desk):
     to_customer, _ = resolved(desk)
     desk.receives(reply(to_customer, CUSTOMER, "#确认"))
@@ -286,6 +291,7 @@ def follow_up(desk, n=1):
     return asked
 
 
+@pytest.mark.procedure("9/follow_up")
 def test_each_requester_is_asked_once_a_week_about_what_was_closed(desk):
     asked = follow_up(desk, 2)
     assert asked.to == REQUESTER and "INC-1" in asked.letter.text and "INC-2" in asked.letter.text
@@ -294,6 +300,7 @@ def test_each_requester_is_asked_once_a_week_about_what_was_closed(desk):
     assert desk.desk.store.register.rebuild() == []
 
 
+@pytest.mark.procedure("7/rate")
 @pytest.mark.parametrize(
     ("words", "rating", "rest"),
     [
@@ -357,6 +364,7 @@ def test_who_was_not_asked_is_told_so(desk):
     assert "还没有请您评价" in answer.letter.text and desk.ticket(1).rating == 0
 
 
+@pytest.mark.procedure("9/follow_up_result", "8/follow_up_result")
 def test_the_project_manager_gets_the_result(desk):
     asked = follow_up(desk, 2)
     desk.receives(reply(asked, CUSTOMER, "2\n等得太久了"))
@@ -369,6 +377,7 @@ def test_the_project_manager_gets_the_result(desk):
 # --- never lost, never twice ---
 
 
+@pytest.mark.procedure("9/owed")
 def test_a_list_that_is_late_says_so_and_comes_once(desk):
     opened(desk)
     sent = until(desk, 24, 9, 10)  # everything was down since Monday noon
@@ -386,6 +395,7 @@ def test_what_was_missed_is_written_down_and_not_sent(desk):
     assert len(day_list(until(desk, 26, 17))) == 2
 
 
+@pytest.mark.procedure("9/owed")
 def test_a_crash_in_the_middle_of_a_duty_repeats_it_whole(desk, monkeypatch):
     opened(desk)
     book = desk.desk.store.duties
@@ -401,6 +411,7 @@ def test_a_crash_in_the_middle_of_a_duty_repeats_it_whole(desk, monkeypatch):
     assert len(day_list(desk.works())) == 2, "the mails were not owed before the book said so"
 
 
+@pytest.mark.procedure("9/owed")
 def test_a_restart_sends_nothing_again(desk, tmp_path):
     opened(desk)
     until(desk, 23, 17)

@@ -39,6 +39,7 @@ def to(sent: list[Sent], name: str) -> Sent:
     return next(m for m in sent if m.to.startswith(name))
 
 
+@pytest.mark.procedure("7/for")
 def test_the_ticket_is_the_customers(desk: TestDesk) -> None:
     sent = forwards(desk)
     ticket = desk.ticket(1)

@@ -84,7 +84,7 @@ def _argument(verb: Verb) -> str:
         Verb.CATEGORY: "network/vpn", Verb.CI: "gw-1", Verb.HOLD: "客户 请提供日志",
         Verb.VENDOR: "高峰 备件", Verb.FOR: "li.si@huaxin.example", Verb.SOURCE: "电话", Verb.OCCURRED: "8:30",
         Verb.RATE: "4", Verb.MERGE: "2", Verb.DUPLICATE: "INC-2", Verb.RELATED: "2, 3", Verb.PARENT: "2",
-        Verb.KNOWLEDGE: "3",
+        Verb.KNOWLEDGE: "3", Verb.AFFECTED: "1200", Verb.CUSTOMER: "huaxin",
     }.get(verb, "写几句话")  # fmt: skip
 
 

@@ -42,6 +42,7 @@ def numbers(desk: TestDesk, ticket: int, kind: LinkKind) -> tuple[int, ...]:
 # --- related ---
 
 
+@pytest.mark.procedure("7/related")
 @pytest.mark.parametrize("words", ["#关联 1", "#related INC-1", "＃关联：1。"])
 def test_related_links_both_ways_and_tells_the_others(desk: TestDesk, words: str) -> None:
     two(desk)
@@ -75,6 +76,7 @@ def test_a_link_is_taken_back_at_both_ends(desk: TestDesk) -> None:
 # --- merge ---
 
 
+@pytest.mark.procedure("7/merge")
 def test_merging_brings_people_and_words_to_the_other(desk: TestDesk) -> None:
     two(desk)
     orders(desk, 1, "#转派 赵敏", who=DESK)
@@ -104,6 +106,7 @@ def test_the_requester_of_a_merged_ticket_hears_progress_and_solution_under_thei
     assert desk.ticket(2).state is State.CANCELLED and desk.history(2).count("NewsShared") == 2
 
 
+@pytest.mark.procedure("7/merge")
 def test_each_hears_in_their_own_language(desk: TestDesk) -> None:
     reported(desk, "Ann Lee <ann@branch.example>", "The VPN is down.", subject="VPN down")
     reported(desk, "林 <lin@branch.example>", "VPN 断了，大家都连不上。")
@@ -281,6 +284,7 @@ def test_undo_at_the_other_end_says_where(desk: TestDesk) -> None:
 # --- duplicate ---
 
 
+@pytest.mark.procedure("7/duplicate")
 def test_a_duplicate_is_closed_and_leads_to_the_other(desk: TestDesk) -> None:
     first = to(reported(desk, ZHANG, "VPN 断了"), "zhang.san")[0]
     again = to(reported(desk, ZHANG, "VPN 断了，请处理", subject="再报一次：VPN"), "zhang.san")[0]
@@ -295,6 +299,7 @@ def test_a_duplicate_is_closed_and_leads_to_the_other(desk: TestDesk) -> None:
     assert first.subject.startswith("[INC-1]")
 
 
+@pytest.mark.procedure("7/duplicate")
 def test_ends_as_duplicate_in_the_history_and_without_a_clock(desk: TestDesk) -> None:
     two(desk)
     orders(desk, 2, "#duplicate 1")
@@ -315,16 +320,18 @@ def family(desk: TestDesk) -> None:
         orders(desk, child, "#父单 1" if child == 2 else "#parent INC-1")
 
 
+@pytest.mark.procedure("7/parent")
 def test_children_follow_the_news_of_their_parent_each_in_their_language(desk: TestDesk) -> None:
     family(desk)
     assert numbers(desk, 1, LinkKind.CHILD) == (2, 3) and numbers(desk, 3, LinkKind.PARENT) == (1,)
     sent = orders(desk, 1, "#受理\n#进展 正在换证书")
     assert {m.to.partition("@")[0] for m in sent if "正在换证书" in m.letter.text} >= {"zhang.san", "li.si", "ann"}
     ann = to(sent, "ann")[0]
-    assert "[INC-3]" in ann.subject and "has news about" in ann.letter.text
+    assert "[INC-3]" in ann.subject and "has news for you about" in ann.letter.text
     assert "canary-child" not in ann.letter.text and "VPN 断了" not in ann.letter.text
 
 
+@pytest.mark.procedure("7/parent")
 def test_solving_the_parent_solves_the_open_children_and_asks_each_requester(desk: TestDesk) -> None:
     family(desk)
     orders(desk, 3, "#accept\n#workaround Use the branch line.")
@@ -392,6 +399,7 @@ def test_many_children_in_one_mail(desk: TestDesk) -> None:
 # --- split ---
 
 
+@pytest.mark.procedure("7/split")
 def test_a_second_matter_gets_a_ticket_of_its_own(desk: TestDesk) -> None:
     reported(desk, ZHANG, "VPN 断了。另外三楼的打印机也卡纸了。")
     sent = orders(desk, 1, "#拆分 三楼打印机卡纸\n请去现场看一下，canary-split")
@@ -412,6 +420,7 @@ def test_a_second_matter_gets_a_ticket_of_its_own(desk: TestDesk) -> None:
     assert desk.desk.store.register.rebuild() == []
 
 
+@pytest.mark.procedure("7/split")
 def test_without_words_the_customers_last_ones_go_along(desk: TestDesk) -> None:
     reported(desk, ANN, "VPN is down. The printer on floor 3 is jammed too, canary-own.", subject="VPN down")
     sent = orders(desk, 1, "#split Printer jam on floor 3")

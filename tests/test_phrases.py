@@ -51,6 +51,7 @@ def desk(tmp_path):
     return TestDesk(tmp_path)
 
 
+@pytest.mark.procedure("7/plain_words")
 @pytest.mark.parametrize("words", SOLVED)
 def test_it_works_is_a_confirmation(desk, words):
     to_customer, _ = resolved(desk)
@@ -58,6 +59,7 @@ def test_it_works_is_a_confirmation(desk, words):
     assert desk.ticket(1).state is State.PENDING_REVIEW
 
 
+@pytest.mark.procedure("3/reopen/thanks")
 @pytest.mark.parametrize("words", THANKS)
 def test_a_mere_thank_you_changes_nothing(desk, words):
     to_customer, _ = resolved(desk)
@@ -65,6 +67,7 @@ def test_a_mere_thank_you_changes_nothing(desk, words):
     assert desk.ticket(1).state is State.RESOLVED
 
 
+@pytest.mark.procedure("3/reopen/reply")
 @pytest.mark.parametrize("words", NOT_SOLVED)
 def test_anything_else_puts_it_back_to_work(desk, words):
     to_customer, _ = resolved(desk)
@@ -85,6 +88,7 @@ def test_thanks_for_a_closed_ticket_open_no_new_one(desk, words):
     assert desk.ticket(2) is None and desk.ticket(1).state is State.ARCHIVED
 
 
+@pytest.mark.procedure("3/follow_up")
 @pytest.mark.parametrize("words", ["又坏了", "#reopen broken again since noon, everything red", "#未解决 又断了"])
 def test_not_solved_on_a_closed_ticket_opens_a_linked_one(desk, words):
     closed = archived(desk)
@@ -102,6 +106,7 @@ def test_there_are_phrases_enough_in_both_languages():
     assert len(set(OBJECTING)) >= 20
 
 
+@pytest.mark.procedure("3/reopen/thanks")
 @pytest.mark.parametrize("words", POLITE)
 def test_a_thank_you_objects_to_nothing(words):
     assert not may_object(letter(words), BOOK)
@@ -119,6 +124,7 @@ def test_no_thank_you_reopens_whatever_its_phrasing(desk, words):
     assert desk.ticket(1).state in (State.RESOLVED, State.PENDING_REVIEW) and desk.ticket(1).reopened == 0
 
 
+@pytest.mark.procedure("3/reopen/not_solved")
 @pytest.mark.parametrize("words", OBJECTING[::7])
 def test_every_objection_puts_it_back_to_work(desk, words):
     to_customer, _ = resolved(desk)

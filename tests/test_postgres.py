@@ -195,13 +195,15 @@ def test_connections_ended_before_any_statement_of_a_round_change_nothing(
         with_retries(desk, fault)
         uncut, fault[0] = fault[0] > 0, 0
         ticket = ticket_whole(desk.ticket(number), desk.desk.store, BEIJING)
-        assert [n["template"] for n in ticket["notices"]] == ["acknowledgement", "assignment", "assignment"]
+        assert [n["template"] for n in ticket["notices"]][:3] == ["acknowledgement", "assignment", "assignment"]
+        owed = [(n["template"], n["to"]) for n in ticket["notices"]]
+        assert len(owed) == len(set(owed)), "the day goes on meanwhile, but it brings nothing twice either"
         assert {n["state"] for n in ticket["notices"]} == {"sent"}
     assert number > 20, "a round has many statements"
     assert [s for s, _ in desk.mail_status()] == ["handled"] * number
     ids = [m.message_id.strip("<>") for m in desk.sink.sent]
     copies = len(ids) - len(set(ids))
-    assert set(ids) == {n["message_id"].strip("<>") for t in desk.whole().values() for n in t["notices"]}
+    assert set(ids) >= {n["message_id"].strip("<>") for t in desk.whole().values() for n in t["notices"]}
     print(f"\n{number} rounds cut, {copies} second copies")
     assert copies <= number
     assert desk.desk.store.register.rebuild() == []

@@ -59,6 +59,7 @@ def reports(
 # --- records on behalf ---
 
 
+@pytest.mark.procedure("7/for", "7/source", "7/occurred")
 def test_the_desk_records_what_a_customer_said_on_the_phone(desk: TestDesk) -> None:
     text = "#代报 张三 <zhang.san@huaxin.example>\n#来源 电话\n#发生时间 昨天 18:00\n客户来电说 VPN 断了，canary-31。"
     sent = reports(desk, text)
@@ -148,6 +149,7 @@ def test_source_and_time_can_be_put_right_later(desk: TestDesk) -> None:
 # --- functional escalation ---
 
 
+@pytest.mark.procedure("5/line2", "7/line2")
 def test_line_2_of_the_category_takes_over(desk: TestDesk) -> None:
     _, to_engineer = taken_up(desk)
     sent = desk.receives(reply(to_engineer, ENGINEER, "#转二线 要查防火墙"))
@@ -175,6 +177,7 @@ def test_a_category_without_a_second_line_says_so(desk: TestDesk) -> None:
     assert "没有设定二线" in answer_to(sent, "chen.jing") and desk.ticket(1).line == 1
 
 
+@pytest.mark.procedure("5/vendor", "7/vendor")
 def test_a_vendor_answers_by_mail(desk: TestDesk) -> None:
     _, to_engineer = taken_up(desk)
     desk.receives(reply(to_engineer, ENGINEER, "#备注 客户密码 canary-77"))
@@ -236,6 +239,7 @@ def states(desk: TestDesk, *numbers: int) -> list[State]:
     return [desk.ticket(n).state for n in numbers]
 
 
+@pytest.mark.procedure("7/archive", "7/reject")
 def test_several_tickets_are_archived_by_one_mail(desk: TestDesk) -> None:
     request = under_review(desk, 3)
     sent = desk.receives(reply(request, PM, "#归档 1 2"))
@@ -247,6 +251,7 @@ def test_several_tickets_are_archived_by_one_mail(desk: TestDesk) -> None:
     assert desk.ticket(4) is None and desk.desk.store.register.rebuild() == []
 
 
+@pytest.mark.procedure("7/archive", "7/together")
 @pytest.mark.parametrize(
     ("text", "why"),
     [
@@ -295,6 +300,7 @@ def clocks(desk: TestDesk) -> list[tuple[object, ...]]:
     return [(c.name, c.due_at, c.target, c.calendar, c.running, c.met, c.steps) for c in desk.ticket(1).clocks]
 
 
+@pytest.mark.procedure("7/undo")
 @pytest.mark.parametrize(
     ("deed", "told"),
     [
@@ -350,6 +356,7 @@ def test_time_that_was_used_meanwhile_still_counts(desk: TestDesk) -> None:
     assert desk.ticket(1).due("resolve") == due
 
 
+@pytest.mark.procedure("7/undo")
 @pytest.mark.parametrize(
     ("deed", "then", "why"),
     [
@@ -408,6 +415,7 @@ def test_a_wrong_number_that_was_archived_comes_back(desk: TestDesk) -> None:
 # --- acknowledging an escalation ---
 
 
+@pytest.mark.procedure("7/ack")
 def test_who_was_told_of_a_step_acknowledges_it(desk: TestDesk) -> None:
     opened(desk)
     sent = desk.waits(hours=5)
@@ -422,6 +430,7 @@ def test_who_was_told_of_a_step_acknowledges_it(desk: TestDesk) -> None:
 # --- lowering and raising ---
 
 
+@pytest.mark.procedure("4/raise", "4/lower", "7/severity")
 def test_the_desk_hears_of_every_new_severity(desk: TestDesk) -> None:
     _, to_engineer = taken_up(desk)
     sent = desk.receives(reply(to_engineer, ENGINEER, "#级别 2 影响整个部门"))
@@ -457,6 +466,9 @@ BAD = [
 ]
 
 
+@pytest.mark.procedure(
+    "7/bad/role", "7/bad/person", "7/bad/date", "7/bad/severity", "7/bad/contradiction", "7/bad/forty"
+)
 @pytest.mark.parametrize(("text", "why"), BAD, ids=[t.replace("\n", " ")[:30] for t, _ in BAD])
 def test_bad_input_is_answered_once_and_changes_nothing(desk: TestDesk, text: str, why: str) -> None:
     _, to_engineer = taken_up(desk)
@@ -484,6 +496,7 @@ ENGLISH = [
 ]
 
 
+@pytest.mark.procedure("7/bad/person", "7/bad/date", "7/bad/severity", "7/bad/contradiction", "7/bad/forty")
 @pytest.mark.parametrize(("text", "why"), ENGLISH, ids=[t.replace("\n", " ")[:30] for t, _ in ENGLISH])
 def test_bad_input_in_english(desk: TestDesk, text: str, why: str) -> None:
     sent = desk.receives(
@@ -496,6 +509,7 @@ def test_bad_input_in_english(desk: TestDesk, text: str, why: str) -> None:
     assert why in said and not any("\u4e00" <= c <= "\u9fff" for c in said)
 
 
+@pytest.mark.procedure("7/bad/quote", "7/new_words")
 @pytest.mark.parametrize(
     "text",
     [
@@ -522,6 +536,7 @@ ASKS = {
 }
 
 
+@pytest.mark.procedure("7/help")
 @pytest.mark.parametrize("role", ASKS)
 def test_help_without_a_ticket_lists_what_this_role_may_use(desk: TestDesk, role: str) -> None:
     sender, there, absent = ASKS[role]

@@ -74,6 +74,7 @@ def test_no_golden_mail_is_left_over() -> None:
     assert {f.name for f in GOLDEN.iterdir()} == {f"{lang}.{name}.eml" for lang in LANGUAGES for name in TEMPLATES}
 
 
+@pytest.mark.procedure("8/language")
 @pytest.mark.parametrize("template", TEMPLATES)
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_both_parts_say_that_one_may_answer_and_speak_the_language(template: str, language: str) -> None:
@@ -360,6 +361,7 @@ def test_the_operators_own_html_goes_with_the_shipped_text(tmp_path: Path) -> No
     assert "has news for you" in mail.text
 
 
+@pytest.mark.procedure("8/new_language")
 def test_a_language_may_be_added_as_a_folder(tmp_path: Path) -> None:
     (tmp_path / "de").mkdir()
     (tmp_path / "de" / "progress.txt").write_text("Neues\n\nBis {{ ticket.resolve_by|when }}.\n", "utf-8")
@@ -475,6 +477,7 @@ def test_requesters_get_public_templates_only_where_the_catalogue_says_so() -> N
         "follow_up_result",
         "next_action",
         "review_list",
+        "kpi_report",
     }
 
 

@@ -31,6 +31,7 @@ def named(sent, word):
     return [m for m in sent if word in m.subject]
 
 
+@pytest.mark.procedure("3/pending_review/silence", "8/confirm_reminder")
 def test_silence_is_reminded_of_once_and_then_taken_for_consent(desk):
     to_customer, _ = resolved(desk)  # Monday, 10:00
     assert "11月26日（周四）18:00" in to_customer.letter.text, "the question says what follows from silence"
@@ -152,6 +153,7 @@ def archived(desk):
     return closed, to_engineer, review
 
 
+@pytest.mark.procedure("3/archived")
 @pytest.mark.parametrize(
     ("who", "command"),
     [
@@ -184,6 +186,7 @@ def test_the_desk_cannot_write_on_an_archived_ticket_either(desk):
     assert desk.ticket(1).state is State.ARCHIVED and desk.ticket(1).assignee == "wang.wei"
 
 
+@pytest.mark.procedure("3/follow_up")
 def test_a_reply_to_an_archived_ticket_names_both_ways(desk):
     closed, *_ = archived(desk)
     sent = desk.receives(reply(closed, CUSTOMER, "又出现了同样的问题。"))

@@ -145,6 +145,7 @@ def test_a_change_of_the_rules_does_not_touch_a_running_promise_of_steps() -> No
     assert len(t.clock(RESOLVE).steps) == 6  # type: ignore[union-attr]
 
 
+@pytest.mark.procedure("6/contract")
 def test_a_customer_of_their_own_level_has_it_and_strangers_have_the_standard() -> None:
     level = replace(BOOK.service_levels["standard"], key="gold")
     customer = replace(BOOK.customers["huaxin"], service_level="gold")

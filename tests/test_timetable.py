@@ -89,6 +89,7 @@ def test_row_1_a_critical_incident_that_nobody_touches(desk: TestDesk) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.procedure("5/share")
 def test_row_2_every_two_hours_after_the_breach(desk: TestDesk) -> None:
     sent = desk.receives(write(ZHANG, VPN))
     sent = desk.receives(reply(to(sent, "wang.wei"), WANG, "#受理\n#级别 2 整个部门"))
@@ -131,6 +132,7 @@ def test_row_4_only_the_lead_and_the_project_manager(desk: TestDesk) -> None:
 # --- once, late, and how many were missed ---
 
 
+@pytest.mark.procedure("6/late", "6/one_mail", "6/once")
 def test_after_an_outage_each_person_has_one_mail_that_names_all_the_steps_and_what_was_missed(desk: TestDesk) -> None:
     outage(desk)
     sent = desk.waits(hours=30)
@@ -165,6 +167,7 @@ def test_what_fell_due_after_a_mail_came_is_not_told_if_the_mail_ended_it(desk: 
 # --- acknowledged ---
 
 
+@pytest.mark.procedure("6/acknowledged", "7/ack")
 def test_acknowledging_keeps_the_hourly_reminders_away_for_four_hours(desk: TestDesk) -> None:
     outage(desk)
     desk.waits(hours=3)
@@ -179,6 +182,7 @@ def test_acknowledging_keeps_the_hourly_reminders_away_for_four_hours(desk: Test
     ]  # fmt: skip
 
 
+@pytest.mark.procedure("6/acknowledged")
 def test_acknowledging_a_daily_reminder_lasts_until_the_next_working_day(desk: TestDesk) -> None:
     sent = desk.receives(write(ZHANG, VPN))
     desk.receives(reply(to(sent, "wang.wei"), WANG, "#受理\n#级别 3 三个人"))
@@ -195,6 +199,7 @@ def test_acknowledging_a_daily_reminder_lasts_until_the_next_working_day(desk: T
 # --- who is away, who cannot be reached ---
 
 
+@pytest.mark.procedure("6/next_in_line")
 def test_an_absent_lead_is_stood_in_for_by_the_project_manager_and_the_mail_says_why(desk: TestDesk) -> None:
     changed(desk, "people.yaml", lambda d: d["people"]["zhao.min"].update(absences=["2026-11-20 to 2026-11-25"]))
     desk.receives(write(ZHANG, VPN))
@@ -203,6 +208,7 @@ def test_an_absent_lead_is_stood_in_for_by_the_project_manager_and_the_mail_says
     assert "组长赵敏在 11月25日之前（含当天）不在，所以转给您" in to(sent, "sun.li").letter.text
 
 
+@pytest.mark.procedure("6/next_in_line")
 def test_the_line_is_walked_until_somebody_is_there(desk: TestDesk) -> None:
     def away(data) -> None:
         for name in ("zhao.min", "sun.li", "zhou.qiang"):
@@ -214,6 +220,7 @@ def test_the_line_is_walked_until_somebody_is_there(desk: TestDesk) -> None:
     assert all(name in to(sent, "wu.fang").letter.text for name in ("赵敏", "孙莉", "周强"))
 
 
+@pytest.mark.procedure("6/next_in_line")
 def test_a_refused_mail_passes_the_step_to_the_next_in_line_at_once(desk: TestDesk) -> None:
     desk.sink.fates["zhao.min@example.com"] = Fate(outcome="permanent", code=550, text="5.1.1 no such user")
     desk.receives(write(ZHANG, VPN))
@@ -224,6 +231,7 @@ def test_a_refused_mail_passes_the_step_to_the_next_in_line_at_once(desk: TestDe
     assert escalations(desk.waits(minutes=30)) == []
 
 
+@pytest.mark.procedure("6/next_in_line")
 def test_a_bounced_mail_passes_the_step_on_too_and_only_once(desk: TestDesk) -> None:
     desk.receives(write(ZHANG, VPN))
     bounce = bounce_of(to(desk.waits(hours=6), "zhao.min", "已超时"))
@@ -243,6 +251,7 @@ def test_the_next_in_line_who_cannot_be_reached_either_passes_it_on(desk: TestDe
 # --- asked for ---
 
 
+@pytest.mark.procedure("6/asked")
 def test_asking_reaches_the_next_step_at_once_and_it_does_not_come_again(desk: TestDesk) -> None:
     sent = desk.receives(write(ZHANG, VPN))
     ack = to(sent, "zhang.san")
@@ -259,6 +268,7 @@ def test_asking_reaches_the_next_step_at_once_and_it_does_not_come_again(desk: T
 # --- forecast ---
 
 
+@pytest.mark.procedure("6/forecast")
 def test_somebody_at_work_in_time_is_no_reason_for_a_forecast(desk: TestDesk) -> None:
     to_engineer = to(outage(desk), "wang.wei")
     desk.receives(reply(to_engineer, WANG, "#受理"))
@@ -269,6 +279,7 @@ def test_somebody_at_work_in_time_is_no_reason_for_a_forecast(desk: TestDesk) ->
     assert (last.step, last.forecast) == ("resolve 100%", True), "half an hour is left, and nobody is at it any more"
 
 
+@pytest.mark.procedure("6/forecast")
 def test_a_forecast_says_so_and_comes_once(desk: TestDesk) -> None:
     desk.receives(write(ZHANG, VPN))
     sent = desk.waits(hours=4, minutes=12)
@@ -287,6 +298,7 @@ def test_the_usual_time_of_a_category_comes_before_that_of_the_severity(desk: Te
 # --- clocks: contract and place ---
 
 
+@pytest.mark.procedure("6/contract")
 def test_a_new_contract_retimes_openly_and_hours_stay_counted_as_they_were(desk: TestDesk) -> None:
     sent = desk.receives(write(ZHANG, VPN))
     desk.waits(hours=10)  # 10:00 to 20:00 on the wall are seven working hours
@@ -303,6 +315,7 @@ def test_a_new_contract_retimes_openly_and_hours_stay_counted_as_they_were(desk:
     assert retimed.due_at == desk.clock.at + timedelta(hours=3), "ten hours less the seven that were worked"
 
 
+@pytest.mark.procedure("6/zone")
 def test_a_customers_own_zone_and_calendar_count(desk: TestDesk) -> None:
     changed(desk, "customers.yaml", lambda d: d["customers"]["huaxin"].update(zone="Europe/Berlin"))
     desk.receives(write(ZHANG, VPN))  # 03:00 in Berlin

@@ -130,6 +130,7 @@ def test_a_day_on_which_clocks_change_counts_its_real_length(
         assert add_working(cal, "UTC", start, minutes * MINUTE) == counted_on(cal, start, minutes)
 
 
+@pytest.mark.procedure("6/lunch")
 def test_lunch_is_not_worked() -> None:
     cal = calendar("Asia/Shanghai")
     start = datetime(2026, 11, 23, 11, 30, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -139,6 +140,7 @@ def test_lunch_is_not_worked() -> None:
     )
 
 
+@pytest.mark.procedure("6/make_up", "6/holidays")
 def test_a_make_up_saturday_is_worked_like_a_monday_and_a_holiday_not_at_all() -> None:
     cal = calendar("Asia/Shanghai", holidays=HOLIDAYS, workdays=MAKE_UP)
     friday = datetime(2026, 10, 9, 17, 0, tzinfo=ZoneInfo("Asia/Shanghai"))
@@ -191,6 +193,7 @@ def days_off() -> set[date]:
     return {first + timedelta(days=n) for first, last in spans for n in range((last - first).days + 1)}
 
 
+@pytest.mark.procedure("6/make_up", "6/holidays")
 def test_every_day_of_2026_is_worked_or_not_as_the_state_council_says() -> None:
     business = load_rulebook(shipped("rules")).calendars["business"]
     off, on = days_off(), {date.fromisoformat(f"2026-{d}") for d in NOTICE_ON}
@@ -218,6 +221,7 @@ def test_the_national_day_week_is_jumped_over_and_its_make_up_saturday_counts() 
 BERLIN = ZoneInfo("Europe/Berlin")
 
 
+@pytest.mark.procedure("6/zone")
 @pytest.mark.parametrize(
     ("sunday", "hours_of_the_day"), [(date(2026, 3, 29), 23), (date(2026, 10, 25), 25)], ids=["spring", "autumn"]
 )

@@ -62,6 +62,21 @@ def _winmail() -> bytes:
 
 
 @pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("application/ms-tnef", "winmail.dat is too large to be opened: see the original"),
+        ("application/pkcs7-mime", "S/MIME is too large to be opened: see the original"),
+    ],
+)
+def test_what_is_too_large_to_be_opened_is_not_called_damaged(kind: str, said: str) -> None:
+    code = base64.encodebytes(_SIGNATURE + bytes(8_000_000))
+    head = f"From: a@b.example\r\nContent-Type: {kind}\r\nContent-Transfer-Encoding: base64\r\n\r\n"
+    letter = read_letter(head.encode() + code)
+    assert said in letter.defects and not any("damaged" in d for d in letter.defects)
+    assert [a.size for a in letter.attachments] == [8_000_000 + len(_SIGNATURE)]
+
+
+@pytest.mark.parametrize(
     ("written", "meant"),
     [
         ("Mon, 23 Nov 2026 09:30:00 +0800", (1, 30)),

@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from daemon.errors import nearest
 from daemon.intake.addresses import parse_addresses
 from daemon.intake.keywords import fold
-from daemon.rulebook import Category, Person, Rulebook, Team
+from daemon.rulebook import Category, Customer, Person, Rulebook, Team
 from daemon.words import Address, HoldReason, Level, Role, Severity, Source
 
 _LEVELS: Mapping[str, Level] = {
@@ -266,6 +266,19 @@ def category_in(argument: str, rulebook: Rulebook) -> Category | None:
 def category_near(word: str, rulebook: Rulebook) -> str:
     """Return the category that was probably meant, or ""."""
     names = {n: c.key for c in rulebook.categories.values() for n in _names(c.key, *c.name.values(), c.aliases)}
+    near = nearest(fold(word), names)
+    return names[near] if near else ""
+
+
+def customer_in(argument: str, rulebook: Rulebook) -> Customer | None:
+    """Return the customer named by key or name."""
+    wanted = fold(argument)
+    return next((c for c in rulebook.customers.values() if wanted in _names(c.key, c.name)), None)
+
+
+def customer_near(word: str, rulebook: Rulebook) -> str:
+    """Return the customer that was probably meant, or ""."""
+    names = {n: c.key for c in rulebook.customers.values() for n in _names(c.key, c.name)}
     near = nearest(fold(word), names)
     return names[near] if near else ""
 

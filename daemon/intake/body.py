@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from daemon.intake import quoting
+from daemon.intake import quoting, signing
 from daemon.words import Confidence
 
 _LINE = 1000  # a longer line is never an attribution, so only its beginning is looked at
@@ -376,7 +376,7 @@ class _Page:
 
     def _drop_device_lines(self, kept: _Lines) -> None:
         for _ in range(_ROUNDS):
-            if len(kept) <= 1 or not quoting.is_device_line(self._stripped(kept[-1])):
+            if len(kept) <= 1 or not signing.is_device_line(self._stripped(kept[-1])):
                 return
             self._drop_last(kept, 1, "a device line")
 
@@ -387,7 +387,7 @@ class _Page:
             while count < min(len(kept), _PARAGRAPH) and kept[-count] - kept[-count - 1] == 1:
                 count += 1
             paragraph = " ".join(self.look[i].strip() for i in kept[-count:])
-            if count >= len(kept) or not quoting.is_disclaimer(paragraph):
+            if count >= len(kept) or not signing.is_disclaimer(paragraph):
                 return
             self._drop_last(kept, count, "a disclaimer", Confidence.MEDIUM)
 
@@ -399,7 +399,7 @@ class _Page:
             reason = _begins_signature(line, beneath)
             if reason:
                 self._drop_last(kept, count, reason)
-                if reason == _CLOSED and len(kept) > 1 and quoting.is_closing(self._stripped(kept[-1])):
+                if reason == _CLOSED and len(kept) > 1 and signing.is_closing(self._stripped(kept[-1])):
                     self._drop_last(kept, 1, reason)  # some close with two lines
                 return
             beneath.insert(0, line.strip())
@@ -444,7 +444,7 @@ class _Page:
 
     def _is_answer(self, run: _Lines) -> bool:
         """Words beneath a quote, and neither the torn end of its last line nor only the end of the letter."""
-        if quoting.is_closing(self._stripped(run[0])):
+        if signing.is_closing(self._stripped(run[0])):
             return False
         above = self.look[run[0] - 1]
         if not above.strip() or len(run) > 1 or not quoting.is_wrapped(above):
@@ -452,7 +452,7 @@ class _Page:
         return run[-1] + 1 < len(self.look) and not self.look[run[-1] + 1].strip()
 
     def _speaks(self, run: _Lines) -> bool:
-        return any(quoting.is_sentence(self.look[i].strip()) for i in run)
+        return any(signing.is_sentence(self.look[i].strip()) for i in run)
 
     def _keep_asked(self, run: _Lines, headed: bool) -> None:
         """Keep the end of a quoted run, beneath its headers; who wrote it only where words stand above."""
@@ -498,24 +498,24 @@ def _is_delimiter(line: str, beneath: list[str]) -> bool:
     """RFC 3676 knows one delimiter; beneath any other, what stands there must look like a signature."""
     if not beneath and (line.strip() in _DASHES or quoting.is_dotted_rule(line.strip())):
         return True
-    if quoting.is_signature_delimiter(line):
-        sure = line == "-- " or not beneath or (quoting.may_be_signature(beneath[0]) and beneath[0][-1] not in "?？")
-        return len(beneath) <= _SIGNATURE and sure and not any(map(quoting.is_postscript, beneath))
+    if signing.is_signature_delimiter(line):
+        sure = line == "-- " or not beneath or (signing.may_be_signature(beneath[0]) and beneath[0][-1] not in "?？")
+        return len(beneath) <= _SIGNATURE and sure and not any(map(signing.is_postscript, beneath))
     if len(beneath) > _FOOTER:
         return False
     if quoting.is_frame(line):
-        return len(beneath) > 1 and quoting.is_frame(beneath[-1]) and not any(map(quoting.tells_something, beneath))
-    if quoting.is_footer_rule(line):
-        return not any(map(quoting.tells_something, beneath))
-    listed = quoting.is_rule(line) and any(map(quoting.is_linked, beneath))
-    return listed and quoting.is_list_footer(beneath[0])
+        return len(beneath) > 1 and quoting.is_frame(beneath[-1]) and not any(map(signing.tells_something, beneath))
+    if signing.is_footer_rule(line):
+        return not any(map(signing.tells_something, beneath))
+    listed = quoting.is_rule(line) and any(map(signing.is_linked, beneath))
+    return listed and signing.is_list_footer(beneath[0])
 
 
 def _closes(line: str, beneath: list[str]) -> bool:
     """A closing goes only together with an address beneath it: "Thanks, Ann" alone is how people write."""
-    if not 1 < len(beneath) <= _CLOSING or not quoting.is_closing(line):
+    if not 1 < len(beneath) <= _CLOSING or not signing.is_closing(line):
         return False
-    return all(map(quoting.is_signing, beneath)) and any(map(quoting.is_contact, beneath[1:]))
+    return all(map(signing.is_signing, beneath)) and any(map(signing.is_contact, beneath[1:]))
 
 
 def without_parting(lines: list[str]) -> list[str]:
@@ -526,8 +526,8 @@ def without_parting(lines: list[str]) -> list[str]:
     kept = [i for i, line in enumerate(lines) if line.strip()]
     for count in range(1, min(len(kept), _NAMES + 2)):
         line, beneath = lines[kept[-count]].strip(), [lines[i].strip() for i in kept[len(kept) - count + 1 :]]
-        if quoting.is_parting(line) or (not beneath and quoting.is_stroked_name(line)):
-            return lines[: kept[-count]] if all(map(quoting.is_name, beneath)) else lines
+        if signing.is_parting(line) or (not beneath and signing.is_stroked_name(line)):
+            return lines[: kept[-count]] if all(map(signing.is_name, beneath)) else lines
     return lines
 
 

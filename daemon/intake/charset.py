@@ -106,7 +106,7 @@ def decode_text(data: bytes, declared: str | None = None) -> tuple[str, str]:
         return text, ""
     if codec in _SEVEN_BIT or (data.isascii() and not codec.startswith(("utf-16", "utf-32"))):
         return _decode_seven_bit(data, codec, declared)
-    if codec not in _WEAK and (text := _as_declared(data, codec)) is not None:
+    if codec and (text := _as_declared(data, codec)) is not None:
         return _unless_misread(data, text, codec, declared or "")
     return _by_evidence(data, codec, declared)
 
@@ -127,7 +127,7 @@ def codec_for(declared: str) -> str:
     bare = f"cp{numbered[1]}" if numbered else bare
     bare = _MEANS.get(bare, bare)
     if bare in _WEAK:
-        return "" if bare else bare
+        return ""
     return next((codec for n in (bare, bare.replace("-", "_"), bare.replace("-", "")) if (codec := _codec(n))), "")
 
 
@@ -263,7 +263,7 @@ def _by_evidence(data: bytes, codec: str, declared: str | None) -> tuple[str, st
     best, name, text = _best_reading(data)
     if best >= _BAD:
         return text, f"charset guessed: {name}"
-    if codec and codec not in _WEAK:
+    if codec:
         return _replacing(data, codec), f"bytes lost: not {(declared or '')[:40]!r}"
     guess = from_bytes(data[:_SAMPLE], cp_isolation=[*_CHINESE_AND_NEIGHBOURS, *_SINGLE]).best()
     if guess is not None and guess.encoding != "ascii":

@@ -14,7 +14,7 @@ from daemon.errors import nearest
 from daemon.intake.body import KEPT_WHOLE, without_parting
 from daemon.intake.letter import Letter
 from daemon.rulebook import Keyword
-from daemon.words import LINKS, Verb
+from daemon.words import LINKS, RECORDING, Verb
 
 TAKES_TEXT = frozenset(
     {
@@ -37,10 +37,11 @@ TAKES_TEXT = frozenset(
         Verb.SPLIT,
         Verb.PROBLEM,
         Verb.CHANGE,
+        Verb.SYMPTOM,
     }
 )
 MOST_COMMANDS = 30
-_NEVER_ALONE = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR, *LINKS})
+_NEVER_ALONE = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR, *LINKS, *RECORDING})
 """The verbs that say nothing without what stands behind them: as a lone word they are just a word."""
 _MOST_LOOKED_AT = 200  # lines that begin like commands; most of a script's comments are none, and each costs a search
 _SEPARATORS = " \t:：,，、-–—。.;；"

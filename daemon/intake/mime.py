@@ -17,6 +17,8 @@ from typing import Protocol
 from daemon.intake.headers import parameters
 
 MARK = "X-Cut-Leaf"
+MAILS = frozenset({"message/rfc822", "message/global"})
+"""The types of a mail within a mail."""
 MAX_PARTS = 1000
 MAX_DEPTH = 50
 SMALL = 32_768
@@ -325,7 +327,7 @@ class _Cutter:
     def _leaf(self, block: bytes, start: int, end: int, kind: str, encoding: str, attached: bool) -> None:
         size = end - start
         text = kind.startswith("text/") and not attached
-        whole = kind in ("message/rfc822", "message/global") or kind.startswith("multipart/")
+        whole = kind in MAILS or kind.startswith("multipart/")
         room = self.kept + min(size, _TEXT_HEAD) <= _TOTAL
         if not whole and room and (size <= SMALL or (text and size <= _TEXT_HEAD)):
             self._keep(block, start, end)

@@ -16,7 +16,6 @@ Header = Callable[[str], str]
 
 _BRIEF = 1500  # characters; an auto-reply is short
 _BEGINNING = 400
-_OPENING = 120
 
 # --- headers ---
 

@@ -18,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 from daemon.intake.calendar import invitation_text
 from daemon.intake.charset import clean_text, decode_text
 from daemon.intake.headers import decode_bytes, decode_header, one_line, parameters, straight
-from daemon.intake.mime import MARK, MAX_DEPTH, Bytes, Cut, Source, decode_transfer
+from daemon.intake.mime import MAILS, MARK, MAX_DEPTH, Bytes, Cut, Source, decode_transfer
 from daemon.intake.smime import signed_content
 from daemon.intake.tnef import read_tnef
 
@@ -39,12 +39,12 @@ _ENCODED = frozenset({"base64", "quoted-printable"})
 _FILE_NAME = re.compile(r"[^\\:*?\"<>|]{1,200}\.[A-Za-z0-9]{1,8}")
 SMIME = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
 _TNEF = frozenset({"application/ms-tnef", "application/vnd.ms-tnef"})
+_HEAD = 4096  # bytes of a file that are kept at hand
 _UNPACKED = 8_000_000  # bytes of what is opened in memory
 _OPENED = 16_000_000  # bytes of an attached mail that is opened
 _LINES = 50_000
 _PLAIN, _PAGES = 1_000_000, 500_000  # characters of text and of pages that are read of one mail
 _REPORTED = re.compile(r"^(?:reporting-mta|final-recipient|original-recipient|action|status)\s*:", re.I | re.M)
-_MAILS = frozenset({"message/rfc822", "message/global"})
 _UU_BEGIN = re.compile(r"^begin [0-7]{3,4} (\S[^\n]{0,200})\n", re.M)
 _UU_LINE = re.compile(r"^[ -`]{1,90}\s*$")
 
@@ -219,25 +219,31 @@ def _take_piece(part: _Part, contents: Contents) -> None:
 
 
 def _take_invitation(part: _Part, contents: Contents) -> None:
-    calendar = decode_text(_opened(part), part.params.get("charset") or "utf-8")[0]
+    content = _opened(part, contents, "an invitation") or b""
+    calendar = decode_text(content, part.params.get("charset") or "utf-8")[0]
     contents.wrapped.append((clean_text(invitation_text(calendar)), None))
 
 
 def _open_tnef(part: _Part, contents: Contents) -> None:
     """Outlook's own wrapping: its text is the body where the mail has no other, its files are files."""
-    tnef = read_tnef(_opened(part))
+    content = _opened(part, contents, "winmail.dat")
+    if content is None:
+        return
+    tnef = read_tnef(content)
     contents.defects += tnef.defects
     if tnef.text.strip() or tnef.html.strip():
         contents.wrapped.append((tnef.text or None, tnef.html or None))
     for file in tnef.files:
         kind = file.content_type.lower() or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-        digest = hashlib.sha256(file.content).hexdigest()
-        name = display_name(file.name or f"part-{len(contents.files) + 1}.bin")
-        contents.files.append(File(name, kind, len(file.content), digest, False, file.content[:4096]))
+        name = file.name or f"part-{len(contents.files) + 1}.bin"
+        contents.files.append(_file_of(display_name(name), kind, file.content))
 
 
 def _open_smime(part: _Part, contents: Contents) -> None:
-    content = signed_content(_opened(part))
+    whole = _opened(part, contents, "S/MIME")
+    if whole is None:
+        return
+    content = signed_content(whole)
     if content is None:
         contents.defects.append("encrypted or damaged (S/MIME): see the original")
     else:
@@ -245,14 +251,18 @@ def _open_smime(part: _Part, contents: Contents) -> None:
         contents.defects.append("signed (S/MIME): the signature was not verified")
 
 
-def _opened(part: _Part) -> bytes:
+def _opened(part: _Part, contents: Contents, what: str) -> bytes | None:
+    """Return the bytes of a part that holds more than a file, None where there are too many to be unpacked."""
     source = _content(part)
-    return source.at(0, source.size) if source is not None and source.size <= _UNPACKED else b""
+    if source is not None and source.size <= _UNPACKED:
+        return source.at(0, source.size)
+    contents.defects.append(f"{what} is too large to be opened: see the original")
+    return None
 
 
 _OPENERS: Mapping[str, Callable[[_Part, Contents], None]] = {
     **dict.fromkeys(("message/delivery-status", "message/global-delivery-status"), _take_report),
-    **dict.fromkeys(_MAILS, _take_mail),
+    **dict.fromkeys(MAILS, _take_mail),
     **dict.fromkeys(("text/rfc822-headers", "message/global-headers"), _take_headers),
     "message/partial": _take_piece,
     "text/calendar": _take_invitation,
@@ -359,8 +369,7 @@ def _without_uu(text: str, contents: Contents) -> str:
         return text
     data = decode_transfer("\n".join(block).encode("ascii", "replace"), "x-uuencode")
     kind = mimetypes.guess_type(match[1])[0] or "application/octet-stream"
-    digest = hashlib.sha256(data).hexdigest()
-    contents.files.append(File(display_name(match[1]), kind, len(data), digest, False, data[:4096]))
+    contents.files.append(_file_of(display_name(match[1]), kind, data))
     return _without_uu(text[: match.start()] + text[end + 4 :], contents) if len(contents.files) < _MAX_UU else text
 
 
@@ -414,13 +423,17 @@ def _returned_headers(part: _Part) -> str:
 
 
 def _file(part: _Part, number: int) -> File:
-    if part.cut is not None:
-        size, digest, head = part.cut.size, part.cut.sha256, part.cut.head
-    else:
-        head = _payload(part)
-        size, digest = len(head), hashlib.sha256(head).hexdigest()
     inline = part.disposition != "attachment" and bool(part.content_id) and part.kind.startswith("image/")
-    return File(_file_name(part, head, number), part.kind, size, digest, inline, head[:4096])
+    if part.cut is None:
+        content = _payload(part)
+        return _file_of(_file_name(part, content, number), part.kind, content, inline=inline)
+    cut = part.cut
+    return File(_file_name(part, cut.head, number), part.kind, cut.size, cut.sha256, inline, cut.head[:_HEAD])
+
+
+def _file_of(name: str, kind: str, content: bytes, *, inline: bool = False) -> File:
+    digest = hashlib.sha256(content).hexdigest()
+    return File(name, kind, len(content), digest, inline, content[:_HEAD])
 
 
 def _file_name(part: _Part, head: bytes, number: int) -> str:
@@ -428,7 +441,7 @@ def _file_name(part: _Part, head: bytes, number: int) -> str:
     told = part.name or next((n for n in part.called if _FILE_NAME.fullmatch(n)), "")
     if told:
         return display_name(told)
-    if part.kind in ("message/rfc822", "message/global"):
+    if part.kind in MAILS:
         subject = re.search(rb"^subject:[ \t]*(.*(?:\r?\n[ \t].*)*)", head[:16_384], re.I | re.M)
         title = decode_header(subject[1].decode("utf-8", "surrogateescape")) if subject else ""
         return display_name(f"{title or 'message'}.eml")

@@ -13,6 +13,7 @@ from datetime import datetime
 from daemon.events import Event, Told
 from daemon.intake.keywords import Command, find_commands, fold, is_marked, spoken
 from daemon.intake.letter import Letter
+from daemon.intake.mime import MAILS
 from daemon.intake.quoting import says_forward
 from daemon.intake.ratings import rating_in
 from daemon.notify.notice import FOLLOW_UP, LISTS
@@ -35,7 +36,6 @@ from daemon.words import (
 _ROBOT_LOCALS = frozenset({"mailer-daemon", "postmaster", ""})
 # Nobody reads what is sent there; "-", "_" and "." in such a name say nothing.
 _READ_BY_NOBODY = ("noreply", "donotreply", "nepasrepondre", "mailerdaemon", "postmaster", "bounce", "listserv")
-_MAILS = frozenset({"message/rfc822", "message/global"})
 _PLAIN_WORDS_LENGTH = 120
 _RECEIPTS = ("a read receipt", "an answer to an invitation", "a delivery report without a failure")
 OPENING = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED})
@@ -248,7 +248,7 @@ def _behalf(letter: Letter, known: Known, rulebook: Rulebook) -> Sender | None:
 def _passes_on(letter: Letter) -> bool:
     """Whether the mail inside is what it is about; an attached one may be evidence for a report of their own."""
     inner = letter.forwarded
-    if inner is None or not any(a.content_type in _MAILS and not a.inside for a in letter.attachments):
+    if inner is None or not any(a.content_type in MAILS and not a.inside for a in letter.attachments):
         return inner is not None
     return says_forward(letter.subject) or letter.subject.strip() in ("", inner.subject.strip())
 

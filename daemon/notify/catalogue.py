@@ -78,6 +78,11 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "follow_up_result": TemplateInfo(
         "to the project manager: how the requesters rated us", INTERNAL, ("tickets", "late_for", "answered", "average")
     ),
+    "kpi_report": TemplateInfo(
+        "to managers: what the past month came to, with charts and a table of all figures",
+        INTERNAL,
+        ("report", "report_text", "report_html", "late_for"),
+    ),
     "transcript": TemplateInfo(
         "answer to keywords: what was done and what was not, states asked for, help",
         PUBLIC,
@@ -116,6 +121,13 @@ NO_TICKET: Mapping[str, object] = {
     "opened_at": "",
     "occurred_at": "",
     "source": "",
+    "user": "",
+    "contact": "",
+    "place": "",
+    "ci": "",
+    "service": "",
+    "error_codes": (),
+    "affected": "",
     "respond_by": "",
     "resolve_by": "",
     "solution": "",
@@ -144,6 +156,22 @@ NO_STEP: Mapping[str, object] = {
     "after_minutes": 0,
     "told_as": "",
 }
+
+_NO_REPORT: Mapping[str, object] = {
+    "title": "",
+    "service": "",
+    "language": "",
+    "period": {
+        "name": "2026-01", "first": "2026-01-01", "last": "2026-01-31", "until": "2026-02-01T00:00:00+00:00",
+        "over": True,
+    },
+    "zone": "UTC",
+    "customers": [],
+    "customer_name": "",
+    "made_at": "2026-02-01T00:00:00+00:00",
+    "kpis": [],
+    "course": [],
+}  # fmt: skip
 
 COMMON: Mapping[str, str] = {
     "ticket": "the ticket, see below",
@@ -208,6 +236,9 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "silent": (False, "true when the requester did not answer and silence was taken for consent"),
     "answered": (0, "how many requesters gave a rating"),
     "average": ("", "their average, e.g. 4.5, or empty"),
+    "report": (_NO_REPORT, "the report as `ticketd report --format json` puts it out"),
+    "report_text": ("", "its tables as text"),
+    "report_html": ("", "its figures, pictures and tables as HTML"),
 }
 """Facts of single templates: what stands where the daemon gives none, and what it is."""
 
@@ -230,6 +261,13 @@ SAMPLE_TICKET: Mapping[str, object] = {
     "opened_at": "2026-11-23T09:12:00+08:00",
     "occurred_at": "2026-11-23T08:40:00+08:00",
     "source": "mail",
+    "user": "财务部 刘洋 / Liu Yang, Finance",
+    "contact": "0755-8888 1234",
+    "place": "广东, 深圳 3 楼 / Shenzhen, 3rd floor",
+    "ci": "vpn-gw-2",
+    "service": "VPN",
+    "error_codes": ["809"],
+    "affected": "35",
     "respond_by": "2026-11-23T09:42:00+08:00",
     "resolve_by": "2026-11-23T17:30:00+08:00",
     "solution": "证书已更新，VPN 网关已重启。\nThe certificate was renewed and the gateway restarted.",
@@ -299,6 +337,45 @@ _SAMPLE_LIST = [
      "hold_reason": "vendor", "action": "", "action_at": "", "overdue": True, "rating": 0, "rating_text": ""},
 ]  # fmt: skip
 
+_SAMPLE_NUMBERS = [1207, 1208, 1213]
+
+
+def _sample_kpi(key: str, name: str, column: str, unit: str, rows: list[tuple[str, str, float, str]]) -> object:
+    return {
+        "key": key, "name": name, "formula": "计数 / counted", "recorded": True,
+        "columns": [{"key": unit, "name": column, "unit": unit}],
+        "rows": [
+            {
+                "group": group, "key": "", "label": label,
+                "figures": [{"value": value, "shown": shown, "numbers": _SAMPLE_NUMBERS, "of": []}],
+            }
+            for group, label, value, shown in rows
+        ],
+    }  # fmt: skip
+
+
+_SAMPLE_REPORT: Mapping[str, object] = {
+    **_NO_REPORT,
+    "title": "服务报告 / Service report",
+    "service": "Example Desk",
+    "period": {
+        "name": "2026-10", "first": "2026-10-01", "last": "2026-10-31", "until": "2026-11-01T00:00:00+08:00",
+        "over": True,
+    },
+    "zone": "Asia/Shanghai",
+    "customer_name": "Example Ltd.",
+    "made_at": "2026-11-02T10:00:00+08:00",
+    "kpis": [
+        _sample_kpi("volume", "工单数量 / Volume", "数量 / tickets", "count", [
+            ("total", "合计 / total", 3, "3"), ("kind", "事件 / incident", 2, "2"),
+            ("kind", "服务请求 / request", 1, "1"),
+        ]),
+        _sample_kpi("resolve_attainment", "解决达成率 / Resolution attainment", "达成率 / share", "percent", [
+            ("total", "合计 / total", 66.7, "66.7 %"),
+        ]),
+    ],
+}  # fmt: skip
+
 _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
     "resolved": {
         "ticket": {**SAMPLE_TICKET, "state": "resolved", "close_at": "2026-11-26T18:00:00+08:00"},
@@ -353,6 +430,7 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
     "review_list": {"ticket": None, "tickets": _SAMPLE_LIST},
     "follow_up": {"ticket": {**SAMPLE_TICKET, "state": "archived"}, "tickets": _SAMPLE_LIST},
     "follow_up_result": {"ticket": None, "tickets": _SAMPLE_LIST, "answered": 1, "average": "2.0"},
+    "kpi_report": {"ticket": None, "keywords": [], "report": _SAMPLE_REPORT},
     "alarm": {
         "ticket": None,
         "keywords": [],

@@ -1,4 +1,4 @@
-"""From a duty to its mails: the lists of a day and the follow-up of a week (procedure §9).
+"""From a duty to its mails: the lists of a day, the follow-up of a week, the report of a month (procedure §9).
 
 What comes in: what is owed, tickets with what is expected next, and the books. What goes out: Parcels, that is a Notice
 each with the numbers of the tickets that it speaks of. A list of one ticket belongs to it: an answer lands there. Pure.
@@ -34,6 +34,33 @@ def parcels_for(item: Owed, entries: Iterable[Entry], scene: Scene, now: datetim
     """Return the mails of one duty at one place, one for each reader; nothing to tell gives no mail."""
     there = [e for e in entries if _place(e.ticket, scene) == item.place]
     return tuple(_MAKERS[item.duty](item, there, scene, now))
+
+
+@dataclass(frozen=True, slots=True)
+class ReportReader:
+    """Who gets the monthly report, and about which customers: none named means about all of them."""
+
+    to: Recipient
+    customers: tuple[str, ...]
+
+
+def report_readers(scene: Scene) -> tuple[ReportReader, ...]:
+    """Return who gets the monthly report: project managers about their customers, others about all."""
+    every = ("", *scene.rulebook.customers)
+    readers: dict[str, tuple[Recipient, list[str]]] = {}
+    for customer in every:
+        belonging = Ticket(number=0, customer=customer)
+        for to in recipients(scene.rulebook.duties.audience_of(Duty.KPI_REPORT), belonging, scene):
+            readers.setdefault(to.address, (to, []))[1].append(customer)
+    return tuple(ReportReader(to, () if len(c) == len(every) else tuple(c)) for to, c in readers.values())
+
+
+def report_parcel(item: Owed, reader: ReportReader, report: Mapping[str, Any], scene: Scene) -> Parcel:
+    """Return the mail with a report that is counted already."""
+    facts = {"ticket": None, "report": report, "late_for": item.due_at.isoformat() if item.late else ""}
+    return Parcel(
+        notice=notice_to("kpi_report", reader.to, None, facts, scene, Visibility.INTERNAL), tickets=(), ticket=0
+    )
 
 
 def _place(ticket: Ticket, scene: Scene) -> str:

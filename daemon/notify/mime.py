@@ -1,7 +1,7 @@
-"""From words to the bytes of a mail, fast: headers in their order, one text and one HTML part.
+"""From words to the bytes of a mail, fast: headers in their order, one text and one HTML part, pictures and files.
 
-What comes in: clean header values and two texts. What goes out: bytes with CRLF, no line over 998, all ASCII
-but for an address that cannot be written otherwise. This file alone knows how a header is encoded and folded.
+What comes in: clean header values, two texts, and what is enclosed. What goes out: bytes with CRLF, no line over 998,
+all ASCII but for an address that cannot be written otherwise. This file alone knows how a header is encoded and folded.
 The stdlib's EmailMessage costs milliseconds a mail and breaks long ids in References, hence our own hand.
 """
 
@@ -11,11 +11,12 @@ import base64
 import binascii
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from email.utils import format_datetime
 
 from daemon.notify.envelope import clean_header
 
-__all__ = ["address_header", "build", "encode_words", "fold_ids", "format_datetime", "text_header"]
+__all__ = ["Enclosed", "address_header", "build", "encode_words", "fold_ids", "format_datetime", "text_header"]
 
 # With `=?utf-8?b?` and `?=` around 52 characters of base64, a word fits on any first line of a header.
 _WORD_BYTES = 39
@@ -23,6 +24,19 @@ _LINE_CHARS = 76
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~. -]*[A-Za-z0-9]")
 _BASE64_LINE = 57  # bytes that make 76 characters
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosed:
+    """A file that goes with a mail: a picture that its HTML shows as `cid:…`, or ("") one to be opened by itself.
+
+    `name` and `cid` are ours: ASCII, without spaces.
+    """
+
+    name: str
+    kind: str
+    content: bytes = field(repr=False)
+    cid: str = ""
 
 
 def text_header(name: str, value: str) -> str:
@@ -69,23 +83,39 @@ def fold_ids(name: str, ids: Iterable[str]) -> str:
     return f"{name}: {written}\r\n" if written else ""
 
 
-def build(headers: Iterable[str], text: str, html: str, boundary: str) -> bytes:
-    """Return the whole mail. `boundary` begins with `=_`, which neither of our encodings can bring forth."""
-    head = "".join(headers)
-    parts = (
-        f'{head}MIME-Version: 1.0\r\nContent-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n',
-        _part("plain", text, boundary),
-        _part("html", html, boundary),
-        f"--{boundary}--\r\n",
-    )
-    return "".join(parts).encode("utf-8")
+def build(headers: Iterable[str], text: str, html: str, name: str, enclosed: Iterable[Enclosed] = ()) -> bytes:
+    """Return the whole mail. `name` tells its boundaries from those of other mails."""
+    pictures = [e for e in enclosed if e.cid]
+    files = [e for e in enclosed if not e.cid]
+    page = _part("html", html)
+    if pictures:
+        page = _parts('related; type="text/html"', f"=_r_{name}", [page, *map(_file, pictures)])
+    whole = _parts("alternative", f"=_{name}", [_part("plain", text), page])
+    if files:
+        whole = _parts("mixed", f"=_m_{name}", [whole, *map(_file, files)])
+    return f"{''.join(headers)}MIME-Version: 1.0\r\n{whole}".encode()
 
 
-def _part(subtype: str, content: str, boundary: str) -> str:
+def _parts(kind: str, boundary: str, parts: Iterable[str]) -> str:
+    """Return a part made of parts. A boundary begins with `=_`, which none of our encodings can bring forth.
+
+    No boundary may begin like that of a part around or within it: many programs compare no further.
+    """
+    inner = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts)
+    return f'Content-Type: multipart/{kind}; boundary="{boundary}"\r\n\r\n{inner}--{boundary}--\r\n'
+
+
+def _part(subtype: str, content: str) -> str:
     encoding, body = _transfer(content)
+    return f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n{body}"
+
+
+def _file(enclosed: Enclosed) -> str:
+    shown = f"inline; filename={enclosed.name}\r\nContent-ID: <{enclosed.cid}>"
+    disposition = shown if enclosed.cid else f"attachment; filename={enclosed.name}"
     return (
-        f"--{boundary}\r\nContent-Type: text/{subtype}; charset=utf-8\r\n"
-        f"Content-Transfer-Encoding: {encoding}\r\n\r\n{body}\r\n"
+        f"Content-Type: {enclosed.kind}\r\nContent-Disposition: {disposition}\r\n"
+        f"Content-Transfer-Encoding: base64\r\n\r\n{_base64(enclosed.content)}"
     )
 
 
@@ -93,7 +123,10 @@ def _transfer(content: str) -> tuple[str, str]:
     """Return encoding and encoded lines: readable where the text is mostly ASCII, short where it is not."""
     data = content.replace("\r\n", "\n").replace("\r", "\n").replace("\n", "\r\n").encode("utf-8")
     if len(data) - len(content) > len(content) // 8:
-        lines = range(0, len(data), _BASE64_LINE)
-        coded = [binascii.b2a_base64(data[i : i + _BASE64_LINE], newline=False) for i in lines]
-        return "base64", b"\r\n".join(coded).decode("ascii")
+        return "base64", _base64(data)
     return "quoted-printable", binascii.b2a_qp(data, istext=True).decode("ascii")
+
+
+def _base64(data: bytes) -> str:
+    lines = range(0, len(data), _BASE64_LINE)
+    return b"\r\n".join(binascii.b2a_base64(data[i : i + _BASE64_LINE], newline=False) for i in lines).decode("ascii")

@@ -12,7 +12,7 @@ from daemon.words import Visibility
 
 FOLLOW_UP = "follow_up"
 """The template that asks for a rating: only an answer to it is one."""
-LISTS = frozenset({"day_list", "open_list", "review_list", "follow_up_result"})
+LISTS = frozenset({"day_list", "open_list", "review_list", "follow_up_result", "kpi_report"})
 """The templates of mails about several tickets at once: thanks for one of them open nothing."""
 
 

@@ -50,14 +50,14 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import CASES, PROVED, LinkKind, Role, Verb, Visibility, Who
+from daemon.words import CASES, PROVED, RECORDING, LinkKind, Role, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
 # One mail instead of two: the second one says what the first one would.
 _SAYS_IT_TOO = {
-    "taken_up": "progress", "resumed": "progress", "regraded": "assignment", "cancelled": "merged",
-    "linked": "assignment",
+    "taken_up": "progress", "resumed": "progress", "regraded": "assignment", "new_reply": "reopened",
+    "cancelled": "merged", "linked": "assignment",
 }  # fmt: skip
 _SECOND_LINE = 2
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
@@ -619,6 +619,13 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "opened_at": _iso(ticket.opened_at),
         "occurred_at": _iso(ticket.occurred_at),
         "source": ticket.source,
+        "user": ticket.user,
+        "contact": ticket.contact,
+        "place": ", ".join(p for p in (ticket.region, ticket.place) if p),
+        "ci": ticket.ci,
+        "service": ticket.service,
+        "error_codes": list(ticket.error_codes),
+        "affected": str(ticket.affected or ""),
         "respond_by": _iso(ticket.due("respond")),
         "resolve_by": _iso(ticket.due("resolve")),
         "solution": ticket.solution,
@@ -678,7 +685,7 @@ def _likely(ticket: Ticket, to: Recipient, scene: Scene) -> tuple[Keyword, ...]:
     person = scene.rulebook.people.get(to.key)
     could = could_be(person) - {Who.ANYONE, Who.PARTICIPANT} if person else {Who.STAFF, Who.ASSIGNEE, Who.TEAM}
     fit = (k for k in scene.rulebook.keywords if next_state(ticket.state, k.verb, ticket.kind) is not None)
-    return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING)
+    return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING | RECORDING)
 
 
 def _line_facts(line: Line) -> dict[str, Any]:
@@ -698,8 +705,10 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
         person = scene.rulebook.people.get(to.key)
         story = scene.story if person is None or of_ours(person) else scene.report
         return "\n\n".join(p for p in (reason, story) if p)[:_LONGEST_TEXT] if internal else ""
-    if isinstance(event, Opened | MessageAdded | Rejected):
+    if isinstance(event, Opened | MessageAdded | Rejected) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
+    if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:
+        return ""  # what the project manager has to say about it is for colleagues
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
 
 
@@ -714,8 +723,13 @@ def _written(ticket: Ticket, scene: Scene, *, internal: bool) -> str:
     return letter.words
 
 
+def _reopens(event: Event) -> bool:
+    """Whether a requester's mail put the ticket back to work: those at work get the whole of it."""
+    return isinstance(event, StateChanged) and event.verb is Verb.REOPEN
+
+
 def _attachments(event: Event, scene: Scene) -> list[dict[str, Any]]:
-    if scene.letter is None or not isinstance(event, Opened | MessageAdded):
+    if scene.letter is None or not (isinstance(event, Opened | MessageAdded) or _reopens(event)):
         return []
     return [{"name": a.name, "size": a.size} for a in scene.letter.attachments]
 

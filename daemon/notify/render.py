@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -59,6 +59,9 @@ from daemon.notify.envelope import (
 )
 from daemon.notify.notice import Notice, OutgoingMail
 from daemon.notify.shelf import Shelf
+from daemon.reports.charts import pictures_of
+from daemon.reports.forms import Draws, MailedReport, report_for_mail
+from daemon.reports.wording import Speech
 from daemon.words import domain_of
 
 __all__ = [
@@ -92,9 +95,13 @@ class ServiceFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered(OutgoingMail):
-    """The mail, and what was wrong with its template ("" for nothing): then this is the plain form."""
+    """The mail, and what was wrong with its template ("" for nothing): then this is the plain form.
+
+    `remark` says what else it goes without.
+    """
 
     problem: str = ""
+    remark: str = ""
     language: str = ""
     subject: str = ""
     text: str = field(default="", repr=False)
@@ -103,12 +110,14 @@ class Rendered(OutgoingMail):
 
 @dataclass(frozen=True, slots=True)
 class _Words:
-    """What a template came to: the subject without its tag, and the two bodies."""
+    """What a template came to: the subject without its tag, the two bodies, and what goes with them."""
 
     language: str
     subject: str
     text: str
     html: str
+    enclosed: tuple[mime.Enclosed, ...] = ()
+    remark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +130,15 @@ class _Post:
 
 
 class Renderer:
-    """Makes mails; `templates` and `fallback` (the shipped ones) each hold a folder per language."""
+    """Makes mails; `templates` and `fallback` (the shipped ones) each hold a folder per language.
 
-    def __init__(self, templates: Path, fallback: Path, service: ServiceFacts, keys: Keys) -> None:
+    `draws` makes the pictures of a report.
+    """
+
+    def __init__(
+        self, templates: Path, fallback: Path, service: ServiceFacts, keys: Keys, draws: Draws = pictures_of
+    ) -> None:
+        self._draws = draws
         self._service = service
         self._keys = keys
         self._zone = ZoneInfo(service.timezone)
@@ -135,15 +150,16 @@ class Renderer:
         """Return the mail for a notice, always; the same notice, id and time give the same bytes."""
         ticket = _number(notice.facts)
         post = self._post(notice, notice_id, ticket)
-        words, problem = self._words(notice, ticket, at, post.reply_to)
+        words, problem = self._words(notice, ticket, at, post)
         words = _cleaned(words, self._service.subject_tag, ticket)
         headers = self._headers(notice, at, post, words)
         return Rendered(
             message_id=post.message_id,
             envelope_from=post.envelope_from,
             to=notice.to,
-            content=mime.build(headers, words.text, words.html, f"=_ticketd_{notice_id}"),
+            content=mime.build(headers, words.text, words.html, f"ticketd_{notice_id}", words.enclosed),
             problem=problem,
+            remark=words.remark,
             language=words.language,
             subject=words.subject,
             text=words.text,
@@ -180,7 +196,11 @@ class Renderer:
 
     # -- words --
 
-    def _words(self, notice: Notice, ticket: int, at: datetime, reply_to: str) -> tuple[_Words, str]:
+    def words_in(self, language: str) -> Mapping[str, Any]:
+        """Return the word lists that mails in this language use, for reports that are counted for a mail."""
+        return self._choose("kpi_report", language).voice.listed()
+
+    def _words(self, notice: Notice, ticket: int, at: datetime, post: _Post) -> tuple[_Words, str]:
         """Return the words of the notice and, where its template failed, why these are the plain form."""
         context = {
             "tag": self._service.subject_tag,
@@ -188,14 +208,24 @@ class Renderer:
             "to_name": clean_header(notice.to_name, 100),
             "service": {"name": self._service.name, "address": self._service.address},
             "sent_at": at.astimezone(self._zone).isoformat(),
-            "mailto": partial(_mailto, reply_to, f"Re: [{self._service.subject_tag}-{ticket}]" if ticket else ""),
+            "mailto": partial(_mailto, post.reply_to, f"Re: [{self._service.subject_tag}-{ticket}]" if ticket else ""),
         }
         choice = self._choose(notice.template, notice.language)
         try:
-            return choice.speak({**_facts(notice), **context}), ""
+            report = self._report(notice, choice.voice, post.message_id)
+            words = choice.speak({**_facts(notice), **context, **(_report_facts(report) if report else {})})
+            return (_with_report(words, report, notice, post.message_id) if report else words), ""
         except Exception as error:  # noqa: BLE001 - a template may raise anything, and the mail must still go out
             place = choice.place_of(error, notice.template)
             return _plain_form(notice, choice.voice), f"{place}: {_reason(error)}"
+
+    def _report(self, notice: Notice, voice: _Voice, own_id: str) -> MailedReport | None:
+        """Return the parts of a report, where the notice is one."""
+        facts = notice.facts.get("report")
+        if not isinstance(facts, dict):
+            return None
+        speech = Speech(words=voice.listed(), zone=self._zone)
+        return report_for_mail(facts, speech, lambda name: f"cid:{_cid(name, own_id)}", self._draws)
 
     def warm(self) -> None:
         """Compile every template in the languages that people have, so that the first mails do not wait for it."""
@@ -219,7 +249,31 @@ class Renderer:
 
 def _cleaned(words: _Words, tag: str, ticket: int) -> _Words:
     subject = with_tag(words.subject, tag, ticket) if ticket else clean_header(words.subject)
-    return _Words(words.language, subject, clean_text(words.text), clean_text(words.html))
+    return replace(words, subject=subject, text=clean_text(words.text), html=clean_text(words.html))
+
+
+def _cid(name: str, own_id: str) -> str:
+    """Return the Content-ID of a picture: it belongs to one mail."""
+    return f"{name}.{own_id.strip('<>')}"
+
+
+def _report_facts(report: MailedReport) -> dict[str, Any]:
+    return {"report_text": report.text, "report_html": Markup(report.html)}
+
+
+def _with_report(words: _Words, report: MailedReport, notice: Notice, own_id: str) -> _Words:
+    """Return the mail with its pictures and its table."""
+    pictures = (
+        mime.Enclosed(name=f"{name}.png", kind="image/png", content=png, cid=_cid(name, own_id))
+        for name, png in report.pictures.items()
+    )
+    table = mime.Enclosed(name=_file_name(notice.facts), kind="text/csv; charset=utf-8", content=report.csv)
+    return replace(words, enclosed=(*pictures, table), remark=report.remark)
+
+
+def _file_name(facts: Mapping[str, Any]) -> str:
+    period = re.sub(r"[^0-9A-Za-z.-]", "_", str(facts["report"]["period"]["name"]))
+    return f"service-report-{period}.csv"
 
 
 _NO_SYNTAX = str.maketrans(dict.fromkeys(' <>()[],;:"\\', "_"))
@@ -257,7 +311,7 @@ def word_lists(folder: Path, fallback: Path, language: str, service_language: st
     chain = list(_language_chain(language, service_language))
     found = next((lang for lang in chain if shelf.has(lang, "_words.j2")), _LAST_LANGUAGE)
     voice = _Voice(shelf, found, ZoneInfo(zone))
-    return {**voice.words, "language": found, "zone": voice.zone_words()}
+    return voice.listed()
 
 
 # ---- facts -------------------------------------------------------------------------------------------------
@@ -381,6 +435,7 @@ class _Voice:
         filters = {
             "when": self.when,
             "day": self._write_day,
+            "month": self._write_month,
             "duration": self.duration,
             "word": self.word,
             "rows": self.rows,
@@ -500,6 +555,14 @@ class _Voice:
         """Return a date as people say it; the filter `day`."""
         day = date.fromisoformat(value)
         return format_date(day, self.words.get("formats", {}).get("day", "medium"), locale=self._locale)
+
+    def _write_month(self, value: str) -> str:
+        """Return the month of a date as people say it; the filter `month`."""
+        return format_date(date.fromisoformat(value), self.words["formats"]["month"], locale=self._locale)
+
+    def listed(self) -> dict[str, Any]:
+        """Return the word lists, with the language in which they are and the name of the zone."""
+        return {**self.words, "language": self.language, "zone": self.zone_words()}
 
     def zone_words(self) -> str:
         """Return the name of the service's zone as people say it."""

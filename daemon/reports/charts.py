@@ -13,14 +13,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from daemon.reports.wording import Wording
+from daemon.reports.wording import Speech
 
 _DRAWING = Path(__file__).with_name("drawing.py")
 _PATIENCE = 60
 _MOST_BARS = 12
 
 
-def pictures_of(facts: dict[str, Any], wording: Wording) -> tuple[dict[str, bytes], str]:
+def pictures_of(facts: dict[str, Any], wording: Speech) -> tuple[dict[str, bytes], str]:
     """Return (PNG by name, why there are none)."""
     if importlib.util.find_spec("matplotlib") is None:
         return {}, "no pictures: pip install 'ticketd[charts]'"
@@ -45,7 +45,7 @@ def as_data_url(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode('ascii')}"
 
 
-def _course(facts: dict[str, Any], wording: Wording) -> dict[str, Any]:
+def _course(facts: dict[str, Any], wording: Speech) -> dict[str, Any]:
     points = facts["course"]
     if len(points) < 2 or not any(p["reported"] or p["solved"] for p in points):  # noqa: PLR2004 - one column is no course
         return {}
@@ -55,9 +55,9 @@ def _course(facts: dict[str, Any], wording: Wording) -> dict[str, Any]:
 
 
 def _categories(facts: dict[str, Any]) -> dict[str, Any]:
-    kpi = next(k for k in facts["kpis"] if k["key"] == "volume_by_category")
-    rows = kpi["rows"][:_MOST_BARS]
-    if not rows:
+    kpi = next((k for k in facts["kpis"] if k["key"] == "volume_by_category"), None)
+    rows = kpi["rows"][:_MOST_BARS] if kpi else []
+    if kpi is None or not rows:
         return {}
     series = [{"name": kpi["name"], "values": [row["figures"][0]["value"] for row in rows]}]
     labels = [row["label"] for row in rows]

@@ -6,7 +6,7 @@ file. Nothing is written.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -21,31 +21,40 @@ from daemon.rulebook import Rulebook
 from daemon.sla import Measure
 from daemon.store import Store
 from daemon.ticket import Ticket
+from daemon.words import Kind
 from daemon.workhours import working_between
+
+NO_CUSTOMER = "none"
+"""What to write for the tickets that belong to no customer."""
 
 
 def known_customer(word: str, rulebook: Rulebook) -> str:
-    """Return the key of the customer that this word means, "" for none. Raises TicketdError for one that is not."""
-    by_name = {c.name.casefold(): c.key for c in rulebook.customers.values()}
-    if not word or word in rulebook.customers:
+    """Return the key of the customer that this word means. Raises TicketdError for one that is not."""
+    by_name = {c.name.casefold(): c.key for c in rulebook.customers.values()} | {NO_CUSTOMER: ""}
+    if word in rulebook.customers:
         return word
     if word.casefold() in by_name:
         return by_name[word.casefold()]
     raise TicketdError(f"no customer is called '{word}'{did_you_mean(word, rulebook.customers)}; see customers.yaml")
 
 
-def cohort_of(store: Store, rulebook: Rulebook, zone: str, period: Period, customer: str = "") -> Cohort:
-    """Return every ticket that had to do with the period, of one customer or ("") of all."""
+def cohort_of(store: Store, rulebook: Rulebook, zone: str, period: Period, customers: Collection[str] = ()) -> Cohort:
+    """Return every ticket that had to do with the period, of these customers or, where none is named, of all.
+
+    Problems are counted by themselves, changes not at all: neither is something that a customer reported.
+    """
     worktime = _worktime(Measure(rulebook, zone))
     lives = (
         life_of(number, history, period.until, worktime) for number, history in store.register.histories(period.start)
     )
-    return Cohort([x for x in lives if x and customer in ("", x.ticket.customer)], period)
+    found = [x for x in lives if x and (not customers or x.ticket.customer in customers)]
+    problems = [x for x in found if x.ticket.kind is Kind.PROBLEM]
+    return Cohort([x for x in found if x.ticket.case], period, problems)
 
 
 def compile_report(store: Store, wording: Wording, period: Period, heading: Heading) -> dict[str, Any]:
-    """Return the report on a period as plain data; `heading` says for which customer."""
-    cohort = cohort_of(store, wording.rulebook, wording.zone.key, period, heading.customer)
+    """Return the report on a period as plain data; `heading` says for which customers."""
+    cohort = cohort_of(store, wording.rulebook, wording.zone.key, period, heading.customers)
     return report_facts(cohort, heading, wording)
 
 

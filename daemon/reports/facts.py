@@ -21,10 +21,13 @@ _MOST_POINTS = 62
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heading:
-    """What stands above a report: whose service, which customer ("" for all), when it was made."""
+    """What stands above a report: whose service, which customers (none named: all), when it was made.
+
+    A customer "" stands for the tickets that belong to no customer.
+    """
 
     service: str
-    customer: str
+    customers: tuple[str, ...]
     made_at: datetime
 
 
@@ -43,21 +46,26 @@ def report_facts(cohort: Cohort, heading: Heading, wording: Wording) -> dict[str
             "over": period.over,
         },
         "zone": wording.zone.key,
-        "customer": heading.customer,
-        "customer_name": wording.customer(heading.customer) if heading.customer else wording.say("all_customers"),
+        "customers": list(heading.customers),
+        "customer_name": _whose(heading.customers, wording),
         "made_at": heading.made_at.astimezone(wording.zone).isoformat(timespec="seconds"),
         "kpis": [_kpi(kpi, cohort, wording) for kpi in KPIS],
         "course": list(_course(cohort, wording)),
     }
 
 
+def _whose(customers: tuple[str, ...], wording: Wording) -> str:
+    names = [wording.customer(key) if key else wording.say("no_customer") for key in customers]
+    return wording.word_at("comma").join(names) or wording.say("all_customers")
+
+
 def _kpi(kpi: Kpi, cohort: Cohort, wording: Wording) -> dict[str, Any]:
-    rows = list(kpi.rows(cohort)) if kpi.rows else []
+    rows = list(kpi.rows(cohort))
     return {
         "key": kpi.key,
         "name": wording.named(kpi.name),
         "formula": wording.named(kpi.formula),
-        "recorded": kpi.rows is not None,
+        "recorded": True,  # since every KPI is, now; programs may still ask
         "columns": [{"key": c.key, "name": wording.named(c.name), "unit": c.unit} for c in kpi.columns],
         "rows": [_row(row, kpi.columns, wording) for row in rows],
     }

@@ -6,15 +6,17 @@ elements, bars are cells with a colour. All that people wrote is escaped.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from html import escape
 from typing import Any
 
 from daemon.reports.text import period_words
-from daemon.reports.wording import Wording
+from daemon.reports.wording import Speech
 
 _GLANCE = ("volume", "respond_attainment", "resolve_attainment", "backlog", "first_line", "reopened")
 _TILES = 3
+_ALL = sys.maxsize
 _FONT = (
     "-apple-system,BlinkMacSystemFont,'Segoe UI',Roboto,'PingFang SC','Hiragino Sans GB','Microsoft YaHei',"
     "'Noto Sans CJK SC','Noto Sans SC',Helvetica,Arial,sans-serif"
@@ -37,15 +39,22 @@ _STYLE = """
 """
 
 
-def report_as_html(facts: dict[str, Any], wording: Wording, pictures: Mapping[str, str], *, numbers: bool) -> str:
+def report_as_html(facts: dict[str, Any], wording: Speech, pictures: Mapping[str, str], *, numbers: bool) -> str:
     """Return the report as a page. `pictures` are (name of a KPI or "course") → what stands in `src` of its image."""
-    body = [_title(facts["title"], facts["service"]), _small(_about(facts, wording)), _tiles(facts)]
-    body += [_picture(pictures[name], facts["title"]) for name in pictures]
-    body += [_kpi(kpi, wording, numbers=numbers) for kpi in facts["kpis"]]
-    return _document(f"{facts['title']} · {period_words(facts, wording)}", "\n".join(body), facts["language"])
+    body = _title(facts["title"], facts["service"]) + report_body(facts, wording, pictures, _ALL if numbers else 0)
+    return _document(f"{facts['title']} · {period_words(facts, wording)}", body, facts["language"])
 
 
-def record_as_html(facts: dict[str, Any], wording: Wording) -> str:
+def report_body(facts: dict[str, Any], wording: Speech, pictures: Mapping[str, str], numbers: int) -> str:
+    """Return what stands below the title. Of the tickets behind a figure at most `numbers` are named."""
+    body = [_small(_about(facts, wording)), _tiles(facts)]
+    names = {kpi["key"]: kpi["name"] for kpi in facts["kpis"]}
+    body += [_picture(source, names.get(name) or wording.say(name)) for name, source in pictures.items()]
+    body += [_kpi(kpi, wording, numbers) for kpi in facts["kpis"]]
+    return "\n".join(body)
+
+
+def record_as_html(facts: dict[str, Any], wording: Speech) -> str:
     """Return one ticket's record as a page, with its whole history."""
     aside = f"{facts['service']} · {wording.say('made_at')} {facts['made_at']}"
     body = [_title(facts["subject"], f"{wording.say('record')} {facts['ref']}"), _small([aside, facts["zone_words"]])]
@@ -64,7 +73,7 @@ def record_as_html(facts: dict[str, Any], wording: Wording) -> str:
 # --- a report ---
 
 
-def _about(facts: dict[str, Any], wording: Wording) -> list[str]:
+def _about(facts: dict[str, Any], wording: Speech) -> list[str]:
     return [
         f"{period_words(facts, wording)} · {facts['customer_name']}",
         f"{wording.say('made_at')} {facts['made_at'][:16].replace('T', ' ')} · "
@@ -95,7 +104,7 @@ def _picture(source: str, title: str) -> str:
     return f'<img src="{escape(source)}" alt="{escape(title)}" width="700" style="{style}">'
 
 
-def _kpi(kpi: dict[str, Any], wording: Wording, *, numbers: bool) -> str:
+def _kpi(kpi: dict[str, Any], wording: Speech, numbers: int) -> str:
     formula = f'<div class="faint" style="font-size:12px;line-height:1.5;color:#5b6b7b">{escape(kpi["formula"])}</div>'
     if not kpi["rows"]:
         return f"{_heading(kpi['name'])}{formula}<div>{escape(wording.say('no_data'))}</div>"
@@ -103,7 +112,7 @@ def _kpi(kpi: dict[str, Any], wording: Wording, *, numbers: bool) -> str:
     style = f"color:#5b6b7b;font-size:12px;width:{each}"
     names = "".join(_cell(c["name"], "faint", style, width=each) for c in kpi["columns"])
     head = f'<tr><td class="line" style="{_LINE}"></td>{names}</tr>'
-    rows = "".join(_row(row, kpi, numbers=numbers) for row in kpi["rows"])
+    rows = "".join(_row(row, kpi, wording, numbers) for row in kpi["rows"])
     return f"{_heading(kpi['name'])}{formula}{_table(head + rows, 'margin-top:6px')}"
 
 
@@ -119,10 +128,10 @@ def _cell(text: str, name: str = "", style: str = "", width: str = "") -> str:
     )
 
 
-def _row(row: dict[str, Any], kpi: dict[str, Any], *, numbers: bool) -> str:
+def _row(row: dict[str, Any], kpi: dict[str, Any], wording: Speech, numbers: int) -> str:
     weight = "font-weight:600;" if row["group"] == "total" else ""
     label = f'<td class="line" valign="top" style="{_LINE}{weight}">{escape(row["label"])}{_bar(row, kpi)}'
-    label += f"{_behind(row, kpi) if numbers else ''}</td>"
+    label += f"{_behind(row, kpi, wording, numbers) if numbers else ''}</td>"
     return f"<tr>{label}{''.join(_cell(f['shown'], style=weight) for f in row['figures'])}</tr>"
 
 
@@ -145,14 +154,19 @@ def _drawn_bar(percent: float) -> str:
     return _table(f"<tr>{inner}{rest}</tr>", "margin-top:4px")
 
 
-def _behind(row: dict[str, Any], kpi: dict[str, Any]) -> str:
-    """Return the numbers of the tickets behind a row, each list once."""
+def _behind(row: dict[str, Any], kpi: dict[str, Any], wording: Speech, most: int) -> str:
+    """Return the numbers of the tickets behind a row, each list once and not too much of it."""
     lists: dict[tuple[int, ...], str] = {}
     for column, figure in zip(kpi["columns"], row["figures"], strict=True):
         if figure["numbers"]:
             lists.setdefault(tuple(figure["numbers"]), column["name"])
-    said = "<br>".join(f"{escape(name)}: {', '.join(map(str, found))}" for found, name in lists.items())
+    said = "<br>".join(f"{escape(name)}: {_some(found, wording, most)}" for found, name in lists.items())
     return f'<div class="faint" style="font-size:12px;line-height:1.5;color:#5b6b7b">{said}</div>' if said else ""
+
+
+def _some(numbers: tuple[int, ...], wording: Speech, most: int) -> str:
+    named = ", ".join(map(str, numbers[:most]))
+    return named if len(numbers) <= most else f"{named} … {escape(wording.say('in_all', count=len(numbers)))}"
 
 
 # --- a record ---

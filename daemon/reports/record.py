@@ -42,7 +42,9 @@ from daemon.words import HoldReason, Verb, Visibility
 Cell = str | int | float | bool | datetime | None
 
 _UNSHOWN = frozenset({"clocks", "silence", "answered", "length", "message_id"})
-_INTERNAL_FIELDS = frozenset({"cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "links"})
+_INTERNAL_FIELDS = frozenset({
+    "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom", "links",
+})  # fmt: skip
 _FOR_COLLEAGUES = frozenset({
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
     "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed", "AnswerWithheld",
@@ -114,7 +116,7 @@ def _promise(ticket: Ticket, name: str) -> Cell:
 
 def _cell(name: str, value: object, wording: Wording) -> Cell:
     """Return a field as a cell: numbers and times as such, everything else in words."""
-    if value is None or (value == 0 and name in ("follows", "rating")):
+    if value is None or (value == 0 and name in ("follows", "rating", "affected")):
         return None
     if isinstance(value, datetime) or (isinstance(value, int) and not isinstance(value, Enum)):
         return value

@@ -9,17 +9,21 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from daemon.reports.wording import Wording
+from daemon.reports.wording import Speech
 
 _WIDE = frozenset("WF")
 
 
-def report_as_text(facts: dict[str, Any], wording: Wording, *, numbers: bool) -> str:
+def report_as_text(facts: dict[str, Any], wording: Speech, *, numbers: bool) -> str:
     """Return the report as text; with the numbers of the tickets under each row if asked for."""
-    lines = [f"{facts['title']} · {facts['service']}", *_head(facts, wording)]
-    for kpi in facts["kpis"]:
-        lines += ["", kpi["name"], *_table(kpi, wording, numbers=numbers)]
-    return "\n".join(line.rstrip() for line in lines) + "\n"
+    head = "\n".join([f"{facts['title']} · {facts['service']}", *_head(facts, wording)])
+    return f"{head}\n\n{report_tables(facts, wording, numbers=numbers)}"
+
+
+def report_tables(facts: dict[str, Any], wording: Speech, *, numbers: bool) -> str:
+    """Return the tables alone, for a mail that has said already what they are about."""
+    tables = ([kpi["name"], *_table(kpi, wording, numbers=numbers)] for kpi in facts["kpis"])
+    return "\n\n".join("\n".join(line.rstrip() for line in table) for table in tables) + "\n"
 
 
 def width(text: str) -> int:
@@ -27,7 +31,7 @@ def width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in _WIDE else 1 for c in text)
 
 
-def period_words(facts: dict[str, Any], wording: Wording) -> str:
+def period_words(facts: dict[str, Any], wording: Speech) -> str:
     """Return the period in words: its days, and how far it has come if it is not over."""
     period = facts["period"]
     days = period["first"] if period["first"] == period["last"] else f"{period['first']} – {period['last']}"
@@ -35,7 +39,7 @@ def period_words(facts: dict[str, Any], wording: Wording) -> str:
     return days if period["over"] else f"{days} ({so_far})"
 
 
-def _head(facts: dict[str, Any], wording: Wording) -> Iterator[str]:
+def _head(facts: dict[str, Any], wording: Speech) -> Iterator[str]:
     rows = [
         (wording.say("period"), period_words(facts, wording)),
         (wording.say("customer"), facts["customer_name"]),
@@ -45,7 +49,7 @@ def _head(facts: dict[str, Any], wording: Wording) -> Iterator[str]:
     yield wording.say("zone").format(wording.words["zone"])
 
 
-def _table(kpi: dict[str, Any], wording: Wording, *, numbers: bool) -> Iterator[str]:
+def _table(kpi: dict[str, Any], wording: Speech, *, numbers: bool) -> Iterator[str]:
     if not kpi["rows"]:
         yield f"  {wording.say('no_data')}"
         return
@@ -59,7 +63,7 @@ def _table(kpi: dict[str, Any], wording: Wording, *, numbers: bool) -> Iterator[
             yield from _numbers(row, kpi["columns"], wording)
 
 
-def _numbers(row: dict[str, Any], columns: Sequence[dict[str, Any]], wording: Wording) -> Iterator[str]:
+def _numbers(row: dict[str, Any], columns: Sequence[dict[str, Any]], wording: Speech) -> Iterator[str]:
     """Yield the tickets behind each figure of a row, each list once."""
     told: set[tuple[tuple[int, ...], tuple[int, ...]]] = set()
     for column, figure in zip(columns, row["figures"], strict=True):
@@ -80,7 +84,7 @@ def _straight(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[st
         yield "  ".join([first, *rest])
 
 
-def record_as_text(facts: dict[str, Any], wording: Wording) -> str:
+def record_as_text(facts: dict[str, Any], wording: Speech) -> str:
     """Return one ticket's record as text, with its whole history."""
     lines = [f"{facts['ref']} {facts['subject']}", f"{facts['service']} · {facts['made_at']}", facts["zone_words"]]
     if facts["internal"]:

@@ -172,6 +172,8 @@ ACTIONS: Mapping[str, ActionWord] = MappingProxyType(
         "line": ActionWord(_set_line, "1, 2, 3 …", "which line of support works on it"),
         "assignee": ActionWord(_set_text, "a person of people.yaml", "who works on it"),
         "ci": ActionWord(_set_text, "a name", "the configuration item that is affected"),
+        "service": ActionWord(_set_text, "a name", "the service that is affected"),
+        "place": ActionWord(_set_text, "a name", "where it is"),
         "tags": ActionWord(lambda w, v: AddTags(_texts(w, v)), "a word or a list", "adds tags; all are kept"),
         "watchers": ActionWord(
             lambda w, v: AddWatchers(_texts(w, v)),

@@ -206,6 +206,40 @@ class Matches:
 
 
 @dataclass(frozen=True, slots=True)
+class Capture:
+    """A pattern whose groups are read out of a mail: RE2, without regard to case, in one or several fields."""
+
+    pattern: str
+    fields: tuple[str, ...] = ("subject", "text")
+    _compiled: Any = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_compiled", _compile(self.pattern))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its groups."""
+        return tuple(self._compiled.groupindex)
+
+    @property
+    def groups(self) -> int:
+        """How many groups it has."""
+        return int(self._compiled.groups)
+
+    def named(self, mail: MailFacts) -> dict[str, str]:
+        """Return name → text of the groups that the first match has, {} where nothing matches."""
+        first = next((m for plain in self._plain(mail) if (m := self._compiled.search(plain))), None)
+        return {k: v.strip() for k, v in first.groupdict().items() if v and v.strip()} if first else {}
+
+    def found(self, mail: MailFacts) -> tuple[str, ...]:
+        """Return what the first group holds of every match."""
+        return tuple(m[1].strip() for plain in self._plain(mail) for m in self._compiled.finditer(plain) if m[1])
+
+    def _plain(self, mail: MailFacts) -> Iterator[str]:
+        return (text.plain for name in self.fields for text in mail.texts(name))
+
+
+@dataclass(frozen=True, slots=True)
 class Size:
     """Met if a size in bytes lies over or under a bound."""
 
@@ -363,7 +397,10 @@ TEXT_FIELDS: Mapping[str, TextField] = MappingProxyType(
         "recipient": TextField(_recipients, "an address in To, Cc or Delivered-To"),
         "mailbox": TextField(lambda m: (m.mailbox,), "the name of the [[mailbox]] that it came in by"),
         "subject": TextField(lambda m: (m.letter.subject,), "the subject"),
-        "text": TextField(lambda m: (m.letter.new_text,), "the sender's own new words, without quotes"),
+        "text": TextField(
+            lambda m: (m.letter.new_text,),
+            "the sender's own new words; of quotes only the lines that they answered, marked >",
+        ),
         "whole text": TextField(lambda m: (m.letter.text,), "the whole text, quotes and signature too"),
         "language": TextField(lambda m: (m.letter.language,), "the language of the mail: zh, en …"),
         "nature": TextField(

@@ -8,7 +8,7 @@ blocks mail. The first rule to set a fact wins; severity may only be raised by a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from daemon.routing.actions import (
@@ -28,6 +28,7 @@ from daemon.words import Kind, Level, Severity
 # One user who can go on working: what is meant where neither a rule nor the category says more.
 USUAL_IMPACT = Level.LOW
 USUAL_URGENCY = Level.MEDIUM
+_MOST_CODES = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,9 @@ class Routing:
     line: int = 0
     assignee: str = ""
     ci: str = ""
+    service: str = ""
+    place: str = ""
+    error_codes: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     watchers: tuple[str, ...] = ()
     rejected: str = ""
@@ -85,7 +89,8 @@ def route(mail: MailFacts, rulebook: Rulebook) -> Routing:
     said = _Said()
     for trial in _trials(mail, rulebook):
         said.note(trial)
-    return said.routing(rulebook)
+    codes = (code for pattern in rulebook.error_codes for code in pattern.found(mail))
+    return replace(said.routing(rulebook), error_codes=tuple(dict.fromkeys(codes))[:_MOST_CODES])
 
 
 def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
@@ -169,6 +174,8 @@ class _Said:
             line=int(facts["line"]),
             assignee=str(facts.get("assignee", "")),
             ci=str(facts.get("ci", "")),
+            service=str(facts.get("service", "")),
+            place=str(facts.get("place", "")),
             tags=tuple(self.tags),
             watchers=tuple(self.watchers),
             rejected=self.refusal.reason if isinstance(self.refusal, Reject) else "",

@@ -32,9 +32,9 @@ FILES = {
     "announcements.yaml": ("announcements",),
     "phrases.yaml": ("phrases",),
     "duties.yaml": ("duties",),
-    "routing.yaml": ("rules",),
+    "routing.yaml": ("rules", "error_codes"),
 }
-OPTIONAL = frozenset({"next_in_line"})
+OPTIONAL = frozenset({"next_in_line", "error_codes"})
 _WHATEVER = "and what belongs to it ({} or [] for nothing)"
 _CORE_TAGS = "tag:yaml.org,2002:"
 T = TypeVar("T")
@@ -115,6 +115,7 @@ class _Book:
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
             rules=self._make("rules", sections.rules_from),
+            error_codes=self._make("error_codes", sections.error_codes_from),
             version=version,
         )
 

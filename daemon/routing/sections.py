@@ -20,6 +20,7 @@ from daemon.routing.conditions import (
     AllOf,
     Always,
     AnyOf,
+    Capture,
     Condition,
     ConditionError,
     Not,
@@ -708,6 +709,9 @@ def _template(table: Table) -> str:
 # --- duties.yaml ---
 
 _WEEKLY = frozenset({Duty.FOLLOW_UP, Duty.FOLLOW_UP_RESULT})
+_MONTHLY = frozenset({Duty.KPI_REPORT})
+_LAST_DAY_OF_EVERY_MONTH = 28
+_REPORT_READERS = ("pm", "manager", "director", "duty", "sales", "desk")
 _LONGEST_OFFSET = timedelta(hours=12)
 _MOST_DAYS = 30
 _RATINGS = ("1", "2", "3", "4", "5")
@@ -739,8 +743,8 @@ def _closing(item: Item, bad: Complaints) -> Closing:
 
 
 def _duty_time(duty: Duty, item: Item, bad: Complaints) -> DutyTime:
-    weekly = duty in _WEEKLY
-    keys = ("before_end", "after_start", *(("weekday",) if weekly else ()))
+    weekly, monthly = duty in _WEEKLY, duty in _MONTHLY
+    keys = ("before_end", "after_start", *(("weekday",) if weekly else ()), *(("day", "to") if monthly else ()))
     table = Table(item, keys, bad, f"'{duty}'")
     end, start = table.get("before_end"), table.get("after_start")
     if (end is None) == (start is None):
@@ -748,7 +752,25 @@ def _duty_time(duty: Duty, item: Item, bad: Complaints) -> DutyTime:
     offset = as_duration(end or start or Item(item.file, item.line, "1h"), bad, "before_end" if end else "after_start")
     if offset > _LONGEST_OFFSET:
         bad.add(end or start or item, "no working day is that long; write a time up to 12h")
-    return DutyTime(duty=duty, offset=offset, from_end=end is not None, weekday=_weekday(table) if weekly else None)
+    return DutyTime(
+        duty=duty,
+        offset=offset,
+        from_end=end is not None,
+        weekday=_weekday(table) if weekly else None,
+        month_day=table.number("day", 1, 1, _LAST_DAY_OF_EVERY_MONTH) if monthly else None,
+        audience=_report_readers(table) if monthly else (),
+    )
+
+
+def _report_readers(table: Table) -> tuple[str, ...]:
+    """Return whom the report is for: roles, as it is about no single ticket."""
+    item = table.need("to", "[pm, manager, director]")
+    for entry in each(item) if item else ():
+        word = as_text(entry, table.bad, "to")
+        if word and word not in _REPORT_READERS:
+            cure = did_you_mean(word, _REPORT_READERS) or f"; write some of {', '.join(_REPORT_READERS)}"
+            table.bad.add(entry, f"a report cannot go to '{word}'{cure}")
+    return tuple(word for word in table.texts("to") if word in _REPORT_READERS)
 
 
 def _weekday(table: Table) -> int:
@@ -774,6 +796,24 @@ def _ratings(item: Item, bad: Complaints) -> dict[int, tuple[str, ...]]:
 
 
 # --- routing.yaml ---
+
+
+def error_codes_from(item: Item, _known: Known, bad: Complaints) -> tuple[Capture, ...]:
+    """Return the patterns whose first group is an error code."""
+    entries = as_list(item, bad, "'error_codes'") if item.value else ()
+    made = [(entry, capture) for entry in entries if (capture := _capture(entry, ("subject", "text"), bad))]
+    for entry, capture in made:
+        if not capture.groups:
+            bad.add(entry, "the pattern has no group; put brackets around the code itself: 'error (\\d+)'")
+    return tuple(capture for _, capture in made if capture.groups)
+
+
+def _capture(item: Item, fields: tuple[str, ...], bad: Complaints) -> Capture | None:
+    try:
+        return Capture(as_text(item, bad, "a pattern"), fields)
+    except ConditionError as error:
+        bad.add(item, str(error))
+        return None
 
 
 def rules_from(item: Item, known: Known, bad: Complaints) -> tuple[Rule, ...]:
