@@ -8,7 +8,7 @@ STAMP := $(VENV)/.ready
 JOBS ?= 2
 PACKAGES := dovecot-imapd dovecot-lmtpd postfix postgresql strace
 
-.PHONY: demo test fuzz check bench format lock docs clean packages
+.PHONY: demo test fuzz month check bench format lock docs clean packages
 
 demo: $(STAMP)
 	$(BIN)/ticketd demo --out demo-out
@@ -20,6 +20,10 @@ test: $(STAMP) packages
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.hostile --count $(or $(COUNT),10000) --seed $(or $(SEED),1) --jobs $(JOBS)
 	$(BIN)/python -m tests.hostile --desk --count $(or $(COUNT),2500) --seed $(or $(SEED),1) --jobs $(JOBS)
+
+# A month at a service desk on real servers, judged by somebody who shares no code: make month SEED=7 INCIDENTS=300
+month: $(STAMP) packages
+	$(BIN)/python -m tests.month --seed $(or $(SEED),1) --incidents $(or $(INCIDENTS),300)
 
 check: $(STAMP)
 	$(BIN)/ruff format --check daemon tests scripts

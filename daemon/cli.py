@@ -652,6 +652,7 @@ def _show_explanation(said: dict[str, Any]) -> None:
         ("proof", f"{sender['proof']}: {sender['proof_why']}"),
         ("nature", f"{said['letter']['nature']} {said['letter']['nature_reason']}"),
         ("ticket", f"{match['ticket'] or 'none'} (by {match['by']})"),
+        ("alert", _alert_line(said["alert"])),
         ("asks for", said["intent"]),
         ("outcome", f"{said['status']} {said['note']}"),
         ("answer", f"withheld: {said['withheld']}" if said["withheld"] else "may be sent"),
@@ -663,6 +664,12 @@ def _show_explanation(said: dict[str, Any]) -> None:
     rows += [("mail out", f"{n['template']} to {n['to']} ({n['language']})") for n in said["notices"]]
     _table(("", ""), rows)
     click.echo()
+
+
+def _alert_line(alert: dict[str, Any] | None) -> str:
+    if alert is None:
+        return "-"
+    return f"{alert['name']}: {alert['sign']} of {alert['about'] or '(nothing found that tells it apart)'}"
 
 
 def _conditions(rule: dict[str, Any]) -> str:

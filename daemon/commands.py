@@ -379,10 +379,17 @@ def _part(part: str) -> Deed:
 def _assign(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
     target, reason, suggestion = arguments.target_in(argument, actor.rulebook)
     if target is None:
-        return Refusal(code="no_such_target", detail=arguments.first_word(argument)[0], near=suggestion)
+        return _not_found("target", argument, suggestion)
     if arguments.is_vendor(target, actor.rulebook):
         return _to_vendor(Verb.ASSIGN, target, reason, ticket, actor)
     return (_given_to(target, reason, ticket, actor), _move(Verb.ASSIGN, ticket, actor, reason))
+
+
+def _not_found(what: str, argument: str, near: str) -> Refusal:
+    """Return that there is no such person, vendor or category, or that none was named."""
+    if not argument:
+        return Refusal(code=f"needs_{what}")
+    return Refusal(code=f"no_such_{what}", detail=arguments.first_word(argument)[0], near=near)
 
 
 def _given_to(target: Person | Team, reason: str, ticket: Ticket, actor: Actor, line: int = 0) -> Assigned:
@@ -435,7 +442,7 @@ def _team_of(found: Person | Team, ticket: Ticket, actor: Actor) -> str:
 def _vendor(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
     target, reason, near = arguments.vendor_in(argument, actor.rulebook)
     if target is None:
-        return Refusal(code="no_such_vendor", detail=arguments.first_word(argument)[0], near=near)
+        return _not_found("vendor", argument, near)
     return _to_vendor(Verb.VENDOR, target, reason, ticket, actor)
 
 
@@ -510,8 +517,7 @@ def _category(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
     else:
         reason = ""
     if category is None:
-        near = arguments.category_near(word, actor.rulebook)
-        return Refusal(code="no_such_category", detail=word, near=near)
+        return _not_found("category", argument, arguments.category_near(word, actor.rulebook))
     return (_change("category", ticket.category, category.key, actor, reason),)
 
 
@@ -547,7 +553,7 @@ def _for(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Ref
         return Refusal(code="needs_address")
     if actor.is_us(found.address) or book.person_at(found.address):
         return Refusal(code="for_ours", detail=found.address)
-    if book.person_at(ticket.requester) is None:
+    if book.person_at(ticket.requester) is None and not ticket.by_tool:
         return Refusal(code="has_reporter", detail=ticket.requester)
     customer = book.customer_at(found.address)
     return (

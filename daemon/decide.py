@@ -14,9 +14,11 @@ from typing import assert_never
 from zoneinfo import ZoneInfo
 
 from daemon.actors import Actor, of_ours, usable
+from daemon.alerting import NOT_ANSWERED, Alarm, Course, alert_events, course_of
 from daemon.closing import silence_begins, silence_due
 from daemon.commands import MOST_COMMANDS, Done, Line, Transcript, allowed_keywords, carry_out_on
 from daemon.events import (
+    AlertRepeated,
     AnswerWithheld,
     CommandsRefused,
     Corrected,
@@ -39,6 +41,7 @@ from daemon.intake.language import language_of
 from daemon.intake.letter import Letter
 from daemon.intake.understand import (
     OPENING,
+    Alerted,
     Bounced,
     Enquiry,
     FailedNotice,
@@ -51,7 +54,7 @@ from daemon.intake.understand import (
     may_object,
 )
 from daemon.routing.conditions import MailFacts
-from daemon.routing.evaluate import Routing, route
+from daemon.routing.evaluate import Routing, route, with_alert
 from daemon.rulebook import Rulebook
 from daemon.service import Service
 from daemon.silence import may_answer, may_pass_on
@@ -66,6 +69,7 @@ from daemon.words import (
     LinkKind,
     MailStatus,
     Nature,
+    Source,
     State,
     Verb,
     Visibility,
@@ -150,6 +154,8 @@ def decide(
             return _open(intent, desk)
         case FollowUp(letter, ticket, commands):
             return _follow_up(letter, ticket, commands, desk)
+        case Alerted():
+            return _alerted(intent, desk)
         case Enquiry(letter, commands):
             return _enquiry(letter, commands, desk)
         case Bounced(failed):
@@ -163,7 +169,8 @@ def decide(
 def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, until: datetime | None = None) -> Change:
     """Return what the clock brings about on one ticket: due steps, waking from a hold, closing by silence.
 
-    `until`: only steps that were due by then, where a mail that came then has still to be handled.
+    `until`: only steps that were due by then, where a mail that came then has still to be handled. A hold ends when it
+    was to end, however late that is noticed: the clock goes on from there.
     """
     then, zone = until or now, service.timezone
     woken = waking(ticket, then)
@@ -193,6 +200,34 @@ class _Report:
     behalf: Sender | None = None
     source: str = ""
     occurred_at: datetime | None = None
+
+
+def _alerted(intent: Alerted, desk: _Desk) -> Decision:
+    """Return what a monitoring tool's mail does: it opens a ticket, or something happens to the one that is there."""
+    letter, sighting, ticket = intent.letter, intent.sighting, intent.ticket
+    course = course_of(sighting, ticket, desk.at)
+    if course is Course.OPENS:
+        return _open(NewIncident(letter, follows=ticket.number if ticket else 0, alert=sighting), desk)
+    if course is Course.FILED or ticket is None:
+        return Decision(status=MailStatus.IGNORED, note=f"{sighting.sign} of an alert without an open ticket")
+    alarm = Alarm(
+        sighting=sighting, mail=desk.mail, subject=letter.subject[:_LONGEST_SUBJECT], at=desk.at,
+        proved=desk.known.proof in PROVED, zone=desk.service.timezone,
+    )  # fmt: skip
+    events = alert_events(course, alarm, ticket)
+    events = (*_alert_words(events, letter, desk), *events)
+    events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
+    change = Change(before=ticket, events=events)
+    return Decision(changes=(change,), withheld=NOT_ANSWERED, note=f"the alert {course}: {sighting.alert.name}")
+
+
+def _alert_words(events: tuple[Event, ...], letter: Letter, desk: _Desk) -> tuple[Event, ...]:
+    """Return the mail itself where its words are news: a mere repeat is counted, and its mail is kept."""
+    repeats = [e for e in events if isinstance(e, AlertRepeated)]
+    if repeats and not repeats[0].told:
+        return ()
+    words = _message(letter, Visibility.INTERNAL, desk)
+    return (words,) if events else (words, AnswerWithheld(to="", template="new_reply", reason=NOT_ANSWERED))
 
 
 def _open(intent: NewIncident, desk: _Desk) -> Decision:
@@ -251,7 +286,7 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
         return Decision(status=MailStatus.QUARANTINED, note=flood)
     if routing.ignored:
         return Decision(status=MailStatus.IGNORED, note=f"a rule says: {routing.ignored}")
-    withheld = may_answer(letter, desk.known, desk.service)
+    withheld = NOT_ANSWERED if report.intent.alert else may_answer(letter, desk.known, desk.service)
     events = (*_first_events(report, routing, desk), *done.events.get(NEW, ()))
     if not done.applied:
         events = (*events, _refusal(report.intent.commands, _reasons(done.lines), desk.actor))
@@ -278,7 +313,9 @@ def _continued(intent: NewIncident, desk: _Desk) -> tuple[Change, ...]:
 
 def _routing(report: _Report, desk: _Desk) -> Routing:
     known = replace(desk.known, sender=report.behalf) if report.behalf else desk.known
-    return route(facts_for_rules(report.intent.letter, known, desk.rulebook, desk.service, desk.now), desk.rulebook)
+    facts = facts_for_rules(report.intent.letter, known, desk.rulebook, desk.service, desk.now)
+    routing = route(facts, desk.rulebook)
+    return with_alert(routing, report.intent.alert) if report.intent.alert else routing
 
 
 def _first_events(report: _Report, routing: Routing, desk: _Desk) -> tuple[Event, ...]:
@@ -288,6 +325,8 @@ def _first_events(report: _Report, routing: Routing, desk: _Desk) -> tuple[Event
     if behalf:
         opened = _for_another(opened, letter, behalf, desk)
     opened = replace(opened, source=report.source or opened.source, occurred_at=report.occurred_at)
+    if alert := report.intent.alert:
+        opened = replace(opened, source=str(Source.ALERT), alert=alert.key, by_tool=True)
     # What one of ours writes above a mail that they pass on, or of what a customer told them, is for colleagues.
     message = _message(letter, Visibility.INTERNAL if behalf else Visibility.PUBLIC, desk)
     rejected = (Rejected(reason=routing.rejected),) if routing.rejected else ()

@@ -20,7 +20,8 @@ class Opened:
 
     `recorded_by` is the address of one of ours who recorded it for the requester, or "". `source` is how the report
     reached us, `occurred_at` since when it has been so, where somebody said it. `symptom` is how the report begins;
-    `contact`, `place` and `region` are what customers.yaml says of the requester.
+    `contact`, `place` and `region` are what customers.yaml says of the requester. `by_tool`: the requester
+    is a monitoring tool, to which nobody writes; `alert` is the key by which its alert is known again.
     """
 
     kind: Kind
@@ -41,6 +42,8 @@ class Opened:
     contact: str = ""
     place: str = ""
     region: str = ""
+    alert: str = ""
+    by_tool: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +202,30 @@ class Corrected:
     old: str
     new: str
     by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRepeated:
+    """The same alert came again, in mail `mail`. `back`: it was over meanwhile. `told`: those at work hear of it."""
+
+    mail: int
+    by: str
+    at: datetime
+    subject: str = ""
+    told: bool = False
+    back: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertRecovered:
+    """The monitoring tool says that the alert is over. `proved`: it surely came from the tool."""
+
+    mail: int
+    by: str
+    at: datetime
+    subject: str = ""
+    proved: bool = False
+    told: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -525,6 +552,8 @@ Event = (
     | Graded
     | RecordedFor
     | Corrected
+    | AlertRepeated
+    | AlertRecovered
     | Undone
     | EscalationAsked
     | EscalationAcknowledged

@@ -55,6 +55,7 @@ from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
 from daemon.store import KeptMail, OwedNotice, Store, core_of, failed_key, hint_key, moved_key, stem
 from daemon.store.ledger import Generation
+from daemon.ticket import Ticket
 from daemon.words import Duty, LinkKind, MailStatus, Role
 
 log = structlog.get_logger()
@@ -293,9 +294,7 @@ def _handled(mail: KeptMail, letter: Letter | str, now: datetime, desk: Desk) ->
 def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> Decision:
     """One mail's trip, inside the caller's transaction."""
     known, _, decision = judge(mail, letter, desk, now)
-    if known.ticket and (due := known.ticket.next_due_at) and due <= min(mail.received_at, now):
-        # What fell due before this mail arrived has happened first, whenever we get to look at either.
-        _tick_one(known.ticket.number, now, desk, until=min(mail.received_at, now))
+    if known.ticket and _catch_up(known.ticket, min(mail.received_at, now), desk, now):
         known, _, decision = judge(mail, letter, desk, now)
     cause = f"mail:{mail.id}"
     changes = _numbered(decision.changes, desk)
@@ -332,6 +331,18 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
              events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
     return decision
+
+
+def _catch_up(ticket: Ticket, until: datetime, desk: Desk, now: datetime) -> bool:
+    """Do what fell due on a ticket before a mail on it arrived, whenever we get to look at either: it happened first.
+
+    One thing may bring on the next: a hold ends, and an hour later a step is due.
+    """
+    turns, due = 0, ticket.next_due_at
+    while due and due <= until and turns < _MOST_TURNS and _tick_one(ticket.number, now, desk, until=until):
+        after = desk.store.register.ticket(ticket.number)
+        turns, due = turns + 1, after.next_due_at if after else None
+    return turns > 0
 
 
 def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Known, Intent, Decision]:

@@ -17,7 +17,7 @@ from daemon.decide import Decision, facts_for_rules
 from daemon.errors import ConfigError, Problem
 from daemon.flow import Desk, judge, scene_for, scene_of
 from daemon.intake.letter import Letter
-from daemon.intake.understand import Known, NewIncident
+from daemon.intake.understand import Alerted, Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, transcript_notice
 from daemon.notify.render import check_templates
@@ -100,7 +100,7 @@ def explain_mail(letter: Letter, path: str, mailbox: str, desk: Desk) -> dict[st
     now = desk.clock.now()
     mail = _as_if_kept(letter, mailbox, desk)
     known, intent, decision = judge(mail, letter, desk, now)
-    asked_rules = isinstance(intent, NewIncident)
+    asked_rules = isinstance(intent, NewIncident | Alerted)
     facts = facts_for_rules(letter, known, desk.rulebook, desk.service, now)
     traces = explain_routing(facts, desk.rulebook) if asked_rules else []
     return explanation(letter, path, known, intent, decision, traces, _notices(letter, known, decision, desk))

@@ -26,6 +26,29 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One kind of mail that a monitoring tool sends. `senders` are the addresses and domains it may come from (() any).
+
+    The named groups of `find` tell one alert from another: those in `same` make it the same one, `level` is looked up
+    in `severities` (folded words), the one that `ci` names is the configuration item. What meets neither `recovery` nor
+    `news` is trouble. `resolves`: its end solves the ticket. A ticket solved longer than `reopen_within` ago stays so.
+    """
+
+    name: str
+    when: Condition
+    senders: tuple[str, ...] = ()
+    find: tuple[Capture, ...] = ()
+    same: tuple[str, ...] = ()
+    recovery: Condition | None = None
+    news: Condition | None = None
+    severities: Mapping[str, Severity] = field(default_factory=dict)
+    ci: str = ""
+    resolves: bool = False
+    reopen_within: timedelta = timedelta(days=1)
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     """Somebody of ours (or of a vendor) who may command; `addresses` are lower-cased, the first is written to."""
 
@@ -264,6 +287,7 @@ class Rulebook:
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     duties: Duties = Duties()
     error_codes: tuple[Capture, ...] = ()
+    alerts: tuple[Alert, ...] = ()
     version: str = ""
 
     def person_at(self, address: str) -> Person | None:

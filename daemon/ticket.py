@@ -12,6 +12,8 @@ from functools import reduce
 from typing import Any
 
 from daemon.events import (
+    AlertRecovered,
+    AlertRepeated,
     AnswerAwaited,
     Assigned,
     ClockPaused,
@@ -160,6 +162,14 @@ class Ticket:
     service: str = ""
     error_codes: tuple[str, ...] = ()
     affected: int = 0
+    alert: str = ""
+    by_tool: bool = False
+    alerts: int = 0
+    alert_at: datetime | None = None
+    alert_told_at: datetime | None = None
+    alert_back_at: datetime | None = None
+    recovered_at: datetime | None = None
+    recovery_told_at: datetime | None = None
     handed_up: int = 0
     liaison: str = ""
     silence: Silence | None = None
@@ -198,6 +208,12 @@ class Ticket:
         """Return when the clock of this name falls due; None while it stands still or was never started."""
         clock = self.clock(name)
         return clock.due_at if clock and (clock.running or clock.met is not None) else None
+
+    @property
+    def solved_at(self) -> datetime | None:
+        """When it was solved, as far as its clock knows."""
+        clock = self.clock("resolve")
+        return clock.segments[-1].until if clock and clock.met is not None and clock.segments else None
 
     @property
     def at_work(self) -> bool:
@@ -272,7 +288,7 @@ def _detail(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, workaround=text)
         case Graded():
             return _graded(ticket, event)
-        case HandedUp() | RecordedFor() | Corrected() | Undone():
+        case HandedUp() | RecordedFor() | Corrected() | Undone() | Linked() | Unlinked():
             return _put_right(ticket, event)
         case EscalationAcknowledged(by=by):
             return replace(ticket, clocks=tuple(_acknowledged(c, by) for c in ticket.clocks))
@@ -280,22 +296,20 @@ def _detail(ticket: Ticket, event: Event) -> Ticket:
             ClockStarted() | ClockPaused() | ClockResumed() | ClockRetimed() | ClockStopped() | StepReached()
             | RemindersSilenced() | EscalationAsked()
         ):  # fmt: skip
-            return replace(ticket, clocks=_clocks(ticket.clocks, event))
+            return replace(ticket, clocks=_clocks(ticket.clocks, event, at_work=ticket.at_work))
         case _:
             return _afterwards(ticket, event)
 
 
 def _afterwards(ticket: Ticket, event: Event) -> Ticket:
-    """Apply what happens once it is solved: asking, reminding, following up."""
+    """Apply what happens by itself, or once it is solved: alerts, asking, reminding, following up."""
     match event:
         case AnswerAwaited(since=since, days=days, remind_at=remind_at, close_at=close_at):
             return replace(ticket, silence=Silence(since=since, days=days, remind_at=remind_at, close_at=close_at))
         case Reminded(noticed_at=at, close_at=close_at) if ticket.silence:
             return replace(ticket, silence=replace(ticket.silence, reminded_at=at, close_at=close_at))
-        case Linked():
-            return _linked(ticket, event)
-        case Unlinked():
-            return _unlinked(ticket, event)
+        case AlertRepeated() | AlertRecovered():
+            return _alerted(ticket, event)
         case FollowedBy(ticket=number):
             return replace(ticket, followed_by=(*ticket.followed_by, number))
         case FollowUpAsked(at=at, together=together):
@@ -340,6 +354,11 @@ def _opened(ticket: Ticket, e: Opened) -> Ticket:
         contact=e.contact,
         place=e.place,
         region=e.region,
+        alert=e.alert,
+        by_tool=e.by_tool,
+        alerts=int(e.by_tool),
+        alert_at=e.reported_at if e.by_tool else None,
+        alert_told_at=e.reported_at if e.by_tool else None,
     )
 
 
@@ -361,6 +380,16 @@ def _routed(ticket: Ticket, e: Routed) -> Ticket:
         error_codes=e.error_codes,
         state=State.ASSIGNED if ticket.case and (e.team or e.assignee) else State.NEW,
     )
+
+
+def _alerted(ticket: Ticket, e: AlertRepeated | AlertRecovered) -> Ticket:
+    if isinstance(e, AlertRecovered):
+        return replace(ticket, recovered_at=e.at, recovery_told_at=e.at if e.told else ticket.recovery_told_at)
+    return replace(
+        ticket, alerts=ticket.alerts + 1, alert_at=e.at, recovered_at=None,
+        alert_told_at=e.at if e.told else ticket.alert_told_at,
+        alert_back_at=e.at if e.told and e.back else ticket.alert_back_at,
+    )  # fmt: skip
 
 
 def _moved(ticket: Ticket, e: StateChanged) -> Ticket:
@@ -389,15 +418,19 @@ def _graded(ticket: Ticket, e: Graded) -> Ticket:
             return replace(ticket, ci=e.new)
 
 
-def _put_right(ticket: Ticket, event: HandedUp | RecordedFor | Corrected | Undone) -> Ticket:
+def _put_right(ticket: Ticket, event: HandedUp | RecordedFor | Corrected | Undone | Linked | Unlinked) -> Ticket:
     match event:
+        case Linked():
+            return _linked(ticket, event)
+        case Unlinked():
+            return _unlinked(ticket, event)
         case HandedUp():
             participants = (*ticket.participants, *(v for v in event.vendors if not ticket.concerns(v)))
             return replace(ticket, handed_up=ticket.handed_up + 1, liaison=event.liaison, participants=participants)
         case RecordedFor():
             return replace(
                 ticket, requester=event.requester, requester_name=event.requester_name, customer=event.customer,
-                language=event.language, recorded_by=event.recorded_by,
+                language=event.language, recorded_by=event.recorded_by, by_tool=False,
             )  # fmt: skip
         case Corrected():
             return _corrected(ticket, event)
@@ -444,10 +477,10 @@ ClockEvent = (
 )  # fmt: skip
 
 
-def _clocks(clocks: tuple[Clock, ...], event: ClockEvent) -> tuple[Clock, ...]:
+def _clocks(clocks: tuple[Clock, ...], event: ClockEvent, *, at_work: bool) -> tuple[Clock, ...]:
     if isinstance(event, ClockStarted):
         return (*(c for c in clocks if c.name != event.clock), _started(event))
-    return tuple(_turned(c, event) if c.name == event.clock else c for c in clocks)
+    return tuple(_turned(c, event, at_work=at_work) if c.name == event.clock else c for c in clocks)
 
 
 def _started(e: ClockStarted) -> Clock:
@@ -464,7 +497,7 @@ def _started(e: ClockStarted) -> Clock:
     )
 
 
-def _turned(clock: Clock, event: ClockEvent) -> Clock:
+def _turned(clock: Clock, event: ClockEvent, *, at_work: bool) -> Clock:
     match event:
         case ClockPaused(at=at):
             return replace(clock, segments=_closed(clock.segments, at))
@@ -475,13 +508,13 @@ def _turned(clock: Clock, event: ClockEvent) -> Clock:
         case ClockStopped(at=at, met=met):
             return replace(clock, segments=_closed(clock.segments, at), steps=(), met=met)
         case StepReached():
-            return _reached(clock, event)
+            return _reached(clock, event, at_work=at_work)
         case RemindersSilenced(until=until):
             quiet = tuple(replace(s, due_at=max(s.due_at, until)) if s.every else s for s in clock.steps)
             return replace(clock, steps=quiet, acknowledged_by="")
         case EscalationAsked(step=name):
             asked = [s for s in clock.steps if s.name == name and s.every is None]
-            return _without(clock, asked)
+            return _heir_foreseen(_without(clock, asked), asked)
         case _:
             return clock
 
@@ -499,11 +532,21 @@ def _retimed(clock: Clock, e: ClockRetimed) -> Clock:
     )  # fmt: skip
 
 
-def _reached(clock: Clock, e: StepReached) -> Clock:
+def _reached(clock: Clock, e: StepReached, *, at_work: bool) -> Clock:
     if e.again_at is not None:
         again = tuple(replace(s, due_at=e.again_at) if s.every and s.name == e.step else s for s in clock.steps)
         return replace(clock, steps=again)
-    return replace(_without(clock, [s for s in clock.steps if s.name == e.step]), foreseen=clock.foreseen or e.forecast)
+    gone = [s for s in clock.steps if s.name == e.step]
+    left = replace(_without(clock, gone), foreseen=clock.foreseen or e.forecast)
+    return _heir_foreseen(left, gone) if at_work and not e.forecast else left
+
+
+def _heir_foreseen(clock: Clock, gone: list[DueStep]) -> Clock:
+    """Let the next step come early instead of one that is gone without having been foreseen."""
+    at = next((s.forecast_at for s in gone if s.forecast_at), None)
+    ahead = (s for s in clock.steps if at and not s.every and s.due_at > at)
+    heir = None if clock.foreseen else min(ahead, key=lambda s: s.due_at, default=None)
+    return replace(clock, steps=tuple(replace(s, forecast_at=at) if s is heir else s for s in clock.steps))
 
 
 def _without(clock: Clock, steps: list[DueStep]) -> Clock:

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.closing import CLOCK
 from daemon.decide import tick
 from daemon.events import (
     ClockPaused,
@@ -192,10 +193,18 @@ def _stretch_line(x: Stretch, zone: ZoneInfo, language: str) -> str:
     says = _SAYS[language]
     until = _wall(x.until, zone) if x.until else says["still"]
     known = {"started", "resumed", "customer", "vendor", "change", "date", "stopped", "out_of_scope", "cancelled"}
-    why = says[x.why] if x.why in known else says["retimed"].format(x.why)
-    who = ", ".join(part for part in (x.by, x.cause) if part)
+    why = says[x.why] if x.why in known else says["retimed"].format(_change_words(x.why, language))
+    who = says["clock"] if x.by == CLOCK else ", ".join(part for part in (x.by, x.cause) if part)
     cost = span(x.used, language) if x.runs else "–"
     return f"{says['run'] if x.runs else says['pause']}  {_wall(x.since, zone)} – {until:16}  {cost}  {why} ({who})"
+
+
+def _change_words(reason: str, language: str) -> str:
+    """Return why a promise changed in this language; history keeps it in English."""
+    says = _SAYS[language]
+    for word in ("rules of severity", "severity", "contract"):
+        reason = reason.replace(f"{word} ", f"{says[word]} ")
+    return reason
 
 
 def _days_off(s: ClockStory, language: str, now: datetime) -> Iterator[str]:
@@ -430,7 +439,8 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "customer": "waits for the customer", "vendor": "waits for a vendor", "change": "waits for a change",
         "date": "waits for a date", "out_of_scope": "out of scope", "cancelled": "cancelled",
         "retimed": "the promise changed: {}",
-        "holidays": "Not worked: {}.", "workdays": "Worked, though at other times it would not be: {}.",
+        "holidays": "Holidays in between: {}.", "workdays": "Make-up working days in between: {}.",
+        "clock": "the clock", "rules of severity": "rules of severity", "contract": "contract",
         "used": "{used} of {target} used.",
         "due": "{left} left: due {due}.",
         "overdue": "It was due {due}: overdue.",
@@ -457,6 +467,7 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "out_of_scope": "不受理", "cancelled": "已取消",
         "retimed": "承诺改变：{}",
         "holidays": "其间放假：{}。", "workdays": "其间调休上班：{}。",
+        "clock": "系统", "rules of severity": "规则：级别", "contract": "服务级别",
         "used": "{target}中已用 {used}。",
         "due": "还剩 {left}，时限 {due}。",
         "overdue": "时限 {due}，已超时。",

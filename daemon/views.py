@@ -78,6 +78,10 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "service": ticket.service,
         "error_codes": list(ticket.error_codes),
         "affected": ticket.affected or None,
+        "alert": ticket.alert,
+        "alerts": ticket.alerts or None,
+        "alert_at": iso(ticket.alert_at, zone),
+        "recovered_at": iso(ticket.recovered_at, zone),
         "attachments": [str(a.get("name") or "") for m in messages for a in m["attachments"]],
         "handed_up": ticket.handed_up,
         "liaison": ticket.liaison,
@@ -142,6 +146,7 @@ def explanation(
             "conflict": known.conflict,
             "claims": known.claimed or None,
         },
+        "alert": _alert(known),
         "intent": type(intent).__name__,
         "status": str(decision.status),
         "note": decision.note,
@@ -157,6 +162,15 @@ def explanation(
         "transcript": to_plain(decision.transcript.lines) if decision.transcript else [],
         "notices": [{"to": n.to, "template": n.template, "language": n.language} for n in notices],
     }
+
+
+def _alert(known: Known) -> dict[str, Any] | None:
+    """Return which monitoring alert a mail was taken for, None for every other mail."""
+    seen = known.alert
+    if seen is None:
+        return None
+    severity = int(seen.severity) if seen.severity else None
+    return {"name": seen.alert.name, "sign": str(seen.sign), "key": seen.key, "about": seen.about, "severity": severity}
 
 
 def iso(moment: datetime | None, zone: ZoneInfo) -> str | None:

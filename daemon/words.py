@@ -198,6 +198,13 @@ class LinkKind(StrEnum):
     REUSED_BY = "reused_by"
 
 
+class OnRecovery(StrEnum):
+    """What the end of a monitoring alert does to its ticket; the values of `on_recovery:` in alerts.yaml."""
+
+    NOTE = "note"
+    RESOLVE = "resolve"
+
+
 class Nature(StrEnum):
     """What kind of mail a letter is; anything but HUMAN withholds our automatic answers, never the mail."""
 
@@ -230,6 +237,7 @@ class Matched(StrEnum):
     TOKEN = "token"
     REFERENCE = "reference"
     TAG = "tag"
+    ALERT = "alert"
     NOTHING = "nothing"
 
 

@@ -25,7 +25,7 @@ def add_working(calendar: Calendar, zone: str, start: datetime, amount: timedelt
     An amount of zero or less gives `start` itself. Raises ValueError where the calendar never works.
     """
     if calendar.always or amount <= timedelta(0):
-        return (start + max(amount, timedelta(0))).astimezone(UTC)
+        return start.astimezone(UTC) + max(amount, timedelta(0))
     left = amount
     for opens, closes in _spans_from(calendar, zone, start):
         if closes - opens >= left:
@@ -36,6 +36,7 @@ def add_working(calendar: Calendar, zone: str, start: datetime, amount: timedelt
 
 def working_between(calendar: Calendar, zone: str, start: datetime, end: datetime) -> timedelta:
     """Return how much working time lies between two moments; zero where `end` is not after `start`."""
+    start, end = start.astimezone(UTC), end.astimezone(UTC)
     if end <= start:
         return timedelta(0)
     if calendar.always:

@@ -9,7 +9,7 @@ from daemon.intake.understand import may_object
 from daemon.routing.loader import load_rulebook
 from daemon.words import State
 from tests.desk import ROOT, TestDesk, reply, write
-from tests.test_conversations import CUSTOMER, PM, mail_to, resolved
+from tests.test_conversations import CUSTOMER, ENGINEER, PM, mail_to, resolved
 
 SOLVED = ["已解决，谢谢", "好了，谢谢！", "可以了，辛苦了", "已经恢复正常了", "It works now, thanks!", "Works now.", "All good, thank you",
           "没问题了，多谢", "Confirmed.", "解决了"]  # fmt: skip
@@ -32,7 +32,11 @@ POLITE = [
     "Confirmed", "I confirm it works", "Fixed, thanks", "It is fixed, thank you so much",
     "Everything is working again, thanks", "Looks good, thanks", "Problem solved", "Back to normal, thanks",
     "No more errors, thank you", "Excellent, thank you for the quick help", "Awesome, thanks!",
-    "Brilliant, cheers", "You can close this, thanks", "可以关闭了，谢谢", "可以关单了", "搞定了，谢谢", "点赞，效率真高",
+    "现在不报错了，谢谢", "已经不断了，多谢", "没有再出现，谢谢", "好使了", "妥了", "试了一下，没问题，谢谢", "已正常", "没有其他问题了，谢谢",
+    "问题不再出现，可以关闭", "不用再处理了，已经好了", "刚试了，网速恢复正常", "嗯嗯", "是的，好了", "满意", "👍", "可以了👍",
+    "It worked!", "Works like a charm", "I can log in again, thanks", "Working well now", "You can close the ticket", "Yes",
+    "Yes, it works", "Not a problem anymore, thanks", "Everything is fine now", "VPN is up again, thanks", "Still works, thanks",
+    "Vielen Dank", "That did it", "Brilliant, cheers", "You can close this, thanks", "可以关闭了，谢谢", "可以关单了", "搞定了，谢谢", "点赞，效率真高",
 ]  # fmt: skip
 OBJECTING = [
     "没解决", "还是不行", "谢谢，但是还是连不上", "又断了", "还没好", "打不开", "谢谢，不过现在更慢了", "收到，可是打印机还是坏的", "好的，什么时候能好？", "问题依旧",
@@ -42,6 +46,13 @@ OBJECTING = [
     "It stopped working again this morning", "Cannot log in, please help", "Still the same, thanks",
     "Thanks. When will it be solved?", "Not solved yet", "一直转圈，进不去", "Thanks, now the other server is down",
     "谢谢，现在变成另外一个错误了", "It is worse than before", "不稳定，时好时坏",
+    "谢谢，还是慢", "还是断", "还有一台不行", "先别关单，明天再试", "thanks, almost: printing is slow", "Please don't close this",
+    "I have to log in again every five minutes", "Yes, still the old page", "银行系统很慢",
+]  # fmt: skip
+# An objection in so many words is heard as often as it is made, not only once a day.
+AGAIN = [
+    "还是连不上", "又来了", "老样子", "没效果", "和之前一样", "时断时续", "请重新打开", "Still no luck", "Same problem", "Not yet",
+    "It came back", "The problem persists", "Nothing changed", "down again", "I still get the error",
 ]  # fmt: skip
 BOOK = load_rulebook(ROOT / "rules")
 
@@ -130,3 +141,13 @@ def test_every_objection_puts_it_back_to_work(desk, words):
     to_customer, _ = resolved(desk)
     desk.receives(reply(to_customer, CUSTOMER, words))
     assert desk.ticket(1).state is State.IN_PROGRESS and desk.ticket(1).reopened == 1
+
+
+@pytest.mark.procedure("3/reopen/not_solved")
+@pytest.mark.parametrize("words", AGAIN)
+def test_who_says_twice_a_day_that_it_is_not_solved_is_heard_twice(desk, words):
+    to_customer, to_engineer = resolved(desk)
+    for times in (1, 2):
+        desk.receives(reply(to_customer, CUSTOMER, words, message_id=f"<{times}@huaxing.example.com>"))
+        assert desk.ticket(1).state is State.IN_PROGRESS and desk.ticket(1).reopened == times
+        desk.receives(reply(to_engineer, ENGINEER, f"#已解决 第 {times} 次"))

@@ -460,6 +460,9 @@ BAD = [
     ("#转派 赵敏\n#退回 不归我们", "互相矛盾"),
     ("#撤销\n#级别 2", "互相矛盾"),
     ("#分类 netwrk", "network"),
+    ("#转派", "后面请写转给谁"),
+    ("#转厂商：", "后面请写厂商的名称"),
+    ("#分类", "后面请写分类"),
     ("#级别 2\n#备注 看过\n#没有这个词 x\n#挂起 客户", "没有这个指令"),
     ("#归挡", "#归档"),
     (FORTY, "最多写 20 条指令"),
@@ -492,6 +495,9 @@ ENGLISH = [
     ("#archive", "Only these may use it: the project manager."),
     ("#undo", "There is nothing that you have just changed."),
     ("#vendor Nobody", "There is no vendor “Nobody”."),
+    ("#assign", "Please write to whom: a person or a team."),
+    ("#vendor", "Please write the vendor's name after it."),
+    ("#category", "Please write the category after it"),
     ("#occurred tomorrow", "Please write when it began"),
 ]
 

@@ -470,6 +470,8 @@ def test_requesters_get_public_templates_only_where_the_catalogue_says_so() -> N
         "regraded",
         "returned",
         "review_request",
+        "alert_repeated",
+        "alert_recovered",
         "notice_failed",
         "alarm",
         "woken",

@@ -335,6 +335,31 @@ def test_rebuilding_changes_nothing(desk: TestDesk) -> None:
 # --- looking ahead, and why ---
 
 
+def test_what_would_have_come_early_and_was_asked_for_hands_that_on(desk: TestDesk) -> None:
+    """Nobody takes it up. Its reporter asks for the step that was to come early: then the one after it comes early."""
+    first = to(desk.receives(write(ZHANG, OUTAGE, subject="全公司断网")), "zhang.san")
+    desk.waits(hours=2, minutes=30)
+    asked = desk.receives(reply(first, ZHANG, "#升级 急"))
+    assert "director" in escalations(asked), "75 %, half an hour before it is due"
+    (early,) = [m for m in desk.waits(minutes=30) if m.to.startswith("zheng.hao")]
+    assert "预计超时" in early.subject, "one hour is left, which is what it usually takes"
+    assert [s.forecast for s in desk.events(1, "StepReached") if s.percent == 100 and s.clock == "resolve"] == [True]
+    assert not escalations(desk.waits(minutes=59)) and desk.ticket(1).clock("resolve").foreseen
+
+
+def test_a_step_reached_while_somebody_is_at_work_leaves_the_forecast_to_the_next(desk: TestDesk) -> None:
+    """At work when it was as good as missed; handed over after 75 %: the target is foreseen to be missed at once."""
+    changed(
+        desk, "service_levels.yaml", lambda d: d["service_levels"]["standard"]["forecast"]["typical"].update({1: "90m"})
+    )
+    mail = to(outage(desk), "wang.wei")
+    desk.receives(reply(mail, WANG, "#受理"))
+    desk.waits(hours=3, minutes=10)
+    sent = desk.receives(reply(mail, WANG, "#转派 赵敏"))
+    assert escalations(sent) == ["director", "sales"] and "预计超时" in to(sent, "zheng.hao").subject
+    assert [s.percent for s in desk.events(1, "StepReached") if s.forecast] == [100]
+
+
 def ticketd(desk: TestDesk, *args: str) -> int:
     return run_command(["--config", str(desk.folder / "ticketd.toml"), "--log-level", "error", *args])
 
@@ -402,12 +427,71 @@ def test_why_in_words(desk: TestDesk, capsys: pytest.CaptureFixture[str], langua
     assert all(word in said for word in words), said
 
 
+@pytest.mark.procedure("6/lunch", "6/holidays", "6/make_up")
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", ["ran    2026-09-30 09:30 – 2026-09-30 16:00  5 h 30 min  work goes on (wang.wei, mail:4)",
+                "stood  2026-09-30 16:00 – 2026-10-09 14:00  –  waits for a date (wang.wei, mail:5)",
+                "1 h  work goes on (the clock)", "the promise changed: severity 4 → 3 (wang.wei, mail:6)",
+                "Holidays in between: 2026-10-01 – 2026-10-07.", "Make-up working days in between: 2026-10-10.",
+                "12 h of 16 h used.", "4 h left: due 2026-10-10 12:00."]),
+        ("zh", ["计时  2026-09-30 09:30 – 2026-09-30 16:00  5 小时 30 分钟  恢复处理 (wang.wei, mail:4)",
+                "停表  2026-09-30 16:00 – 2026-10-09 14:00  –  等约定时间 (wang.wei, mail:5)",
+                "1 小时  恢复处理 (系统)", "承诺改变：级别 4 → 3 (wang.wei, mail:6)", "其间放假：2026-10-01 – 2026-10-07。",
+                "其间调休上班：2026-10-10。", "16 小时中已用 12 小时。", "还剩 4 小时，时限 2026-10-10 12:00。"]),
+    ],
+)  # fmt: skip
+def test_why_through_lunch_two_pauses_a_holiday_and_a_new_severity(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], language: str, words: list[str]
+) -> None:
+    desk = TestDesk(tmp_path, now=datetime(2026, 9, 29, 10, 30, tzinfo=BEIJING))
+    mail = to(desk.receives(write(ZHANG, VPN)), "wang.wei")
+    days = [
+        ((9, 29, 10, 30), "#受理"), ((9, 29, 15, 0), "#挂起 客户 等日志"), ((9, 30, 9, 30), "#恢复"),
+        ((9, 30, 16, 0), "#挂起 日期 到2026-10-09 14:00 等节后"), ((10, 9, 15, 0), "#级别 3 又多了几个人"),
+    ]  # fmt: skip
+    for (month, day, hour, minute), command in days:
+        desk.clock.at = datetime(2026, month, day, hour, minute, tzinfo=BEIJING)
+        desk.works()
+        desk.receives(reply(mail, WANG, command))
+    capsys.readouterr()
+    assert ticketd(desk, "ticket", "why", "1", "--lang", language, "--as-of", "2026-10-09T17:00:00+08:00") == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in words), said
+
+
 def test_why_and_preview_of_a_ticket_that_is_not_there(desk: TestDesk) -> None:
     assert ticketd(desk, "ticket", "why", "7") == 1 and ticketd(desk, "timetable", "preview", "7") == 1
 
 
 def test_both_languages_say_the_same_things() -> None:
     assert set(timetable._SAYS["en"]) == set(timetable._SAYS["zh"])
+
+
+def test_a_hold_that_ended_while_we_were_away_ended_when_it_was_to_end(desk: TestDesk) -> None:
+    """Held until 13:00; ticketd is back at 17:00: the clock goes on from 13:00, not from 17:00."""
+    mail = to(desk.receives(write(ZHANG, VPN)), "wang.wei")
+    desk.receives(reply(mail, WANG, "#受理\n#级别 2 很多人"))
+    desk.receives(reply(mail, WANG, "#挂起 客户 到 2026-11-23 13:00 等钥匙"))
+    desk.waits(hours=7)
+    (resumed,) = desk.events(1, "ClockResumed")
+    assert resumed.at == datetime(2026, 11, 23, 13, 0, tzinfo=BEIJING)
+    assert desk.ticket(1).due("resolve") == datetime(2026, 11, 23, 21, 0, tzinfo=BEIJING)
+
+
+def test_what_a_hold_that_ended_brought_on_comes_before_a_mail_that_came_later(desk: TestDesk) -> None:
+    """The hold ended at 13:00, half of the time was over at 17:00, and at 18:00 it was solved: nobody saw to it."""
+    mail = to(desk.receives(write(ZHANG, VPN)), "wang.wei")
+    desk.receives(reply(mail, WANG, "#受理\n#级别 2 很多人"))
+    desk.receives(reply(mail, WANG, "#挂起 客户 到 2026-11-23 13:00 等钥匙"))
+    desk.clock.at += timedelta(hours=8)
+    desk.arrives(reply(mail, WANG, "#已解决 换了网线"))
+    desk.clock.at += timedelta(hours=1)
+    sent = desk.works()
+    assert escalations(sent) == ["pm", "lead"], "half of the time had gone by: the manager, and line 2 (who leads)"
+    assert [s.percent for s in desk.events(1, "StepReached") if s.clock == "resolve"][-1] == 50
+    assert desk.history(1).index("Woken") < desk.history(1).index("SolutionGiven")
 
 
 # --- the rule file ---

@@ -17,6 +17,7 @@ from daemon.intake.mime import MAILS
 from daemon.intake.quoting import says_forward
 from daemon.intake.ratings import rating_in
 from daemon.notify.notice import FOLLOW_UP, LISTS
+from daemon.routing.alerts import Sighting
 from daemon.rulebook import Customer, Person, Rulebook
 from daemon.ticket import Ticket
 from daemon.words import (
@@ -98,7 +99,8 @@ class Known:
     matters, `report` the words that opened it, `last_words` what its requester wrote last; `moved_from` is the number
     under which the mail came, where that was merged into the ticket, and `told_moved` says that its sender knows.
     `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
-    the sender was told of; each is looked up only where a command asks for it.
+    the sender was told of; each is looked up only where a command asks for it. `alert`: a monitoring tool wrote the
+    mail, and `ticket` is the last one of that alert.
     """
 
     sender: Sender
@@ -130,6 +132,7 @@ class Known:
     quiet: bool = False
     late: bool = False
     mailbox: str = ""
+    alert: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +140,14 @@ class NewIncident:
     """A mail that opens a ticket; `follows` names an ended ticket that it continues.
 
     `commands` are keywords of one of ours in that mail: what it says of the report, and what is to be done at once.
-    `behalf` is whose mail one of ours passed on: the ticket is theirs.
+    `behalf` is whose mail one of ours passed on: the ticket is theirs. `alert` is set where a monitoring tool wrote it.
     """
 
     letter: Letter
     follows: int = 0
     commands: tuple[Command, ...] = ()
     behalf: Sender | None = None
+    alert: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,15 @@ class FollowUp:
     letter: Letter
     ticket: Ticket
     commands: tuple[Command, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """A mail of a monitoring tool; `ticket` is the last one of the same alert."""
+
+    letter: Letter
+    sighting: Sighting
+    ticket: Ticket | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +191,7 @@ class Ignore:
     status: MailStatus = MailStatus.IGNORED
 
 
-Intent = NewIncident | FollowUp | Enquiry | Bounced | Ignore
+Intent = NewIncident | FollowUp | Alerted | Enquiry | Bounced | Ignore
 
 
 def understand(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
@@ -189,6 +202,8 @@ def understand(letter: Letter, known: Known, rulebook: Rulebook) -> Intent:
         return Ignore(f"the same mail as number {known.duplicate_of}", MailStatus.DUPLICATE)
     if letter.nature is Nature.BOUNCE and (known.failed or _from_robot(letter)):
         return _bounce(known)
+    if known.alert is not None:
+        return Alerted(letter, known.alert, known.ticket)
     if known.ticket is None:
         return _without_ticket(letter, known, rulebook)
     if letter.nature is not Nature.HUMAN:

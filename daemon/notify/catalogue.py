@@ -61,6 +61,12 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "undone": TemplateInfo(
         "to everybody who was told: somebody took back what they had just done", PUBLIC, ("template", "done_at")
     ),
+    "alert_repeated": TemplateInfo(
+        "to those at work: the alert is back, is graver, or has not ended for a day", INTERNAL, ("back", "times")
+    ),
+    "alert_recovered": TemplateInfo(
+        "to those at work: the monitoring tool says that it is over", INTERNAL, ("recovered_at", "times", "solved")
+    ),
     "returned": TemplateInfo("to the desk: wrongly dispatched, please dispatch again", INTERNAL, ("reason",)),
     "review_request": TemplateInfo("to the project manager: please archive or reject", INTERNAL, ("silent",)),
     "notice_failed": TemplateInfo(
@@ -228,12 +234,15 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "link": ("", 'what the other record is to this one, or parent_solved: `link\\|word("link_told")` says it'),
     "other": (NO_TICKET, "the other record, with the fields of `ticket`; number 0 where there is none"),
     "ended": (False, "true when the link was taken away"),
-    "solved": (False, "true when the case is solved"),
     "similar": ((), "solved tickets like it: {number, subject, solution}"),
     "opened_for": ("", 'address of the customer whose mail one of ours passed on, or ""'),
     "title": ("", "the alarm in one line"),
     "late_for": ("", "when this mail was due, if it is late; else empty"),
     "silent": (False, "true when the requester did not answer and silence was taken for consent"),
+    "back": (False, "true when the alert had ended meanwhile"),
+    "times": (1, "how often the alert has come"),
+    "recovered_at": ("", "when the monitoring tool said that it is over"),
+    "solved": (False, "true when it is solved (by the end of the alert, or where the case is handled)"),
     "answered": (0, "how many requesters gave a rating"),
     "average": ("", "their average, e.g. 4.5, or empty"),
     "report": (_NO_REPORT, "the report as `ticketd report --format json` puts it out"),
@@ -409,6 +418,19 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "permanent": True,
     },
     "woken": {"reason": "customer"},
+    "alert_repeated": {
+        "back": True,
+        "times": 4,
+        "by": "Zabbix",
+        "text": "Problem: 磁盘空间不足 / disk space low\nHost: db01",
+    },
+    "alert_recovered": {
+        "recovered_at": "2026-11-23T11:20:00+08:00",
+        "times": 4,
+        "solved": False,
+        "by": "Zabbix",
+        "text": "Resolved: 磁盘空间不足 / disk space low\nHost: db01",
+    },
     "handed_up": {"line": 2, "reason": "防火墙策略需要二线处理。\nThe firewall needs a specialist."},
     "regraded": {"field": "severity", "old": "3", "new": "2", "reason": "影响整个财务部\nAll of Finance is hit."},
     "undone": {"template": "resolved", "done_at": "2026-11-23T10:05:00+08:00"},

@@ -17,6 +17,8 @@ from daemon.closing import CLOCK, is_late
 from daemon.commands import TAKEN_UP, Line, Transcript
 from daemon.decide import Change, Decision
 from daemon.events import (
+    AlertRecovered,
+    AlertRepeated,
     AnswerWithheld,
     Assigned,
     CommandsRefused,
@@ -50,14 +52,15 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import CASES, PROVED, RECORDING, LinkKind, Role, Verb, Visibility, Who
+from daemon.words import CASES, PROVED, RECORDING, LinkKind, Role, State, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
 # One mail instead of two: the second one says what the first one would.
 _SAYS_IT_TOO = {
-    "taken_up": "progress", "resumed": "progress", "regraded": "assignment", "new_reply": "reopened",
-    "cancelled": "merged", "linked": "assignment",
+    "taken_up": ("progress",), "resumed": ("progress",), "regraded": ("assignment", "alert_repeated"),
+    "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
+    "cancelled": ("merged",), "linked": ("assignment",),
 }  # fmt: skip
 _SECOND_LINE = 2
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
@@ -124,7 +127,8 @@ def choose_notices(change: Change, scene: Scene) -> tuple[Notice, ...]:
             for notice in _notices(announcement, event, ticket, scene):
                 key = (notice.template, notice.to)
                 chosen[key] = _one_of(chosen[key], notice) if key in chosen else notice
-    kept = (n for (template, to), n in chosen.items() if (_SAYS_IT_TOO.get(template), to) not in chosen)
+    said_too = {key for key in chosen for other in _SAYS_IT_TOO.get(key[0], ()) if (other, key[1]) in chosen}
+    kept = (n for key, n in chosen.items() if key not in said_too)
     return tuple(n for n in kept if not (scene.withheld and n.automatic_answer))
 
 
@@ -178,6 +182,8 @@ def _speaks_of(announcement: Announcement, event: Event) -> bool:
         return event.kind in CASES  # a problem or a change is told of by the link that opened it
     if isinstance(event, Linked | Unlinked):
         return not announcement.links or event.link in announcement.links
+    if isinstance(event, AlertRepeated | AlertRecovered):
+        return event.told
     if not isinstance(event, StateChanged):
         return True
     state_fits = announcement.state in ("", event.new)
@@ -238,7 +244,8 @@ def _audience(announcement: Announcement, event: Event) -> tuple[str, ...]:
 def _to_be_passed_on(change: Change, scene: Scene) -> bool:
     """Whether a mail's words are told by a mail of their own: not those that open a ticket, not for ever."""
     withheld = any(isinstance(e, AnswerWithheld) and e.template == "new_reply" for e in change.events)
-    if withheld or any(isinstance(e, Opened | Rated) for e in change.events):
+    told_otherwise = Opened | Rated | AlertRepeated | AlertRecovered
+    if withheld or any(isinstance(e, told_otherwise) for e in change.events):
         return False
     refused = any(isinstance(e, CommandsRefused) and e.reason != "unproved" for e in change.events)
     return (refused and not _from_ours(scene)) or _from_vendor(scene) or _has_words(scene)
@@ -342,7 +349,7 @@ def _steps_in(notice: Notice) -> list[Any]:
 
 
 def _requester(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
-    if "@" in ticket.requester:
+    if "@" in ticket.requester and not ticket.by_tool:
         language = ticket.language or scene.service.language
         yield Recipient(address=ticket.requester, name=ticket.requester_name, language=language)
 
@@ -486,7 +493,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
         "keywords": keyword_facts(_likely(ticket, to, scene), to.language) if internal else [],
-        **(_put_right(event, to) or _link_facts(event, ticket, to, scene) or _particulars(event)),
+        **(_put_right(event, to) or _link_facts(event, ticket, to, scene) or _particulars(event, ticket)),
         **_similar(event, to, scene),
         **_step_facts(event, to, scene),
     }
@@ -536,7 +543,7 @@ def _similar(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
     return {"similar": found}
 
 
-def _particulars(event: Event) -> dict[str, Any]:
+def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
     match event:
         case MessageAdded():
             author = event.author_name or event.author
@@ -550,6 +557,10 @@ def _particulars(event: Event) -> dict[str, Any]:
                 "address": event.address, "reason": event.reason, "template": event.template,
                 "permanent": event.permanent,
             }  # fmt: skip
+        case AlertRepeated(back=back):
+            return {"back": back, "times": ticket.alerts}
+        case AlertRecovered(at=at):
+            return {"recovered_at": _iso(at), "times": ticket.alerts, "solved": ticket.state is State.RESOLVED}
         case Reminded():
             return {"late_for": _iso(event.due_at if is_late(event.due_at, event.noticed_at) else None)}
         case StateChanged(verb=Verb.CONFIRM):
@@ -705,7 +716,8 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
         person = scene.rulebook.people.get(to.key)
         story = scene.story if person is None or of_ours(person) else scene.report
         return "\n\n".join(p for p in (reason, story) if p)[:_LONGEST_TEXT] if internal else ""
-    if isinstance(event, Opened | MessageAdded | Rejected) or (internal and _reopens(event)):
+    of_the_mail = Opened | MessageAdded | Rejected | AlertRepeated | AlertRecovered
+    if isinstance(event, of_the_mail) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
     if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:
         return ""  # what the project manager has to say about it is for colleagues

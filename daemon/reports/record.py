@@ -15,6 +15,7 @@ from typing import Any
 
 from daemon.commands import TAKEN_UP
 from daemon.events import (
+    AlertRepeated,
     Assigned,
     ClockPaused,
     ClockRetimed,
@@ -41,14 +42,18 @@ from daemon.words import HoldReason, Verb, Visibility
 
 Cell = str | int | float | bool | datetime | None
 
-_UNSHOWN = frozenset({"clocks", "silence", "answered", "length", "message_id"})
+_UNSHOWN = frozenset({
+    "clocks", "silence", "answered", "length", "message_id", "by_tool", "alert_told_at", "alert_back_at",
+    "recovery_told_at",
+})  # fmt: skip
 _INTERNAL_FIELDS = frozenset({
-    "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom", "links",
+    "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom",
+    "alert", "links",
 })  # fmt: skip
 _FOR_COLLEAGUES = frozenset({
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
-    "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed", "AnswerWithheld",
-    "Linked", "Unlinked", "ParentSolved",
+    "AlertRepeated", "AlertRecovered", "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed",
+    "AnswerWithheld", "Linked", "Unlinked", "ParentSolved",
 })  # fmt: skip
 """Kinds of events of which a customer does not hear."""
 _FOR_THE_REQUESTER = frozenset({
@@ -116,7 +121,7 @@ def _promise(ticket: Ticket, name: str) -> Cell:
 
 def _cell(name: str, value: object, wording: Wording) -> Cell:
     """Return a field as a cell: numbers and times as such, everything else in words."""
-    if value is None or (value == 0 and name in ("follows", "rating", "affected")):
+    if value is None or (value == 0 and name in ("follows", "rating", "affected", "alerts")):
         return None
     if isinstance(value, datetime) or (isinstance(value, int) and not isinstance(value, Enum)):
         return value
@@ -228,8 +233,8 @@ def _variant(event: Event) -> str:
     match event:
         case StateChanged(verb=verb, hold_until=until):
             return f"{verb}.until" if until else str(verb)
-        case ClockStopped(met=met):
-            return "" if met else "broken"
+        case ClockStopped() | AlertRepeated():
+            return _turn(event)
         case StepReached():
             return _step_variant(event)
         case Opened(recorded_by=by):
@@ -250,6 +255,12 @@ def _way_variant(event: Event) -> str:
             return "vendor" if vendors else ""
         case _:
             return ""
+
+
+def _turn(event: ClockStopped | AlertRepeated) -> str:
+    if isinstance(event, AlertRepeated):
+        return "back" if event.back else ""
+    return "" if event.met else "broken"
 
 
 def _step_variant(step: StepReached) -> str:

@@ -21,6 +21,7 @@ from daemon.routing.actions import (
     SetField,
     SeverityAtLeast,
 )
+from daemon.routing.alerts import Sighting
 from daemon.routing.conditions import NOT_MET, Leaf, MailFacts, Verdict, leaves
 from daemon.rulebook import Category, Rule, Rulebook
 from daemon.words import Kind, Level, Severity
@@ -97,6 +98,17 @@ def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
     """Return one trace for each rule, in the order of the file; the same trials as in `route`."""
     traces = [_trace(trial, mail) for trial in _trials(mail, rulebook)]
     return traces + [_not_reached(rule) for rule in rulebook.rules[len(traces) :]]
+
+
+def with_alert(routing: Routing, sighting: Sighting) -> Routing:
+    """Return the routing of a mail that is an alert: an incident, about this CI, at least as grave as the tool says."""
+    graver = min(routing.severity, sighting.severity or routing.severity)
+    because = (*routing.because, f"alert: {sighting.alert.name}")
+    unclear = () if sighting.key else (f"the alert '{sighting.alert.name}' has no key: nothing in it was found",)
+    return replace(
+        routing, kind=Kind.INCIDENT, severity=graver, ci=routing.ci or sighting.ci, because=because,
+        problems=(*routing.problems, *unclear),
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ FILES = {
     "announcements.yaml": ("announcements",),
     "phrases.yaml": ("phrases",),
     "duties.yaml": ("duties",),
+    "alerts.yaml": ("alerts",),
     "routing.yaml": ("rules", "error_codes"),
 }
 OPTIONAL = frozenset({"next_in_line", "error_codes"})
@@ -115,6 +116,7 @@ class _Book:
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
             rules=self._make("rules", sections.rules_from),
+            alerts=self._make("alerts", sections.alerts_from),
             error_codes=self._make("error_codes", sections.error_codes_from),
             version=version,
         )

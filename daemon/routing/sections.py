@@ -43,6 +43,7 @@ from daemon.routing.items import (
     each,
 )
 from daemon.rulebook import (
+    Alert,
     Announcement,
     Calendar,
     Category,
@@ -59,7 +60,7 @@ from daemon.rulebook import (
     Target,
     Team,
 )
-from daemon.words import CASES, Duty, HoldReason, Kind, Level, LinkKind, Role, Severity, State, Verb, Who
+from daemon.words import CASES, Duty, HoldReason, Kind, Level, LinkKind, OnRecovery, Role, Severity, State, Verb, Who
 
 MAX_RULES = 5000
 MAX_DEPTH = 20
@@ -90,6 +91,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "NewsShared": "there is news of the case that it was merged with, or is the same as",
         "ParentSolved": "its parent was solved, and it together with that",
         "NoticeFailed": "a mail of ours did not arrive",
+        "AlertRepeated": "a monitoring alert came again, and those at work are to hear of it",
+        "AlertRecovered": "a monitoring tool says that its alert is over",
         "Reminded": "the requester has not said whether it is solved, and is asked once more",
     }
 )
@@ -704,6 +707,114 @@ def _template(table: Table) -> str:
     if name and not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         table.bad.add(table.entries["template"], f"'{name}' is not a template's name; write it as scope_refused")
     return name
+
+
+# --- alerts.yaml ---
+
+_ALERT_KEYS = (
+    "name",
+    "when",
+    "from",
+    "find",
+    "same",
+    "recovery",
+    "news",
+    "severity",
+    "ci",
+    "on_recovery",
+    "reopen_within",
+)
+_LEVEL = "level"
+
+
+def alerts_from(item: Item, known: Known, bad: Complaints) -> tuple[Alert, ...]:
+    """Return the kinds of alert in the order of the file."""
+    alerts: dict[str, Alert] = {}
+    for entry in as_list(item, bad, "'alerts'") if item.value else ():
+        alert = _alert(entry, known, bad)
+        if alert.name in alerts:
+            bad.add(
+                entry, f"another alert ({alerts[alert.name].where}) is called '{alert.name}'; names tell them apart"
+            )
+        alerts[alert.name] = alert
+    return tuple(alerts.values())
+
+
+def _alert(item: Item, known: Known, bad: Complaints) -> Alert:
+    table = Table(item, _ALERT_KEYS, bad, "an alert")
+    table.need("name", "Zabbix")
+    when = table.need("when", "{sender name contains: zabbix}")
+    find = table.need("find", "[{subject: '^problem: (?P<check>.+)'}]")
+    table.need("same", "[host, check]")
+    captures = tuple(c for e in (each(find) if find else ()) for c in _find(e, bad))
+    alert = Alert(
+        name=table.text("name"),
+        when=_condition(when, known, bad) if when else Not(Always()),
+        senders=tuple(s.lower().removeprefix("@") for s in table.texts("from")),
+        find=captures,
+        same=_groups(table, "same", captures),
+        recovery=_maybe_condition(table, "recovery", known),
+        news=_maybe_condition(table, "news", known),
+        severities=_severity_words(table, captures),
+        ci=next(iter(_groups(table, "ci", captures)), ""),
+        resolves=next(iter(table.choices("on_recovery", OnRecovery)), "") == OnRecovery.RESOLVE,
+        reopen_within=_time(table, "reopen_within") or timedelta(days=1),
+        where=item.where,
+    )
+    _closes_safely(table, alert)
+    return alert
+
+
+def _maybe_condition(table: Table, key: str, known: Known) -> Condition | None:
+    item = table.get(key)
+    return _condition(item, known, table.bad) if item else None
+
+
+def _find(item: Item, bad: Complaints) -> Iterator[Capture]:
+    """Yield the patterns of one line under `find:`, which names the part of the mail that each is looked for in."""
+    for name, entry in as_table(item, bad, "a line under 'find'").items():
+        if name not in ("subject", "text", "whole text"):
+            bad.add(entry, f"'find' does not look into '{name}'; write subject, text or whole text")
+            continue
+        capture = _capture(entry, (name,), bad)
+        if capture and not capture.names:
+            bad.add(entry, "the pattern names nothing; write a named group: (?P<host>\\S+)")
+        if capture:
+            yield capture
+
+
+def _groups(table: Table, key: str, captures: tuple[Capture, ...]) -> tuple[str, ...]:
+    """Return the groups that are named under this key; complain of those that no pattern has."""
+    known = {name for capture in captures for name in capture.names}
+    item = table.get(key)
+    for entry in each(item) if item else ():
+        name = as_text(entry, table.bad, key)
+        if name and captures and name not in known:
+            cure = did_you_mean(name, known) or f"; the patterns under 'find' have {', '.join(sorted(known)) or 'none'}"
+            table.bad.add(entry, f"no pattern has a group '{name}'{cure}")
+    return tuple(name for name in table.texts(key) if name in known)
+
+
+def _severity_words(table: Table, captures: tuple[Capture, ...]) -> dict[str, Severity]:
+    item = table.get("severity")
+    if item is None:
+        return {}
+    if not any(_LEVEL in capture.names for capture in captures):
+        table.bad.add(item, f"'severity' needs a pattern with the group {_LEVEL}, as in 'severity: (?P<{_LEVEL}>\\w+)'")
+    found = {word: _severity(entry, table.bad) for word, entry in as_table(item, table.bad, "'severity'").items()}
+    return {fold(word): severity for word, severity in found.items() if severity}
+
+
+def _closes_safely(table: Table, alert: Alert) -> None:
+    """Complain where anybody could close a ticket by a mail, or where nothing ever could."""
+    if not alert.resolves:
+        return
+    item = table.entries["on_recovery"]
+    if not alert.senders:
+        cure = "write from: [the tool's address or domain]"
+        table.bad.add(item, f"'on_recovery: resolve' lets a mail close tickets, so its sender must be named; {cure}")
+    if alert.recovery is None:
+        table.bad.add(item, "'on_recovery: resolve' needs 'recovery:', which says how such a mail is known")
 
 
 # --- duties.yaml ---

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from daemon.decide import facts_for_rules
 from daemon.events import Told
 from daemon.intake.arguments import leading_numbers, numbers_in
 from daemon.intake.identity import prove
@@ -29,6 +30,7 @@ from daemon.notify.envelope import (
     is_echo,
     token_ticket,
 )
+from daemon.routing.alerts import Sighting, sighted
 from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
 from daemon.store.base import Database
@@ -72,6 +74,8 @@ class Lookup:
         """Return everything that deciding on this letter needs to know."""
         sender = sender_of(letter, rulebook)
         match = self._match(letter, sender, rulebook, service, keys)
+        alert = _sighting(letter, Known(sender=sender, mailbox=mail.mailbox), match, rulebook, service, now)
+        match = self._of_alert(alert, match) if alert else match
         proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.authserv_ids)
         duplicate, repeated = self._seen_before(letter, mail)
         to_address, to_subject = self._answers_lately(letter, sender, service, now)
@@ -117,6 +121,7 @@ class Lookup:
             quiet=mail.quiet,
             late=now - mail.received_at > LATE,
             mailbox=mail.mailbox,
+            alert=alert,
             answered=self._answered(letter, sender, rulebook),
         )
 
@@ -192,6 +197,11 @@ class Lookup:
     def _end(self, ticket: Ticket) -> int:
         """Return the number under which this ticket's case is handled."""
         return follow(ticket, self._register.ticket).number
+
+    def _of_alert(self, alert: Sighting, match: _Match) -> _Match:
+        """Return the last ticket of the same alert: what it refers to does not count, its key does."""
+        found = self._register.alerted(alert.key) if alert.key else None
+        return _Match(ticket=found, matched=Matched.ALERT if found else Matched.NOTHING, claimed=match.claimed)
 
     def _by_token(
         self, letter: Letter, sender: Sender, rulebook: Rulebook, service: Service, keys: Keys
@@ -341,6 +351,15 @@ class Lookup:
                 if row:
                     return int(row[0])
         return 0
+
+
+def _sighting(
+    letter: Letter, known: Known, match: _Match, rulebook: Rulebook, service: Service, now: datetime
+) -> Sighting | None:
+    """Return which monitoring alert this mail is: none that answers a mail of ours, and no bounce."""
+    if not rulebook.alerts or match.matched is Matched.TOKEN or letter.nature in (Nature.BOUNCE, Nature.OWN):
+        return None
+    return sighted(facts_for_rules(letter, known, rulebook, service, now), rulebook)
 
 
 def failed_key(notice: int) -> str:

@@ -25,7 +25,7 @@ from daemon.words import CASES, State
 
 _EVENT = "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES "
 _COLUMNS = ("kind", "state", "severity", "category", "team", "assignee", "customer", "requester", "subject",
-            "opened_at", "next_due_at", "length", "picture")  # fmt: skip
+            "opened_at", "next_due_at", "length", "picture", "alert")  # fmt: skip
 _DRAW = f"""INSERT INTO ticket (number, {", ".join(_COLUMNS)}) VALUES ({", ".join("?" * (len(_COLUMNS) + 1))})
  ON CONFLICT (number) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS)}"""
 _MESSAGE = """INSERT INTO message (mail, ticket, message_id, sender, sender_name, recipients, at, nature, visibility,
@@ -129,6 +129,11 @@ class Register:
          (SELECT ticket FROM participant WHERE address = ?) OR (assignee = ? AND assignee <> ''))
          ORDER BY severity, number LIMIT ?"""
         return tuple(_from_picture(r[0]) for r in self._base.rows(sql, (*over, address, assignee, limit)))
+
+    def alerted(self, key: str) -> Ticket | None:
+        """Return the last ticket of this monitoring alert."""
+        row = self._base.one("SELECT picture FROM ticket WHERE alert = ? ORDER BY number DESC LIMIT 1", (key,))
+        return _from_picture(row[0]) if row else None
 
     def events(self, number: int) -> list[tuple[int, Event, datetime, str]]:
         """Return a ticket's history as (seq, event, at, cause), oldest first."""
@@ -239,5 +244,5 @@ def _row(t: Ticket) -> tuple[Any, ...]:
     return (
         str(t.kind), str(t.state), int(t.severity), t.category, t.team, t.assignee, t.customer, t.requester, t.subject,
         stamp(t.opened_at) if t.opened_at else None, stamp(t.next_due_at) if t.next_due_at else None, t.length,
-        json.dumps(to_plain(t), ensure_ascii=False),
+        json.dumps(to_plain(t), ensure_ascii=False), t.alert,
     )  # fmt: skip

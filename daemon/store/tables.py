@@ -115,10 +115,12 @@ class TicketRow(Table):
     next_due_at = Moment(null=True)
     length = pw.IntegerField()
     picture = pw.TextField()
+    alert = pw.TextField(default="")
 
     class Meta:
         table_name = "ticket"
         indexes = (
+            (("alert", "number"), False),
             (("next_due_at",), False),
             (("state", "number"), False),
             (("assignee", "state"), False),

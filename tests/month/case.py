@@ -1,0 +1,481 @@
+"""One ticket, lived through again by the judge: what people did is read from `ticket show`, what the clock owes is not.
+
+What comes in: the JSON of a ticket, the books, and when the daemon was down. What goes out: every mail that was owed,
+when, to whom. Nothing here is shared with ticketd.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from tests.month.books import SERVICE_ZONE, Books
+from tests.month.hours import DAY, Hours, duration
+
+ZERO = timedelta(0)
+OPEN = ("new", "assigned", "in_progress", "on_hold")
+ENDED = ("resolved", "pending_review", "archived")
+SHUT = ("out_of_scope", "cancelled")
+LATE_MAIL = timedelta(hours=24)
+_FOR_CUSTOMERS = {"requester", "watchers"}
+_SAYS_IT_TOO = {"taken_up": "progress", "resumed": "progress", "regraded": "assignment", "new_reply": "reopened"}
+_ANSWERS = ("acknowledgement", "scope_refused")
+
+Event = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Owed:
+    """One mail that somebody must have got, at this moment; `late` if it must say so, `says` what it must speak of."""
+
+    at: datetime
+    to: str
+    template: str
+    ticket: int
+    why: str = ""
+    late: bool = False
+    says: tuple[str, ...] = ()
+
+
+@dataclass
+class Count:
+    """One promise being measured: what was used up to `mark`, and what was reached already."""
+
+    name: str
+    hours: Hours
+    target: timedelta
+    severity: int
+    mark: datetime
+    due: datetime
+    running: bool = True
+    stopped: bool = False
+    used: timedelta = ZERO
+    had: set[tuple[str, int]] = field(default_factory=set)
+    foreseen: bool = False
+    reminders: dict[str, datetime] = field(default_factory=dict)
+
+    def used_at(self, moment: datetime) -> timedelta:
+        return self.used + (self.hours.between(self.mark, moment) if self.running else ZERO)
+
+    def when(self, amount: timedelta) -> datetime:
+        """Return when so much of the target will have been used."""
+        return self.hours.add(self.mark, amount - self.used)
+
+    def rests(self, moment: datetime) -> None:
+        self.used, self.mark, self.running = self.used_at(moment), moment, False
+
+    def turns(self, step: dict[str, Any], until: datetime) -> Iterator[datetime]:
+        """Yield when a reminder comes after the breach, up to the first time after `until`."""
+        number = 0
+        while True:
+            number += 1
+            if step["every"] % DAY == ZERO and not self.hours.always:
+                moment = self.hours.daily(self.due, step["every"] // DAY, number)
+            else:
+                moment = self.hours.add(self.due, step["every"] * number)
+            yield moment
+            if moment > until:
+                return
+
+
+@dataclass
+class Case:
+    """The ticket as it is at some moment of its life."""
+
+    books: Books
+    up: Callable[[datetime], datetime]
+    number: int = 0
+    state: str = ""
+    customer: str = ""
+    requester: str = ""
+    watchers: tuple[str, ...] = ()
+    category: str = ""
+    severity: int = 4
+    team: str = ""
+    assignee: str = ""
+    former: str = ""
+    answered: bool = False
+    hold_reason: str = ""
+    hold_until: datetime | None = None
+    said: str = ""
+    hold_said: str = ""
+    counts: dict[str, Count] = field(default_factory=dict)
+    silence: dict[str, datetime] = field(default_factory=dict)
+    archived_at: datetime | None = None
+    asked: list[datetime] = field(default_factory=list)
+    rated: list[datetime] = field(default_factory=list)
+    hinted: set[str] = field(default_factory=set)
+    owed: list[Owed] = field(default_factory=list)
+    past: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    clock_did: list[tuple[str, datetime]] = field(default_factory=list)
+
+    # --- what the clock will bring about next ---
+
+    def due(self) -> datetime | None:
+        """Return when the clock has to look at this ticket next."""
+        moments = [at for at, _, _, _ in self._steps()]
+        moments += [self.hold_until] if self.state == "on_hold" and self.hold_until else []
+        moments += [self._silence_due()] if self.silence else []
+        return min(moments, default=None)
+
+    def _silence_due(self) -> datetime:
+        return self.silence["close"] if "reminded" in self.silence else self.silence["remind"]
+
+    def _steps(self) -> list[tuple[datetime, Count, dict[str, Any], bool]]:
+        """Return each step to come: when, of which clock, and whether it comes early."""
+        found = []
+        for count in self.counts.values():
+            if count.running:
+                found += [(at, count, step, early) for at, step, early in self._steps_of(count)]
+        return sorted(found, key=lambda f: f[0])
+
+    def _steps_of(self, count: Count) -> list[tuple[datetime, dict[str, Any], bool]]:
+        steps = [s for s in self.books.steps(self.customer, self.severity) if s["clock"] == count.name]
+        once = [
+            (count.when(_amount(s, count.target)), s)
+            for s in steps
+            if not s["every"] and (s["key"], self.severity) not in count.had
+        ]
+        again = [(count.reminders[s["key"]], s, False) for s in steps if s["every"]]
+        early = self._foreseen(count)
+        ahead = [(at, s) for at, s in once if early and at > early]
+        first = min(ahead, key=lambda a: a[0])[1] if ahead else None
+        return [(early if early and s is first else at, s, s is first) for at, s in once] + again
+
+    def _foreseen(self, count: Count) -> datetime | None:
+        """Return when the target is as good as missed, if nobody is at work and it was not foreseen before."""
+        rule = self.books.level(self.customer).get("forecast")
+        if not rule or count.foreseen or self.state == "in_progress":
+            return None
+        if count.name == "respond":
+            return count.when(count.target * rule["untaken"] / 100) if rule.get("untaken") else None
+        usual = _usual(rule, self.severity, self.category)
+        return count.when(count.target - usual) if usual and usual < count.target else None
+
+    # --- the clock's turn ---
+
+    def tick(self, until: datetime, now: datetime, *, before_mail: bool = False) -> bool:
+        """Do what fell due until then, noticed now, in one go; return whether there was anything."""
+        events, at = self._reached(until, now), until
+        if self.state == "on_hold" and self.hold_until and self.hold_until <= until:
+            at = self.hold_until
+            self.clock_did.append(("Woken", now))
+            self._moves("in_progress", at)
+            events.append({"kind": "Woken"})
+            events.append({"kind": "StateChanged", "data": {"verb": "resume", "new": "in_progress", "by": "clock"}})
+        elif self.silence and self._silence_due() <= until:
+            events += self._silence_over(now, before_mail=before_mail)
+        if not events:
+            return False
+        self._clocks(at)
+        events += self._reached(at, now)
+        self._announce(events, now)
+        self._note(now)
+        return True
+
+    def _reached(self, until: datetime, now: datetime) -> list[Event]:
+        found: list[Event] = []
+        for at, count, step, early in self._steps():
+            if at > until:
+                continue
+            true_due = count.when(_amount(step, count.target)) if not step["every"] else at
+            if step["every"]:
+                turns = [t for t in count.turns(step, until)]
+                count.reminders[step["key"]] = turns[-1]
+                true_due = max([true_due, *turns[:-1]])
+            else:
+                count.had.add((step["key"], self.severity))
+                count.foreseen = count.foreseen or early
+            self.clock_did.append(("StepReached", now))
+            says = f"{step['percent']}%" if 0 < step["percent"] < 100 and not early and not step["every"] else ""
+            late = now - true_due >= timedelta(minutes=1)
+            found.append({"kind": "StepReached", "step": step, "late": late, "says": says})
+        return found
+
+    def _silence_over(self, now: datetime, *, before_mail: bool) -> list[Event]:
+        """Ask once more, or take the silence for consent. A mail that waits to be read may be the answer."""
+        if "reminded" not in self.silence:
+            if before_mail:
+                return []
+            late = now - self.silence["remind"] > timedelta(hours=1)
+            if late:
+                hours = self._place()
+                close = hours.bounds(hours.working_day(hours.today(now), 1))
+                self.silence["close"] = max(self.silence["close"], close[1])
+            self.silence["reminded"] = now
+            self.clock_did.append(("Reminded", now))
+            return [{"kind": "Reminded", "late": late}]
+        self.clock_did.append(("ClosedBySilence", now))
+        self._moves("pending_review", now)
+        return [{"kind": "StateChanged", "data": {"verb": "confirm", "new": "pending_review", "by": "clock"}}]
+
+    def _place(self) -> Hours:
+        return self.books.hours(*self.books.place(self.customer))
+
+    # --- people's turn ---
+
+    def mail(self, events: list[Event], received: datetime, handled: datetime, text: str) -> None:
+        """Live through what one mail did."""
+        at = handled if handled - received > LATE_MAIL else min(received, handled)
+        author, said = "", None
+        steps_asked: list[dict[str, Any]] = []
+        for event in events:
+            if event["kind"] == "MessageAdded":
+                author, said = event["data"]["author"], event["data"]
+            self._does(event, at)
+            if event["kind"] == "EscalationAsked":
+                steps_asked.append(self._asked_for(event))
+        self._clocks(at)
+        own = [*events, *self._reached(at, handled)]
+        withheld = handled - received > LATE_MAIL
+        self._check_withheld(events, withheld=withheld)
+        actor = self.books.by_address.get(author, "") or _by(events)
+        self._announce(own, handled, actor=actor, text=text, withheld=withheld)
+        self._answer(events, said, text, handled, withheld=withheld)
+        self._note(handled)
+
+    def _does(self, event: Event, at: datetime) -> None:
+        data, kind = event["data"], event["kind"]
+        match kind:
+            case "Opened":
+                self.customer, self.requester = data["customer"], data["requester"]
+            case "Routed":
+                self._is_routed(data)
+            case "StateChanged":
+                self._moved_by(data, at)
+            case "Assigned":
+                self.former, self.team, self.assignee = self.assignee, data["team"], data["assignee"]
+            case "Returned":
+                self.team = self.assignee = ""
+            case "ProgressTold":
+                self.answered, self.said = True, data["text"]
+            case "Graded" if data["field"] == "severity":
+                self.severity = int(data["new"])
+            case "Graded" if data["field"] == "category":
+                self.category = data["new"]
+            case "Rated":
+                self.rated.append(at)
+            case "EscalationAcknowledged":
+                self._quiet(at)
+
+    def _is_routed(self, data: dict[str, Any]) -> None:
+        self.category, self.team, self.assignee = data["category"], data["team"], data["assignee"]
+        self.watchers = tuple(data["watchers"])
+        self.severity = self.books.files["categories"]["matrix"][data["impact"]][data["urgency"]]
+        self.state = "assigned" if self.team else "new"
+        if self.severity != int(data["severity"]):
+            self.wrong.append(
+                f"severity {data['severity']}, but {data['impact']} × {data['urgency']} is {self.severity}"
+            )
+
+    def _moved_by(self, data: dict[str, Any], at: datetime) -> None:
+        if data["verb"] in ("reopen", "reject", "return"):
+            self.said = ""
+        self._moves(data["new"], at)
+        if data["new"] == "on_hold":
+            self.hold_reason, self.hold_said = data["hold_reason"], data["text"]
+            self.hold_until = datetime.fromisoformat(data["hold_until"]) if data["hold_until"] else None
+
+    def _moves(self, new: str, at: datetime) -> None:
+        self.state, self.hold_reason, self.hold_until, self.hold_said = new, "", None, ""
+        self.answered = self.answered or new == "in_progress"
+        self.silence = {}
+        if new == "archived":
+            self.archived_at = at
+        if new == "resolved":
+            hours = self._place()
+            rule = self.books.duties["closing_by_silence"]
+            first, last = rule["after_days"] - rule["remind_days_before"], rule["after_days"]
+            opens = hours.bounds(hours.working_day(hours.today(at), first))
+            closes = hours.bounds(hours.working_day(hours.today(at), last))
+            self.silence = {"remind": opens[0], "close": closes[1]}
+
+    # --- clocks ---
+
+    def _clocks(self, at: datetime) -> None:
+        """Let the clocks agree with what the ticket has become."""
+        level = self.books.level(self.customer)["targets"][self.severity]
+        for name in ("respond", "resolve"):
+            wanted, count = self._wanted(name), self.counts.get(name)
+            if count is None and wanted == "run":
+                self.counts[name] = self._started(name, duration(level[name]), at)
+            elif count and wanted != "run":
+                if count.running:
+                    count.rests(at)
+            elif count:
+                self._runs(count, duration(level[name]), at)
+
+    def _wanted(self, name: str) -> str:
+        if self.state in (*ENDED, *SHUT) or (name == "respond" and self.answered):
+            return "rest"
+        return "rest" if self.state == "on_hold" and self.hold_reason in self.books.stops else "run"
+
+    def _started(self, name: str, target: timedelta, at: datetime) -> Count:
+        hours = self.books.counted_on(self.customer, self.severity)
+        count = Count(name, hours, target, self.severity, at, hours.add(at, target))
+        self._remind_anew(count, at)
+        return count
+
+    def _runs(self, count: Count, target: timedelta, at: datetime) -> None:
+        hours = self.books.counted_on(self.customer, self.severity)
+        changed = (count.severity, count.target, count.hours) != (self.severity, target, hours)
+        if count.running and not changed:
+            return
+        used = count.used_at(at)
+        if changed and self.severity >= count.severity:  # told on record before, and graver it has not become
+            count.had |= {(s["key"], self.severity) for s in self._on_record()}
+        late = used >= count.target and not changed
+        count.used, count.mark, count.running = used, at, True
+        count.hours, count.target, count.severity = hours, target, self.severity
+        if not late:
+            count.due = hours.add(at, target - used)
+        self._remind_anew(count, at)
+
+    def _on_record(self) -> list[dict[str, Any]]:
+        return [s for s in self.books.steps(self.customer, self.severity) if s["on_record"]]
+
+    def _remind_anew(self, count: Count, at: datetime) -> None:
+        for step in self.books.steps(self.customer, self.severity):
+            if step["every"] and step["clock"] == count.name:
+                *_, count.reminders[step["key"]] = count.turns(step, at)
+
+    def _quiet(self, at: datetime) -> None:
+        """Keep the reminders away for a while, since somebody has acknowledged."""
+        for count in (c for c in self.counts.values() if c.running):
+            steps = [
+                s for s in self.books.steps(self.customer, self.severity) if s["every"] and s["clock"] == count.name
+            ]
+            if not steps:
+                continue
+            quiet = max(s["quiet"] for s in steps)
+            if quiet % DAY == ZERO and not count.hours.always:
+                day = count.hours.working_day(count.hours.today(at), quiet // DAY)
+                until = count.hours.bounds(day)[0]
+            else:
+                until = count.hours.add(at, quiet)
+            for step in steps:
+                count.reminders[step["key"]] = max(count.reminders[step["key"]], until)
+
+    def _asked_for(self, event: Event) -> dict[str, Any]:
+        """Reach the next step because somebody asked for it; reminders only where nothing else is left."""
+        ahead = [
+            (bool(s["every"]), (s["every"] and at) or c.when(_amount(s, c.target)), c, s)
+            for at, c, s, _ in self._steps()
+        ]
+        if not ahead:
+            event["step"] = {"tell": ["lead", "pm"], "percent": 0, "every": None}
+            return event["step"]
+        _, _, count, step = min(ahead, key=lambda a: a[:2])
+        if not step["every"]:
+            count.had.add((step["key"], self.severity))
+        event["step"] = step
+        return step
+
+    # --- which mails follow ---
+
+    def _announce(
+        self, events: list[Event], now: datetime, *, actor: str = "", text: str = "", withheld: bool = False
+    ) -> None:
+        owed: dict[tuple[str, str], Owed] = {}
+        for event in events:
+            if event["kind"] == "MessageAdded" and not _worth_passing_on(events, event, text, self.books):
+                continue
+            for entry in self._entries(event):
+                for to in self._readers(entry, event, now):
+                    if (actor and self.books.by_address.get(to) == actor) or _waited_in_vain(to, event):
+                        continue
+                    self._owe(owed, entry["template"], to, event, now)
+        for (template, to), one in owed.items():
+            answer = template in _ANSWERS and events[0]["kind"] == "Opened"
+            if (_SAYS_IT_TOO.get(template, ""), to) not in owed and not (answer and withheld):
+                self.owed.append(one)
+
+    def _owe(self, owed: dict[tuple[str, str], Owed], template: str, to: str, event: Event, now: datetime) -> None:
+        before = owed.get((template, to))
+        says = (event["says"],) if event.get("says") else ()
+        late = bool(event.get("late")) and (before is None or before.late)
+        why = event["kind"] + (f" {event['step']['key']}" if "step" in event else "")
+        if before:
+            says, why = (*before.says, *says), f"{before.why} + {why}"
+        owed[template, to] = Owed(now, to, template, self.number, why, late, says)
+
+    def _entries(self, event: Event) -> list[dict[str, Any]]:
+        data = event.get("data", {})
+        return [
+            e for e in self.books.announcements
+            if e["event"] == event["kind"]
+            and ("field" not in e or e["field"] == data.get("field"))
+            and ("state" not in e or e["state"] == data.get("new"))
+            and ("verbs" not in e or data.get("verb") in e["verbs"])
+        ]  # fmt: skip
+
+    def _readers(self, entry: dict[str, Any], event: Event, now: datetime) -> list[str]:
+        names = [n for name in entry["to"] for n in (event["step"]["tell"] if name == "step" else [name])]
+        day = now.astimezone(ZoneInfo(SERVICE_ZONE)).date()
+        find = (
+            (lambda n: self.books.in_line(n, self, day))
+            if "step" in event
+            else (lambda n: self.books.audience(n, self))
+        )
+        found = list(dict.fromkeys(a for n in names for a in find(n)))
+        return found or ([] if set(names) <= _FOR_CUSTOMERS else self.books.with_role("desk"))
+
+    def _answer(
+        self, events: list[Event], said: dict[str, Any] | None, text: str, now: datetime, *, withheld: bool
+    ) -> None:
+        """Owe the answer to whoever commanded, and once to one of ours whose words stay among us."""
+        if said is None or withheld:
+            return
+        ours = said["author"] in self.books.by_address
+        commanded = any(line.lstrip().startswith("#") for line in text.splitlines())
+        opens = any(e["kind"] == "Opened" for e in events)
+        if commanded and not opens:
+            self.owed.append(Owed(now, said["author"], "transcript", self.number, "commands"))
+        elif ours and not opens and text.strip() and said["author"] not in self.hinted:
+            self.hinted.add(said["author"])
+            self.owed.append(Owed(now, said["author"], "transcript", self.number, "words without a keyword"))
+
+    def _check_withheld(self, events: list[Event], *, withheld: bool) -> None:
+        for event in events:
+            if event["kind"] == "AnswerWithheld" and not withheld:
+                self.wrong.append(f"an answer was withheld: {event['data']['reason']}")
+
+    def _note(self, now: datetime) -> None:
+        action = self.said or (self.hold_said if self.state == "on_hold" else "")
+        names = ("state", "customer", "requester", "assignee", "team", "watchers", "category", "archived_at")
+        kept = {name: getattr(self, name) for name in names}
+        self.past.append((now, {**kept, "action": action}))
+
+    def as_of(self, moment: datetime) -> dict[str, Any] | None:
+        """Return what the ticket was then, None before it was there."""
+        return next((kept for at, kept in reversed(self.past) if at <= moment), None)
+
+
+def _amount(step: dict[str, Any], target: timedelta) -> timedelta:
+    return step["after"] if step["after"] is not None else target * step["percent"] / 100
+
+
+def _usual(rule: dict[str, Any], severity: int, category: str) -> timedelta | None:
+    words = (rule.get("categories") or {}).get(category) or (rule.get("typical") or {}).get(severity)
+    return duration(words) if words else None
+
+
+def _by(events: list[Event]) -> str:
+    return next((e["data"]["by"] for e in events if e["data"].get("by")), "")
+
+
+def _waited_in_vain(to: str, event: Event) -> bool:
+    data = event.get("data", {})
+    return event["kind"] == "StateChanged" and data.get("verb") == "resume" and data.get("by") in (to, "clock")
+
+
+def _worth_passing_on(events: list[Event], event: Event, text: str, books: Books) -> bool:
+    """Whether the words of a mail are told by a mail of their own: not those that open a ticket or rate one."""
+    if any(e["kind"] in ("Opened", "Rated") for e in events):
+        return False
+    refused = any(e["kind"] == "CommandsRefused" for e in events) and event["data"]["author"] not in books.by_address
+    return refused or any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())

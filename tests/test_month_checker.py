@@ -1,0 +1,214 @@
+"""The judge of the played month is put to the test: each planted fault must be found, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import copy
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.month import books, case, checker, hours
+from tests.month.books import RULES, Books, read_rules
+from tests.month.checker import Evidence, Mail, judge
+from tests.month.play import WEEKS, campaign, in_one_process
+
+HOUR, TEN = timedelta(hours=1), timedelta(minutes=10)
+
+
+@pytest.fixture(scope="module")
+def played(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
+    """Three weeks with outages, absences, a make-up Saturday and a change of clocks, without servers."""
+    place = in_one_process(tmp_path_factory.mktemp("month") / "desk", WEEKS)
+    return campaign(place, WEEKS, seed=4, incidents=24).play()
+
+
+@pytest.fixture
+def evidence(played: Evidence) -> Evidence:
+    return replace(played, mails=list(played.mails), tickets=copy.deepcopy(played.tickets))
+
+
+@pytest.mark.parametrize("module", [hours, books, case, checker], ids=lambda m: m.__name__)
+def test_the_judge_shares_no_code_with_the_daemon(module: object) -> None:
+    """It imports the standard library, a reader of YAML, and its own four files."""
+    allowed = {"tests.month.hours", "tests.month.books", "tests.month.case", "ruamel.yaml"}
+    tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))  # type: ignore[attr-defined]
+    named = {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
+    named |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
+    assert not {n for n in named if n.split(".")[0] in ("daemon", "tests")} - allowed
+    assert "import_module" not in ast.dump(tree) and "__import__" not in ast.dump(tree)
+
+
+def test_what_was_sent_is_what_was_owed(evidence: Evidence) -> None:
+    verdict = judge(evidence)
+    assert verdict.differences == []
+    assert verdict.owed == verdict.found == len(evidence.mails) > 250
+    kinds = {n["template"] for shown in evidence.tickets.values() for n in shown["notices"]}
+    assert {"escalation", "confirm_reminder", "review_request", "next_action", "follow_up", "assignment"} <= kinds
+
+
+# --- what somebody may do to the mails ---
+
+
+def template_of(mail: Mail, evidence: Evidence) -> str:
+    found = (n for shown in evidence.tickets.values() for n in shown["notices"] if n["message_id"] == mail.message_id)
+    return next((str(n["template"]) for n in found), "list")
+
+
+def some(evidence: Evidence, template: str, nth: int = 0) -> int:
+    return [i for i, m in enumerate(evidence.mails) if template_of(m, evidence) == template][nth]
+
+
+def dropped(template: str) -> Callable[[Evidence], None]:
+    def plant(evidence: Evidence) -> None:
+        mail = evidence.mails.pop(some(evidence, template))
+        for shown in evidence.tickets.values():
+            shown["notices"] = [n for n in shown["notices"] if n["message_id"] != mail.message_id]
+
+    return plant
+
+
+def doubled(template: str) -> Callable[[Evidence], None]:
+    def plant(evidence: Evidence) -> None:
+        evidence.mails.append(evidence.mails[some(evidence, template)])
+
+    return plant
+
+
+def moved(template: str, by: timedelta) -> Callable[[Evidence], None]:
+    def plant(evidence: Evidence) -> None:
+        at = some(evidence, template, 1)
+        evidence.mails[at] = replace(evidence.mails[at], at=evidence.mails[at].at + by)
+
+    return plant
+
+
+def misdirected(evidence: Evidence) -> None:
+    at = some(evidence, "escalation")
+    mail = evidence.mails[at]
+    wrong = "li.na@example.com" if mail.to != "li.na@example.com" else "wu.fang@example.com"
+    evidence.mails[at] = replace(mail, to=wrong)
+    for shown in evidence.tickets.values():
+        for notice in shown["notices"]:
+            if notice["message_id"] == mail.message_id:
+                notice["to"] = wrong
+
+
+def invented(evidence: Evidence) -> None:
+    mail = evidence.mails[some(evidence, "acknowledgement")]
+    evidence.mails.append(replace(mail, message_id="<nobody@knows.example>", to="wu.fang@example.com"))
+
+
+def never_left(evidence: Evidence) -> None:
+    evidence.mails.pop(some(evidence, "resolved"))
+
+
+def silent_about_lateness(evidence: Evidence) -> None:
+    for at, mail in enumerate(evidence.mails):
+        text = mail.text
+        for words in ("原应在", "本应在", "迟到了", "should have reached you", "it is late because"):
+            text = text.replace(words, "…")
+        evidence.mails[at] = replace(mail, text=text)
+
+
+def forgets_a_ticket_on_a_list(evidence: Evidence) -> None:
+    begins = ("今天没有解决的工单", "Not solved today")
+    at = next(i for i, m in enumerate(evidence.mails) if m.subject.startswith(begins) and m.text.count("INC-") > 1)
+    evidence.mails[at] = replace(evidence.mails[at], text=evidence.mails[at].text.replace("INC-", "…", 1))
+
+
+def speaks_of_another_step(evidence: Evidence) -> None:
+    at = next(i for i, m in enumerate(evidence.mails) if "75%" in m.text)
+    evidence.mails[at] = replace(evidence.mails[at], text=evidence.mails[at].text.replace("75%", "50%"))
+
+
+PLANTED = [
+    (dropped("escalation"), "missing: escalation"),
+    (dropped("confirm_reminder"), "missing: confirm_reminder"),
+    (dropped("next_action"), "missing: next_action"),
+    (dropped("transcript"), "missing: transcript"),
+    (doubled("escalation"), "unexpected: escalation"),
+    (doubled("acknowledgement"), "unexpected: acknowledgement"),
+    (doubled("list"), "unexpected: "),
+    (moved("escalation", TEN), "wrong time: escalation"),
+    (moved("escalation", -TEN), "wrong time: escalation"),
+    (moved("review_request", HOUR), "wrong time: review_request"),
+    (misdirected, "wrong person: escalation"),
+    (invented, "unexpected: unknown"),
+    (never_left, "resolved"),
+    (silent_about_lateness, "does not say that it is late"),
+    (forgets_a_ticket_on_a_list, "should name"),
+    (speaks_of_another_step, "does not speak of 75%"),
+]
+
+
+@pytest.mark.parametrize(("plant", "finding"), PLANTED, ids=[f"{n:02} {f}" for n, (_, f) in enumerate(PLANTED, 1)])
+def test_a_fault_in_one_mail_is_found_and_nothing_else(
+    evidence: Evidence, plant: Callable[[Evidence], None], finding: str
+) -> None:
+    plant(evidence)
+    differences = judge(evidence).differences
+    assert differences and all(finding in d for d in differences), differences
+
+
+# --- what a daemon may reckon wrongly: here the rules of the judge are changed instead, which comes to the same ---
+
+
+def without_lunch(files: dict) -> None:
+    files["calendars"]["calendars"]["business"]["week"] = {"mon-fri": ["09:00-18:00"]}
+
+
+def without_make_up_days(files: dict) -> None:
+    files["calendars"]["calendars"]["business"]["workdays"] = []
+
+
+def without_clock_changes(files: dict) -> None:
+    files["customers"]["customers"]["rhein"]["zone"] = "Etc/GMT-2"
+
+
+def without_pauses(files: dict) -> None:
+    files["service_levels"]["hold_stops_clock"] = []
+
+
+def without_absences(files: dict) -> None:
+    for person in files["people"]["people"].values():
+        person.pop("absences", None)
+
+
+def without_forecast(files: dict) -> None:
+    for level in files["service_levels"]["service_levels"].values():
+        level.pop("forecast", None)
+
+
+def without_reminder(files: dict) -> None:
+    files["duties"]["duties"]["closing_by_silence"]["remind_days_before"] = 2
+
+
+def with_a_step_more(files: dict) -> None:
+    steps = files["service_levels"]["service_levels"]["standard"]["steps"]
+    steps.append({"clock": "resolve", "percent": 60, "tell": ["manager"]})
+
+
+MISTAKEN = [
+    without_lunch, without_make_up_days, without_clock_changes, without_pauses, without_absences, without_forecast,
+    without_reminder, with_a_step_more,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("mistake", MISTAKEN, ids=lambda m: m.__name__)
+def test_who_reckons_otherwise_is_told_apart(evidence: Evidence, mistake: Callable[[dict], None]) -> None:
+    files = copy.deepcopy(read_rules(RULES))
+    mistake(files)
+    assert judge(evidence, Books(files)).differences
+
+
+def test_a_pause_that_was_not_kept_is_found(evidence: Evidence) -> None:
+    """The judge is told that nobody ever put a ticket on hold: the clock of the daemon stood still for no reason."""
+    for shown in evidence.tickets.values():
+        for event in shown["events"]:
+            if event["kind"] == "StateChanged" and event["data"]["new"] == "on_hold":
+                event["data"]["hold_reason"] = "vendor"
+    assert judge(evidence).differences
