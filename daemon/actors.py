@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 
 from daemon.intake.understand import Past, Sender
 from daemon.rulebook import Keyword, Person, Rulebook
@@ -26,8 +26,9 @@ class Actor:
     """Who commands, with which book and when; `now` is local time of the service, `at` when their mail came.
 
     `pasts` is what happened to the tickets on which they want to take something back, `steps_told` are the steps of
-    this ticket's timetable that they were told of, oldest first. `related` are the other records that they name, and
-    those linked to the ticket, `report` are the words that opened it.
+    this ticket's timetable that they were told of, oldest first. `complaints` is how many came today, and how many of
+    them were escalated. `related` are the other records that they name, and those linked to the ticket, `report` are
+    the words that opened it.
     """
 
     sender: Sender
@@ -39,6 +40,7 @@ class Actor:
     steps_told: tuple[str, ...] = ()
     related: Mapping[int, Ticket] = field(default_factory=dict)
     report: str = ""
+    complaints: tuple[int, int] = (0, 0)
 
     @property
     def name(self) -> str:
@@ -72,6 +74,8 @@ def relations(ticket: Ticket, actor: Actor) -> frozenset[Who]:
     """Return what the sender is to this ticket, in the words of keywords.yaml."""
     person, address = actor.sender.person, actor.sender.address
     found = {Who.ANYONE}
+    if person and any(person in in_charge(t.who, ticket, actor.rulebook, actor.now.date()) for t in ticket.tasks):
+        found.add(Who.TASK_OWNER)
     if address == ticket.requester:
         found.add(Who.REQUESTER)
     if ticket.concerns(address) or of_ours(person):
@@ -90,6 +94,8 @@ def _works(person: Person, ticket: Ticket, rulebook: Rulebook) -> set[Who]:
         found.add(Who.TEAM)
     if Role.VENDOR in person.roles and (Who.TEAM in found or any(map(ticket.concerns, person.addresses))):
         found.add(Who.VENDOR)
+    if ticket.in_alarm and ticket.major_run and ticket.major_run.owner == person.key:
+        found.add(Who.DUTY)
     customer = rulebook.customers.get(ticket.customer)
     if Role.PM in person.roles and (customer is None or customer.pm in ("", person.key)):
         found.add(Who.PM)
@@ -101,6 +107,29 @@ def _in_team(person: Person, ticket: Ticket, rulebook: Rulebook) -> bool:
     return team is not None and (person.key in (*team.members, team.lead) or ticket.team in person.teams)
 
 
+def people_of(name: str, ticket: Ticket, rulebook: Rulebook) -> tuple[Person, ...]:
+    """Return the people whom a name stands for on this ticket: a role, a team, a person, or a hand that works on it."""
+    people, team = rulebook.people, rulebook.teams.get(ticket.team)
+    customer = rulebook.customers.get(ticket.customer)
+    one = {"assignee": ticket.assignee, "lead": team.lead if team else "", "pm": customer.pm if customer else ""}
+    if named := people.get(one.get(name, name)):
+        return (named,)
+    group = team if name == "team" else rulebook.teams.get(name)
+    if group:
+        return tuple(people[m] for m in group.members if m in people)
+    return rulebook.people_with(Role(name)) if name in set(Role) else ()
+
+
+def in_charge(name: str, ticket: Ticket, rulebook: Rulebook, day: date) -> tuple[Person, ...]:
+    """Return those who answer for a name on this day: where none of them is there, the next in line."""
+    while name:
+        here = tuple(p for p in people_of(name, ticket, rulebook) if p.away_until(day) is None)
+        if here:
+            return here
+        name = rulebook.next_in_line.get(name, "")
+    return ()
+
+
 def could_be(person: Person | None) -> frozenset[Who]:
     """Return what somebody can be to one ticket or another: for help that is asked without one."""
     known = {Who.ANYONE, Who.PARTICIPANT}
@@ -110,7 +139,8 @@ def could_be(person: Person | None) -> frozenset[Who]:
     if of_ours(person):
         known.add(Who.STAFF)
     works = person.roles & {Role.ENGINEER, Role.VENDOR, Role.DUTY} or person.teams
-    return frozenset(known | ({Who.ASSIGNEE, Who.TEAM} if works else set()))
+    tasks = {Who.TASK_OWNER} if of_ours(person) else set()
+    return frozenset(known | tasks | ({Who.ASSIGNEE, Who.TEAM} if works else set()))
 
 
 def usable(person: Person | None, rulebook: Rulebook) -> tuple[Keyword, ...]:

@@ -14,7 +14,8 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,7 +24,7 @@ import click
 from click.core import ParameterSource
 
 import daemon
-from daemon import app, log, timetable, views
+from daemon import app, log, simulation, timetable, views
 from daemon.clock import Clock
 from daemon.config import Config, find_config, load_config, shipped, starter_config
 from daemon.errors import ConfigError, TicketdError
@@ -38,6 +39,7 @@ from daemon.reports.facts import Heading
 from daemon.reports.forms import RECORD_FORMS, REPORT_FORMS, TABLE_FORMS, record_in, register_in, report_in
 from daemon.reports.period import PERIODS, period_of
 from daemon.reports.record import Header
+from daemon.routing.loader import load_items, load_rulebook
 from daemon.store import Store
 from daemon.ticket import Ticket
 
@@ -378,6 +380,49 @@ def timetable_preview(ctx: click.Context, number: int, as_json: bool, lang: str,
     heads = timetable.preview_heads(lang)
     _table(heads, timetable.preview_rows(coming, zone, lang))
     return OK
+
+
+@timetable_group.command("simulate")
+@click.option(
+    "--from", "since", default=None, metavar="DATE", help="The first day (default: before the next holidays)."
+)
+@click.option("--days", default=None, type=click.IntRange(1, simulation.MOST_DAYS), help="How many days.")
+@click.option(
+    "--incidents",
+    "file",
+    default=None,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A YAML file of incidents (default: one of each severity, at telling hours).",
+)
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object.")
+@_LANGUAGE
+@click.pass_context
+def timetable_simulate(
+    ctx: click.Context, since: str | None, days: int | None, file: Path | None, as_json: bool, lang: str
+) -> int:
+    """Play some days against your rules: who would get which mail, and when. Needs no database; nothing is sent."""
+    config, now = _config(ctx), Clock().now()
+    zone = ZoneInfo(config.service.timezone)
+    rulebook, service = load_rulebook(Path(config.paths.rules)), app.service_of(config)
+    begins = _date(since) if since else None
+    calendar = rulebook.calendar_of("")
+    first, last = simulation.days_to_play(calendar, now.astimezone(zone).date(), begins, days)
+    reading = partial(simulation.incidents_from, zone=zone.key)
+    found = load_items(file, reading) if file else simulation.sample_incidents(rulebook, zone.key, first, last)
+    played = simulation.simulate(found, rulebook, service, first, last)
+    if as_json:
+        _whole(simulation.simulation_data(played, zone))
+        return OK
+    for line in simulation.simulation_lines(played, zone, lang):
+        click.echo(_safe(line))
+    return OK
+
+
+def _date(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as e:
+        raise click.UsageError(f"'{text}' is no day; write 2026-09-28") from e
 
 
 def _whole(data: dict[str, Any]) -> None:

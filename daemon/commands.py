@@ -20,6 +20,7 @@ from daemon.events import (
     Graded,
     HandedUp,
     Linked,
+    MajorDeclared,
     Noted,
     ProgressTold,
     Rated,
@@ -31,8 +32,10 @@ from daemon.events import (
 from daemon.intake import arguments
 from daemon.intake.keywords import TAKES_TEXT, Command, find_commands
 from daemon.intake.ratings import rating_in
-from daemon.lifecycle import next_state, verbs_in
+from daemon.lifecycle import next_state
 from daemon.linking import merged, parent, raised, related, reused, split, spread
+from daemon.major import declare, publish
+from daemon.plans import activate, blocked, done
 from daemon.recording import recorded
 from daemon.rulebook import Keyword, Person, Rulebook, Team
 from daemon.ticket import Link, Ticket, after
@@ -62,7 +65,7 @@ _ONE_VALUE = frozenset().union(
     *_EITHER_OR,
     {
         Verb.SEVERITY, Verb.IMPACT, Verb.URGENCY, Verb.CATEGORY, Verb.CI, Verb.CAUSE, Verb.WORKAROUND, Verb.FOR,
-        Verb.SOURCE, Verb.OCCURRED, Verb.PARENT, *RECORDING,
+        Verb.SOURCE, Verb.OCCURRED, Verb.PARENT, Verb.MAJOR, *RECORDING,
     },
 )  # fmt: skip
 
@@ -165,9 +168,17 @@ def _all_of(
 
 def allowed_keywords(ticket: Ticket, actor: Actor) -> tuple[Keyword, ...]:
     """Return the keywords that this person may use on this ticket as it is now."""
-    makes_sense = set(verbs_in(ticket.state, ticket.kind))
     relation = relations(ticket, actor)
-    return tuple(k for k in actor.rulebook.keywords if k.verb in makes_sense and relation & set(k.who))
+    return tuple(k for k in actor.rulebook.keywords if makes_sense(k.verb, ticket) and relation & set(k.who))
+
+
+def makes_sense(verb: Verb, ticket: Ticket) -> bool:
+    """Whether this keyword may be worth naming on this ticket as it is now."""
+    if verb is Verb.UPDATE and not ticket.in_alarm:
+        return False
+    if verb in (Verb.DONE, Verb.BLOCKED) and not ticket.tasks:
+        return False
+    return next_state(ticket.state, verb, ticket.kind) is not None
 
 
 # --- which command is for which ticket, and whether they agree ---
@@ -263,6 +274,9 @@ def _remark(events: tuple[Event, ...]) -> str:
     found = next((e for e in events if isinstance(e, Linked) and e.link is LinkKind.KNOWLEDGE), None)
     if found is not None:
         return f"kb_solution:{found.text}"
+    declared = next((e for e in events if isinstance(e, MajorDeclared) and e.threshold), None)
+    if declared:
+        return f"level_{declared.threshold}:{declared.level} {declared.value} {declared.limit}"
     hold = next((e for e in events if isinstance(e, StateChanged) and e.verb is Verb.HOLD), None)
     if hold is None:
         return ""
@@ -646,6 +660,11 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.PROBLEM: raised(LinkKind.PROBLEM, Kind.PROBLEM, needs_text=False),
     Verb.CHANGE: raised(LinkKind.CHANGE, Kind.CHANGE, needs_text=True),
     Verb.KNOWLEDGE: reused,
+    Verb.MAJOR: declare,
+    Verb.UPDATE: publish,
+    Verb.PLAN: activate,
+    Verb.DONE: done,
+    Verb.BLOCKED: blocked,
     **{verb: _record(verb) for verb in RECORDING},
     **dict.fromkeys(QUESTIONS, _question),
 }

@@ -53,6 +53,8 @@ from daemon.intake.understand import (
     Sender,
     may_object,
 )
+from daemon.major import alarm_follows, update_owed
+from daemon.plans import plans_follow, tasks_due
 from daemon.routing.conditions import MailFacts
 from daemon.routing.evaluate import Routing, route, with_alert
 from daemon.rulebook import Rulebook
@@ -133,7 +135,8 @@ class _Desk:
         known = self.known
         return Actor(
             sender=known.sender, rulebook=self.rulebook, now=self.local, at=self.at, service=self.service,
-            pasts=known.pasts, steps_told=known.steps_told, related=known.related, report=known.report,
+            pasts=known.pasts, steps_told=known.steps_told, complaints=known.complaints, related=known.related,
+            report=known.report,
         )  # fmt: skip
 
 
@@ -167,7 +170,8 @@ def decide(
 
 
 def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, until: datetime | None = None) -> Change:
-    """Return what the clock brings about on one ticket: due steps, waking from a hold, closing by silence.
+    """Return what the clock brings about on one ticket: due steps, waking from a hold, closing by silence, updates of
+    a major incident and tasks of a plan that are overdue.
 
     `until`: only steps that were due by then, where a mail that came then has still to be handled. A hold ends when it
     was to end, however late that is noticed: the clock goes on from there.
@@ -176,7 +180,9 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, un
     woken = waking(ticket, then)
     # A hold ends at its date, however late we look: the time since then is ours, and counts.
     at = min(ticket.hold_until or then, then) if woken else then
-    events = (*steps_due(ticket, rulebook, zone, now, then), *woken, *silence_due(ticket, rulebook, zone, now, until))
+    overdue = (*update_owed(ticket, rulebook, now, then), *tasks_due(ticket, now, then))
+    silence = silence_due(ticket, rulebook, zone, now, until)
+    events = (*steps_due(ticket, rulebook, zone, now, then), *woken, *silence, *overdue)
     return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, at, now))
 
 
@@ -724,6 +730,7 @@ def _with_clocks(
 ) -> tuple[Event, ...]:
     """Return the events, and what they make of the clocks `at` that time; what is due at once is noticed `now`."""
     then, zone = after(ticket, events), service.timezone
+    events = (*events, *alarm_follows(ticket, then, events, rulebook, now), *plans_follow(then, events, rulebook, now))
     clocks = clock_events(then, rulebook, zone, at)
     steps = steps_due(after(then, clocks), rulebook, zone, now, at)
     return (*events, *clocks, *steps, *silence_begins(then, rulebook, zone, at))

@@ -6,6 +6,7 @@ This file alone knows the name under which each event is stored.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, get_args
@@ -517,6 +518,160 @@ class Rated:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MajorDeclared:
+    """It is a major incident from now on, or has another warning level than before (`old`, "" for none).
+
+    `threshold` is what was counted for the level: this `value` against that `limit` (threshold "" where somebody named
+    the level, "default" where nothing that is known reaches one). An update is owed by `due_at` and then `every` so
+    often; a missed one is chased every `remind`. `owner` is whose it is.
+    """
+
+    level: str
+    by: str
+    at: datetime
+    every: timedelta
+    remind: timedelta
+    due_at: datetime
+    owner: str = ""
+    reason: str = ""
+    old: str = ""
+    threshold: str = ""
+    value: int = 0
+    limit: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MajorUpdated:
+    """Everybody concerned by a major incident was told how it stands; the next update is owed by `due_at`."""
+
+    by: str
+    text: str
+    at: datetime
+    due_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MajorUpdateOwed:
+    """An update of a major incident is overdue since `due_at`; this is reminder `repeat`, the next is at `again_at`.
+
+    After an outage `noticed_at` is much later than `due_at`.
+    """
+
+    due_at: datetime
+    noticed_at: datetime
+    again_at: datetime
+    repeat: int
+    audience: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MajorEnded:
+    """The major incident is over: somebody said so, or the ticket came to this `state`."""
+
+    by: str
+    at: datetime
+    reason: str = ""
+    state: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanTask:
+    """One task of an emergency plan: `what` by language, `who` by role, team or person, `after` which other tasks."""
+
+    number: int
+    what: Mapping[str, str]
+    who: str
+    within: timedelta
+    after: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanProposed:
+    """An emergency plan fits this ticket; its coordinator decides whether it starts."""
+
+    plan: str
+    name: Mapping[str, str]
+    coordinator: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanActivated:
+    """An emergency plan was started, with the tasks as the plan had them then. An overdue task is asked after again
+    `remind` later."""
+
+    plan: str
+    name: Mapping[str, str]
+    coordinator: str
+    by: str
+    at: datetime
+    remind: timedelta
+    tasks: tuple[PlanTask, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStarted:
+    """It is the turn of this task: whoever is named in `audience` is asked to have it done by `due_at`."""
+
+    task: int
+    at: datetime
+    due_at: datetime
+    audience: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDone:
+    """A task of an emergency plan is done."""
+
+    task: int
+    by: str
+    at: datetime
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskBlocked:
+    """A task of an emergency plan cannot go on, and why."""
+
+    task: int
+    by: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOverdue:
+    """Nobody said that this task is done, although it was due: its owner is asked once more, until `again_at`."""
+
+    task: int
+    due_at: datetime
+    noticed_at: datetime
+    again_at: datetime
+    audience: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskUnanswered:
+    """The owner of an overdue task did not answer the reminder either: now the coordinator has to know."""
+
+    task: int
+    due_at: datetime
+    noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanEnded:
+    """An emergency plan is over: all its tasks are done, or somebody ended it with the tasks `undone` left."""
+
+    plan: str
+    by: str
+    at: datetime
+    reason: str = ""
+    undone: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeFailed:
     """A mail of ours did not reach `address`; it bounced or the mail server refused it."""
 
@@ -576,6 +731,18 @@ Event = (
     | ParentSolved
     | FollowUpAsked
     | Rated
+    | MajorDeclared
+    | MajorUpdated
+    | MajorUpdateOwed
+    | MajorEnded
+    | PlanProposed
+    | PlanActivated
+    | TaskStarted
+    | TaskDone
+    | TaskBlocked
+    | TaskOverdue
+    | TaskUnanswered
+    | PlanEnded
     | NoticeFailed
     | AnswerWithheld
 )

@@ -30,6 +30,7 @@ from daemon.events import (
     FollowedBy,
     FollowUpAsked,
     Linked,
+    MajorEnded,
     MessageAdded,
     Noted,
     NoticeFailed,
@@ -415,7 +416,7 @@ def _words_of(scene: Scene) -> str:
 def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:
     """ANNOUNCE and RECORD one ticket's events: the history and the mails owed for it, together."""
     told = _bounces_told(change, desk, now)
-    notices = choose_notices(change, replace(scene, told=told))
+    notices = choose_notices(change, replace(scene, told=told, history=_history(change, desk, now)))
     unheard = [e for e in change.events if isinstance(e, NoticeFailed) and e.address not in told]
     if unheard and not notices:
         lines = [f"{e.template} to {e.address}: {e.reason}" for e in unheard]
@@ -423,6 +424,14 @@ def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime)
     subject = stem(change.now.subject, desk.service.subject_tag)
     desk.store.register.append(change, cause, now)
     desk.store.outbox.owe(notices, change.before.number, cause, subject, now)
+
+
+def _history(change: Change, desk: Desk, now: datetime) -> tuple[tuple[datetime, Event], ...]:
+    """Return all that happened to a ticket until now, where a report about it is due."""
+    if not any(isinstance(e, MajorEnded) for e in change.events):
+        return ()
+    past = tuple((at, event) for _, event, at, _ in desk.store.register.events(change.before.number))
+    return (*past, *((now, event) for event in change.events))
 
 
 def _bounces_told(change: Change, desk: Desk, now: datetime) -> frozenset[str]:

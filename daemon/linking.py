@@ -13,6 +13,7 @@ from daemon.actors import Actor, Refusal
 from daemon.events import (
     Event,
     Linked,
+    MajorUpdated,
     NewsShared,
     ParentSolved,
     ProgressTold,
@@ -217,7 +218,7 @@ def spread(ticket: Ticket, events: tuple[Event, ...], actor: Actor, found: Found
         match event:
             case Linked() | Unlinked():
                 yield from _other_end(ticket, event, actor)
-            case ProgressTold(text=text):
+            case ProgressTold(text=text) | MajorUpdated(text=text):
                 yield from _news(ticket, text, actor, found, solved=False)
             case StateChanged(verb=Verb.RESOLVE | Verb.CANCEL) if ticket.kind is Kind.CHANGE:
                 yield from _waiting(ticket, actor, found)

@@ -269,6 +269,72 @@ class Duties:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WarningLevel:
+    """A warning level of major incidents: how often people are told, how soon a missed update is chased.
+
+    `limits` say from where on it is this level: `regions` counts from its limit on, everything else above it.
+    """
+
+    key: str
+    name: Mapping[str, str]
+    words: tuple[str, ...]
+    every: timedelta
+    remind: timedelta
+    limits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MajorRules:
+    """How major incidents are run; `levels` from the gravest down, none: there are no major incidents.
+
+    `owner` is the audience whose first person present owns one. A missed update is asked of the owner `asked` times,
+    then of `then` too. `network` and `complaints` are the categories that count as such.
+    """
+
+    levels: tuple[WarningLevel, ...] = ()
+    owner: str = "duty"
+    asked: int = 2
+    then: tuple[str, ...] = ()
+    network: tuple[str, ...] = ()
+    complaints: tuple[str, ...] = ()
+
+    def level(self, key: str) -> WarningLevel | None:
+        """Return the level of this key."""
+        return next((level for level in self.levels if level.key == key), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """One task of a plan: what is to be done, by whom (role, team, person), within how long, after which others."""
+
+    what: Mapping[str, str]
+    who: str
+    within: timedelta
+    after: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """An emergency plan. It fits a ticket of these `categories` (and what is below them) that is at least that grave,
+    or one that a rule of `rules` matched; it then starts `by_itself`, or is proposed to the coordinator.
+
+    An overdue task is asked after once more `remind` later.
+    """
+
+    key: str
+    name: Mapping[str, str]
+    coordinator: str
+    remind: timedelta
+    tasks: tuple[Assignment, ...]
+    aliases: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    severity: Severity = Severity.LOW
+    by_itself: bool = False
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
     """Everything that operators may change without touching code."""
 
@@ -286,6 +352,8 @@ class Rulebook:
     announcements: tuple[Announcement, ...] = ()
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     duties: Duties = Duties()
+    major: MajorRules = MajorRules()
+    plans: Mapping[str, Plan] = field(default_factory=dict)
     error_codes: tuple[Capture, ...] = ()
     alerts: tuple[Alert, ...] = ()
     version: str = ""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
 
+from daemon.emergency import MajorEvent, MajorRun, PlanEvent, PlanRun, Task, major_after, plans_after, tasks_after
 from daemon.events import (
     AlertRecovered,
     AlertRepeated,
@@ -31,6 +32,8 @@ from daemon.events import (
     Graded,
     HandedUp,
     Linked,
+    MajorDeclared,
+    MajorUpdated,
     Opened,
     ProgressTold,
     Rated,
@@ -180,6 +183,10 @@ class Ticket:
     rating_text: str = ""
     rated_at: datetime | None = None
     links: tuple[Link, ...] = ()
+    major: str = ""
+    major_run: MajorRun | None = None
+    plans: tuple[PlanRun, ...] = ()
+    tasks: tuple[Task, ...] = ()
     length: int = 0
 
     @property
@@ -198,7 +205,19 @@ class Ticket:
         steps = [early_or_due(s, self) for c in self.clocks if c.running for s in c.steps]
         wake = [self.hold_until] if self.state is State.ON_HOLD and self.hold_until else []
         asks = [self.silence.due_at] if self.silence else []
-        return min(steps + wake + asks, default=None)
+        chases = [self.update_chase_at] if self.update_chase_at else []
+        tasks = [t.chase_at for t in self.tasks if t.chase_at and self.open]
+        return min(steps + wake + asks + chases + tasks, default=None)
+
+    @property
+    def in_alarm(self) -> bool:
+        """Whether it is a major incident now."""
+        return self.major_run is not None and self.major_run.active
+
+    @property
+    def update_chase_at(self) -> datetime | None:
+        """When the clock looks whether an update of the major incident is missing, or None."""
+        return self.major_run.chase_at if self.major_run and self.major_run.active else None
 
     def clock(self, name: str) -> Clock | None:
         """Return the clock of this name, if it was ever started."""
@@ -278,6 +297,18 @@ def _apply(ticket: Ticket, event: Event) -> Ticket:
             return _detail(ticket, event)
 
 
+def _in_emergency(ticket: Ticket, event: MajorEvent | PlanEvent) -> Ticket:
+    if isinstance(event, PlanEvent):
+        return replace(ticket, plans=plans_after(ticket.plans, event), tasks=tasks_after(ticket.tasks, event))
+    # An update that went to the requester is an answer to them.
+    return replace(
+        ticket,
+        major=event.level if isinstance(event, MajorDeclared) else ticket.major,
+        major_run=major_after(ticket.major_run, event),
+        answered=ticket.answered or isinstance(event, MajorUpdated),
+    )
+
+
 def _detail(ticket: Ticket, event: Event) -> Ticket:
     match event:
         case SolutionGiven(part="solution", text=text):
@@ -302,7 +333,7 @@ def _detail(ticket: Ticket, event: Event) -> Ticket:
 
 
 def _afterwards(ticket: Ticket, event: Event) -> Ticket:
-    """Apply what happens by itself, or once it is solved: alerts, asking, reminding, following up."""
+    """Apply what happens by itself, in an emergency, or once it is solved: alerts, asking, reminding, following up."""
     match event:
         case AnswerAwaited(since=since, days=days, remind_at=remind_at, close_at=close_at):
             return replace(ticket, silence=Silence(since=since, days=days, remind_at=remind_at, close_at=close_at))
@@ -316,6 +347,8 @@ def _afterwards(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, asked_at=at, asked_with=together)
         case Rated(rating=rating, text=text, at=at):
             return replace(ticket, rating=rating, rating_text=text, rated_at=at)
+        case _ if isinstance(event, MajorEvent | PlanEvent):
+            return _in_emergency(ticket, event)
         case _:
             return ticket
 

@@ -22,9 +22,11 @@ from daemon.events import (
     ClockStarted,
     ClockStopped,
     Event,
+    MajorUpdateOwed,
     StepPassedOn,
     StepReached,
 )
+from daemon.notify.notice import Notice
 from daemon.notify.notices import Scene, choose_notices
 from daemon.rulebook import Calendar, Rulebook, ServiceLevel, Step
 from daemon.service import Service
@@ -264,28 +266,54 @@ class Mail:
 
 def preview(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime) -> Iterator[Coming]:
     """Yield what will happen to a ticket, and when, if nobody does anything from now on."""
-    scene = Scene(rulebook=rulebook, service=service)
     for _ in range(_MOST_TURNS):
-        due = ticket.next_due_at
-        if due is None:
+        turn = next_turn(ticket, rulebook, service, now)
+        if turn is None:
             return
-        change = tick(ticket, rulebook, service, max(due, now))
-        if not change.events:
-            return
-        mails = tuple(_mail(n.to, n.to_name, n.template, n.facts) for n in choose_notices(change, scene))
-        for_ever = any(isinstance(e, StepReached) and e.again_at and e.repeat >= _REMINDERS for e in change.events)
-        yield Coming(at=max(due, now), events=change.events, mails=mails, for_ever=for_ever)
-        ticket = _without_reminders(change.now) if for_ever else change.now
+        coming, ticket = turn
+        yield coming
 
 
-def _without_reminders(ticket: Ticket) -> Ticket:
-    clocks = (replace(c, steps=tuple(s for s in c.steps if s.every is None)) for c in ticket.clocks)
-    return replace(ticket, clocks=tuple(clocks))
+def next_turn(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime) -> tuple[Coming, Ticket] | None:
+    """Return what the clock does to a ticket next, and the ticket after it; None if it does nothing any more."""
+    due = ticket.next_due_at
+    if due is None:
+        return None
+    at = max(due, now)
+    change = tick(ticket, rulebook, service, at)
+    if not change.events:
+        return None
+    mails = tuple(mail_of(n) for n in choose_notices(change, Scene(rulebook=rulebook, service=service)))
+    endless = [e for e in change.events if _goes_on(e)]
+    coming = Coming(at=at, events=change.events, mails=mails, for_ever=bool(endless))
+    return coming, _without_reminders(change.now, endless)
 
 
-def _mail(to: str, name: str, template: str, facts: Mapping[str, object]) -> Mail:
-    step = facts.get("step")
-    return Mail(to=to, name=name, template=template, told_as=str(step["told_as"]) if isinstance(step, dict) else "")
+def _goes_on(event: Event) -> bool:
+    """Whether a reminder has come often enough to show that it comes again and again."""
+    match event:
+        case StepReached(again_at=again, repeat=repeat) | MajorUpdateOwed(again_at=again, repeat=repeat):
+            return again is not None and repeat >= _REMINDERS
+        case _:
+            return False
+
+
+def _without_reminders(ticket: Ticket, endless: Iterable[Event]) -> Ticket:
+    """Return the ticket without what would go on for ever."""
+    for event in endless:
+        if isinstance(event, StepReached):
+            clocks = (replace(c, steps=tuple(s for s in c.steps if s.every is None)) for c in ticket.clocks)
+            ticket = replace(ticket, clocks=tuple(clocks))
+        elif ticket.major_run:
+            ticket = replace(ticket, major_run=replace(ticket.major_run, ended_at=ticket.major_run.due_at))
+    return ticket
+
+
+def mail_of(notice: Notice) -> Mail:
+    """Return what a look ahead says of a mail."""
+    step = notice.facts.get("step")
+    told_as = str(step["told_as"]) if isinstance(step, dict) else ""
+    return Mail(to=notice.to, name=notice.to_name, template=notice.template, told_as=told_as)
 
 
 def preview_data(coming: Iterable[Coming], zone: ZoneInfo) -> list[dict[str, Any]]:
@@ -293,15 +321,21 @@ def preview_data(coming: Iterable[Coming], zone: ZoneInfo) -> list[dict[str, Any
     return [
         {
             "at": _iso(c.at, zone),
-            "what": [_what_data(e, zone) for e in c.events],
-            "mails": [{"to": m.to, "name": m.name, "template": m.template, "told_as": m.told_as} for m in c.mails],
+            "what": [what_data(e, zone) for e in c.events],
+            "mails": [mail_data(m) for m in c.mails],
             "goes_on": c.for_ever,
         }
         for c in coming
     ]
 
 
-def _what_data(event: Event, zone: ZoneInfo) -> dict[str, Any]:
+def mail_data(mail: Mail) -> dict[str, Any]:
+    """Return a mail as plain data."""
+    return {"to": mail.to, "name": mail.name, "template": mail.template, "told_as": mail.told_as}
+
+
+def what_data(event: Event, zone: ZoneInfo) -> dict[str, Any]:
+    """Return as plain data what the clock brings about."""
     if not isinstance(event, StepReached):
         return {"kind": type(event).__name__}
     return {
@@ -452,6 +486,8 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "reminder": "{} overdue, reminder {}", "every": "{} overdue, every {}", "after": "{} after {}",
         "every_any": "{} overdue, again and again", "severity": "severity",
         "when": "when", "what": "what", "who": "who is told", "nobody": "nobody", "goes_on": ", and so on",
+        "MajorUpdateOwed": "an update on the major incident is missing",
+        "TaskOverdue": "a task of the plan is overdue", "TaskUnanswered": "a task of the plan is still not answered",
         "Woken": "the hold is over", "StateChanged": "the state changes",
     },
     "zh": {
@@ -479,6 +515,8 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "reminder": "{}超时，第 {} 次提醒", "every": "{}超时，每 {}", "after": "{}计时 {}",
         "every_any": "{}超时后反复", "severity": "级别",
         "when": "时间", "what": "事项", "who": "通知谁", "nobody": "没有人", "goes_on": "，以后照此继续",
+        "MajorUpdateOwed": "重大事件没有按时通报", "TaskOverdue": "预案任务逾期",
+        "TaskUnanswered": "预案任务催办后没有答复",
         "Woken": "挂起到期", "StateChanged": "状态改变",
     },
 }  # fmt: skip

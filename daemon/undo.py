@@ -24,14 +24,21 @@ from daemon.events import (
     Graded,
     HandedUp,
     Linked,
+    MajorDeclared,
+    MajorEnded,
+    MajorUpdated,
     Noted,
     Opened,
     ParentSolved,
+    PlanActivated,
+    PlanEnded,
     ProgressTold,
     RecordedFor,
     Returned,
     SolutionGiven,
     StateChanged,
+    TaskBlocked,
+    TaskDone,
     Told,
     Undone,
     Unlinked,
@@ -43,9 +50,12 @@ from daemon.words import JOINED, LinkKind, Verb
 WINDOW = timedelta(minutes=15)
 TAKEN_BACK = "taken back"
 _CHANGES = (StateChanged, Assigned, HandedUp, Returned, Graded, SolutionGiven, Corrected, Linked, Unlinked)
-_FOR_GOOD = (Opened, RecordedFor, ProgressTold, EscalationAsked, EscalationAcknowledged)
+_FOR_GOOD = (
+    Opened, RecordedFor, ProgressTold, EscalationAsked, EscalationAcknowledged, MajorDeclared, MajorUpdated,
+    PlanActivated, TaskDone, TaskBlocked,
+)  # fmt: skip
 """What was said to somebody, or rests on it, cannot be taken back: the words are out."""
-_DEEDS = (*_CHANGES, *_FOR_GOOD, Noted, Undone)
+_DEEDS = (*_CHANGES, *_FOR_GOOD, MajorEnded, PlanEnded, Noted, Undone)
 _GRADES = ("severity", "impact", "urgency", "category", "ci")
 _PARTS = ("solution", "cause", "workaround")
 _OTHER_ENDS = frozenset(

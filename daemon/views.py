@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.decide import Decision
+from daemon.emergency import Task
 from daemon.events import event_data
 from daemon.intake.as_json import letter_as_json
 from daemon.intake.letter import Letter, read_letter
@@ -85,6 +86,8 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "attachments": [str(a.get("name") or "") for m in messages for a in m["attachments"]],
         "handed_up": ticket.handed_up,
         "liaison": ticket.liaison,
+        "major": _major(ticket, zone),
+        "tasks": [_task(t, zone) for t in ticket.tasks],
         "participants": list(ticket.participants),
         "watchers": list(ticket.watchers),
         "messages": messages,
@@ -94,6 +97,23 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
             for n in notices
         ],
     }
+
+
+def _major(ticket: Ticket, zone: ZoneInfo) -> dict[str, Any] | None:
+    run = ticket.major_run
+    if run is None:
+        return None
+    return {
+        "level": run.level, "owner": run.owner, "since": iso(run.since, zone), "ended_at": iso(run.ended_at, zone),
+        "updates": run.updates, "next_update_at": iso(run.due_at, zone) if run.active else None,
+    }  # fmt: skip
+
+
+def _task(task: Task, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "number": task.number, "plan": task.plan, "what": dict(task.what), "who": task.who, "after": list(task.after),
+        "state": str(task.state), "due_at": iso(task.due_at, zone), "by": task.by, "text": task.text,
+    }  # fmt: skip
 
 
 def history(ticket: Ticket, store: Store, zone: ZoneInfo) -> list[dict[str, Any]]:

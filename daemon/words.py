@@ -66,6 +66,11 @@ class Verb(StrEnum):
     FOR = "for"
     SOURCE = "source"
     OCCURRED = "occurred"
+    MAJOR = "major"
+    UPDATE = "update"
+    PLAN = "plan"
+    DONE = "done"
+    BLOCKED = "blocked"
     USER = "user"
     CONTACT = "contact"
     PLACE = "place"
@@ -127,6 +132,17 @@ class Who(StrEnum):
     MANAGER = "manager"
     SALES = "sales"
     DUTY = "duty"
+    TASK_OWNER = "task_owner"
+
+
+class TaskState(StrEnum):
+    """How a task of an emergency plan stands; a waiting one has its turn when those before it are done."""
+
+    WAITING = "waiting"
+    OPEN = "open"
+    BLOCKED = "blocked"
+    DONE = "done"
+    DROPPED = "dropped"
 
 
 class Duty(StrEnum):

@@ -75,7 +75,7 @@ def repeats(
 def day_hours(calendar: Calendar, zone: str, day: date) -> tuple[datetime, datetime] | None:
     """Return when people begin and end to work on this local day, None where they do not; 24×7 works all day."""
     where = ZoneInfo(calendar.zone or zone)
-    spans = ((time.min, time.max),) if calendar.always else _spans_on(calendar, day)
+    spans = ((time.min, time.max),) if calendar.always else spans_on(calendar, day)
     return (_utc(day, spans[0][0], where), _utc(day, spans[-1][1], where)) if spans else None
 
 
@@ -113,7 +113,7 @@ def _working_days(calendar: Calendar, zone: str, start: datetime) -> Iterator[li
     first = start.astimezone(where).date() + DAY
     for number in range(_FARTHEST.days):
         day = first + number * DAY
-        spans = [(_utc(day, opens, where), _utc(day, closes, where)) for opens, closes in _spans_on(calendar, day)]
+        spans = [(_utc(day, opens, where), _utc(day, closes, where)) for opens, closes in spans_on(calendar, day)]
         if spans:
             yield spans
 
@@ -125,14 +125,15 @@ def _spans_from(calendar: Calendar, zone: str, start: datetime) -> Iterator[tupl
     day = start.astimezone(where).date() - timedelta(days=1)
     last = (start + _FARTHEST).date()
     while day <= last:
-        for opens, closes in _spans_on(calendar, day):
+        for opens, closes in spans_on(calendar, day):
             begin, end = _utc(day, opens, where), _utc(day, closes, where)
             if end > start:
                 yield max(begin, start), end
         day += timedelta(days=1)
 
 
-def _spans_on(calendar: Calendar, day: date) -> tuple[tuple[time, time], ...]:
+def spans_on(calendar: Calendar, day: date) -> tuple[tuple[time, time], ...]:
+    """Return when people work on this day, as local times; nothing where they do not, or where nobody ever rests."""
     if day in calendar.holidays:
         return ()
     weekday = day.weekday()

@@ -203,6 +203,7 @@ _KEYWORDS = (
     Row("7/problem", "问题", "raise a problem: staff"),
     Row("7/change", "变更", "request a change: staff"),
     Row("7/kb", "知识", "an earlier solution helped: staff"),
+    Row("7/plan", "启动应急预案", "start an emergency plan: PM, duty manager"),
     Row("7/done", "任务完成", "a plan's task is done: its owner"),
     Row("7/blocked", "任务受阻", "a plan's task is blocked: its owner"),
     Row("7/alone", "第一行只有关键字也算", "A lone keyword as the first line counts too"),
@@ -275,7 +276,6 @@ ROWS = {
 WAITING = frozenset(
     {
         "5/skill", "5/rota", "5/hours", "5/load", "5/urgent_first", "5/recall", "8/recall",
-        "7/major", "7/update", "7/done", "7/blocked", "8/major_update", "8/major_report",
     }
 )  # fmt: skip
 

@@ -192,6 +192,10 @@ CASES = [
     pytest.param(
         Case("assigned", (DESK, PM), (ENGINEER, CUSTOMER), "#客户 acme", "#customer acme", lambda t: t.customer == "acme"),
         id="customer", marks=pytest.mark.procedure("7/customer")),
+    pytest.param(
+        Case("in_progress", (PM,), (ENGINEER, DESK, CUSTOMER), "#重大 橙色 三个城市", "#major orange three cities",
+             lambda t: t.severity == 1),
+        id="major", marks=pytest.mark.procedure("7/major")),
 ]  # fmt: skip
 DONE = {"zh": "已执行：", "en": "done: "}
 NOT_YOURS = {"zh": "这个指令只有", "en": "Only these may use it:"}
@@ -350,6 +354,7 @@ def test_help_is_what_this_person_may_write_on_this_ticket_now(
     lines = [line.split() for line in text.splitlines() if line.strip().startswith("#")]
     offered = {words[0] for words in lines if words}
     assert (zh if language == "zh" else en) <= offered and not offered & not_theirs
+    assert ("每行写一条" if language == "zh" else "One on each line") in text, "and how to write it"
 
 
 @pytest.mark.procedure("7/rate", "8/follow_up", "9/follow_up")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from daemon.actors import Actor
 from daemon.commands import carry_out
 from daemon.config import shipped
+from daemon.emergency import MajorRun, PlanRun, Task
 from daemon.intake.keywords import Command
 from daemon.intake.understand import Sender
 from daemon.lifecycle import (
@@ -28,7 +30,7 @@ from daemon.lifecycle import (
 from daemon.routing.loader import load_rulebook
 from daemon.service import Service
 from daemon.ticket import Ticket, after
-from daemon.words import Kind, Role, State, Verb
+from daemon.words import Kind, Role, State, TaskState, Verb
 from tests.desk import MONDAY_10AM
 
 BOOK = load_rulebook(shipped("rules"))
@@ -84,7 +86,8 @@ def _argument(verb: Verb) -> str:
         Verb.CATEGORY: "network/vpn", Verb.CI: "gw-1", Verb.HOLD: "客户 请提供日志",
         Verb.VENDOR: "高峰 备件", Verb.FOR: "li.si@huaxin.example", Verb.SOURCE: "电话", Verb.OCCURRED: "8:30",
         Verb.RATE: "4", Verb.MERGE: "2", Verb.DUPLICATE: "INC-2", Verb.RELATED: "2, 3", Verb.PARENT: "2",
-        Verb.KNOWLEDGE: "3", Verb.AFFECTED: "1200", Verb.CUSTOMER: "huaxin",
+        Verb.KNOWLEDGE: "3", Verb.MAJOR: "red", Verb.PLAN: "power-failure", Verb.DONE: "1", Verb.BLOCKED: "1 等备件",
+        Verb.AFFECTED: "1200", Verb.CUSTOMER: "huaxin",
     }.get(verb, "写几句话")  # fmt: skip
 
 
@@ -108,12 +111,21 @@ def _actor() -> Actor:
     )
 
 
+_HOUR = timedelta(hours=1)
+_EMERGENCY = {
+    "major_run": MajorRun(level="yellow", owner="he.lei", since=MONDAY_10AM, every=_HOUR, remind=_HOUR,
+                          due_at=MONDAY_10AM, chase_at=MONDAY_10AM),
+    "plans": (PlanRun(key="fire-or-flood", name={}, coordinator="duty", since=MONDAY_10AM),),
+    "tasks": (Task(number=1, plan="fire-or-flood", what={}, who="duty", within=_HOUR, state=TaskState.OPEN),),
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("verb", sorted(set(Verb) - QUESTIONS - {Verb.UNDO}))
 @pytest.mark.parametrize("state", list(State))
 def test_a_command_moves_a_ticket_as_the_table_says_and_no_other_way(state: State, verb: Verb) -> None:
     ticket = Ticket(
         number=1, state=state, team="network", assignee="wang.wei", requester="wang.wei@example.com", length=1,
-        opened_at=MONDAY_10AM, category="network", asked_at=MONDAY_10AM,
+        opened_at=MONDAY_10AM, category="network", asked_at=MONDAY_10AM, **_EMERGENCY,
     )  # fmt: skip
     command = Command(verb=verb, word=str(verb), argument=_argument(verb), line=f"#{verb}")
     events, lines = carry_out((command,), ticket, _actor())

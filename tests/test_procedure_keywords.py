@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
@@ -32,9 +33,7 @@ def desk(tmp_path: Path) -> TestDesk:
     text = (first.folder / "ticketd.toml").read_text("utf-8")
     rules = first.folder / "rules"
     rules.unlink()
-    rules.mkdir()
-    for file in (ROOT / "rules").iterdir():
-        (rules / file.name).write_text(file.read_text("utf-8"), "utf-8")
+    shutil.copytree(ROOT / "rules", rules)
     people = rules / "people.yaml"
     people.write_text(people.read_text("utf-8").replace("people:\n", VENDOR_ENTRY, 1), "utf-8")
     return TestDesk(tmp_path, toml=text.replace("authserv_ids = []", 'authserv_ids = ["mx.example.com"]'))

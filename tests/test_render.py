@@ -479,6 +479,10 @@ def test_requesters_get_public_templates_only_where_the_catalogue_says_so() -> N
         "follow_up_result",
         "next_action",
         "review_list",
+        "update_owed",
+        "major_report",
+        "task",
+        "plan_progress",
         "kpi_report",
     }
 

@@ -234,3 +234,18 @@ def test_working_time_is_counted_where_the_customer_is(tmp_path: Path, since: st
     desk.reports("It says error 691.", "VPN down, urgent")
     assert desk.ticket(1).severity is Severity.MEDIUM
     assert desk.ticket(1).due("respond") == datetime.fromisoformat(due).replace(tzinfo=berlin)
+
+
+@pytest.mark.procedure("6/once")
+def test_a_restart_in_the_middle_forgets_nothing_and_repeats_nothing(tmp_path: Path) -> None:
+    since, noon, evening = (datetime(2026, 11, 23, hour, 30, tzinfo=BEIJING) for hour in (9, 12, 17))
+    desk, sent = reported(tmp_path / "through", 1, "zh", since)
+    at_one_go = lived_through(desk, sent, evening)
+    desk, sent = reported(tmp_path / "twice", 1, "zh", since)
+    seen = lived_through(desk, sent, noon)
+    book, counted = desk.desk.rulebook, desk.escalations
+    desk.desk.store.close()
+    desk = Watched(tmp_path / "twice", "zh", noon)
+    desk.desk.rulebook, desk.escalations = book, counted
+    assert desk.works() == []
+    assert seen + lived_through(desk, [], evening) == at_one_go and len(seen) < len(at_one_go)

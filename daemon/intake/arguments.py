@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from daemon.errors import nearest
 from daemon.intake.addresses import parse_addresses
 from daemon.intake.keywords import fold
-from daemon.rulebook import Category, Customer, Person, Rulebook, Team
+from daemon.rulebook import Category, Customer, Person, Rulebook, Team, WarningLevel
 from daemon.words import Address, HoldReason, Level, Role, Severity, Source
 
 _LEVELS: Mapping[str, Level] = {
@@ -46,6 +46,11 @@ _TIME = re.compile(r"(?P<H>\d{1,2})(?:[:：](?P<M>\d{2})|[点时](?P<m>\d{1,2})?
 _PAST_DAYS: Mapping[str, int] = {"today": 0, "今天": 0, "yesterday": 1, "昨天": 1, "前天": 2}
 _HALF_A_YEAR = 6
 _NOON = 12
+_OVER = frozenset({"off", "over", "end", "stop", "解除", "结束", "终止", "取消"})
+_POINTS = ":：,，。.!！"
+_TASK = re.compile(
+    r"\s*(?:第|任务|task\s*|no\.?\s*|№|#)*\s*(\d{1,3})(?!\d)\s*(?:号|项)?[\s:：,，、.。-]*", re.IGNORECASE
+)
 _UNTIL = re.compile(r"^(?:until|till|直到|等到|到|至)\s*", re.IGNORECASE)
 _DAY_WORDS: Mapping[str, int] = {"today": 0, "今天": 0, "tomorrow": 1, "明天": 1, "后天": 2}
 _WEEKDAYS: Mapping[str, int] = {
@@ -156,6 +161,29 @@ def _moment(found: re.Match[str], now_local: datetime) -> datetime | None:
         return moment.replace(year=moment.year + 1) if past else moment
     except ValueError:
         return None
+
+
+def ending_in(argument: str) -> tuple[bool, str]:
+    """Return whether the argument begins with a word for "it is over", and the words after it."""
+    word, rest = first_word(argument)
+    return fold(word).strip(_POINTS) in _OVER, rest.strip()
+
+
+def warning_in(argument: str, levels: Iterable[WarningLevel]) -> tuple[WarningLevel | None, str, str]:
+    """Return the warning level that the argument begins with, the words after it, and what may have been meant."""
+    word, rest = first_word(argument)
+    known = {fold(name): level for level in levels for name in (level.key, *level.name.values(), *level.words)}
+    name = fold(word).strip(_POINTS)
+    if name in known:
+        return known[name], rest.strip(), ""
+    near = nearest(name, known) if name.isascii() else ""
+    return None, argument.strip(), near
+
+
+def task_in(argument: str) -> tuple[int | None, str]:
+    """Return the number of the task that the argument begins with, and the words after it."""
+    found = _TASK.match(argument)
+    return (int(found[1]), argument[found.end() :].strip()) if found else (None, argument.strip())
 
 
 def source_in(argument: str) -> Source | None:

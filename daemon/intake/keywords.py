@@ -38,11 +38,19 @@ TAKES_TEXT = frozenset(
         Verb.PROBLEM,
         Verb.CHANGE,
         Verb.SYMPTOM,
+        Verb.MAJOR,
+        Verb.UPDATE,
+        Verb.BLOCKED,
     }
 )
 MOST_COMMANDS = 30
-_NEVER_ALONE = frozenset({Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR, *LINKS, *RECORDING})
-"""The verbs that say nothing without what stands behind them: as a lone word they are just a word."""
+_NEVER_ALONE = frozenset(
+    {
+        Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR, Verb.MAJOR, Verb.UPDATE, Verb.PLAN, Verb.DONE, Verb.BLOCKED,
+        *RECORDING, *LINKS,
+    }
+)  # fmt: skip
+"""The verbs that say nothing without what stands behind them, or say it to many: as a lone word they are a word."""
 _MOST_LOOKED_AT = 200  # lines that begin like commands; most of a script's comments are none, and each costs a search
 _SEPARATORS = " \t:：,，、-–—。.;；"
 _LONGEST_LINE = 1000

@@ -99,8 +99,9 @@ class Known:
     matters, `report` the words that opened it, `last_words` what its requester wrote last; `moved_from` is the number
     under which the mail came, where that was merged into the ticket, and `told_moved` says that its sender knows.
     `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
-    the sender was told of; each is looked up only where a command asks for it. `alert`: a monitoring tool wrote the
-    mail, and `ticket` is the last one of that alert.
+    the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many
+    came today, and how many of them were escalated. `alert`: a monitoring tool wrote the mail, and `ticket` is the last
+    one of that alert.
     """
 
     sender: Sender
@@ -122,6 +123,7 @@ class Known:
     pasts: Mapping[int, Past] = field(default_factory=dict)
     steps_told: tuple[str, ...] = ()
     mine: tuple[Ticket, ...] = ()
+    complaints: tuple[int, int] = (0, 0)
     answers_to_address: int = 0
     answers_to_subject: int = 0
     opens_by_address: int = 0

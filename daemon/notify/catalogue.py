@@ -84,6 +84,29 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "follow_up_result": TemplateInfo(
         "to the project manager: how the requesters rated us", INTERNAL, ("tickets", "late_for", "answered", "average")
     ),
+    "major_update": TemplateInfo(
+        "to everybody concerned: a major incident was declared, an update, it is over",
+        PUBLIC,
+        ("news", "next_update_at"),
+    ),
+    "update_owed": TemplateInfo(
+        "to who owns a major incident: an update is missing",
+        INTERNAL,
+        ("due_at", "late_minutes", "repeat", "again_at", "instead"),
+    ),
+    "major_report": TemplateInfo(
+        "a major incident is over: the draft of its report, to be filled in", INTERNAL, ("news", "aftermath")
+    ),
+    "task": TemplateInfo(
+        "to the owner of a task of an emergency plan: what to do and by when, or that it is overdue",
+        INTERNAL,
+        ("plan", "tasks", "asked", "overdue", "instead"),
+    ),
+    "plan_progress": TemplateInfo(
+        "to the coordinator of an emergency plan: what is new, and how all its tasks stand",
+        INTERNAL,
+        ("plan", "tasks", "news", "instead"),
+    ),
     "kpi_report": TemplateInfo(
         "to managers: what the past month came to, with charts and a table of all figures",
         INTERNAL,
@@ -146,6 +169,7 @@ NO_TICKET: Mapping[str, object] = {
     "links": (),
     "split_from": 0,
     "close_at": "",
+    "major": "",
 }
 """Every field of the fact `ticket`, with the value that stands for "not known"."""
 
@@ -162,6 +186,22 @@ NO_STEP: Mapping[str, object] = {
     "after_minutes": 0,
     "told_as": "",
 }
+
+NO_AFTERMATH: Mapping[str, object] = {
+    "level": "",
+    "owner": "",
+    "since": "",
+    "ended_at": "",
+    "minutes": 0,
+    "region": "",
+    "course": (),
+    "promises": (),
+    "updates": 0,
+    "missed": 0,
+    "tasks_done": 0,
+    "tasks": 0,
+}
+"""The draft of a report of which nothing is known."""
 
 _NO_REPORT: Mapping[str, object] = {
     "title": "",
@@ -226,6 +266,10 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "applied": (False, "true when the keywords were carried out"),
     "unproved": ("", "why no keyword was looked at (unproved, repeated, conflict, not_on_record), or empty"),
     "tickets": ((), "list of tickets that were asked for"),
+    "tasks": (
+        (),
+        "all tasks of the plan: {number, what, who, state (waiting, open, blocked, done, dropped), due_at, by, text}",
+    ),
     "help": (False, "true when help was asked for"),
     "found_nothing": (False, "true when states were asked for and no such ticket is the reader's"),
     "kept_internal": (False, "true when there was no keyword, so that the words went to colleagues only"),
@@ -245,6 +289,24 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "solved": (False, "true when it is solved (by the end of the alert, or where the case is handled)"),
     "answered": (0, "how many requesters gave a rating"),
     "average": ("", "their average, e.g. 4.5, or empty"),
+    "news": (
+        (),
+        "what is new, oldest first: {phase, text, by, and of a plan the task}. Major incidents: declared, changed, "
+        "reopened, update, ended; plans: proposed, started, done, blocked, unanswered, finished, ended",
+    ),
+    "next_update_at": ("", "when the next update is due, empty once it is over"),
+    "due_at": ("", "when it was due"),
+    "late_minutes": (0, "how late it is"),
+    "repeat": (1, "the how manieth reminder this is"),
+    "again_at": ("", "when the next reminder comes"),
+    "aftermath": (
+        NO_AFTERMATH,
+        "{level, owner, since, ended_at, minutes, region, course (list of {at, kind, by, text, detail, public}), "
+        "promises (list of {clock, target_minutes, due_at, done_at, met}), updates, missed, tasks_done, tasks}",
+    ),
+    "plan": ({"key": "", "name": ""}, "the plan: {key, name}"),
+    "asked": ((), "the tasks that the reader is asked to do, as in `tasks`"),
+    "overdue": (False, "true when the reader is asked for the second time"),
     "report": (_NO_REPORT, "the report as `ticketd report --format json` puts it out"),
     "report_text": ("", "its tables as text"),
     "report_html": ("", "its figures, pictures and tables as HTML"),
@@ -346,6 +408,15 @@ _SAMPLE_LIST = [
      "hold_reason": "vendor", "action": "", "action_at": "", "overdue": True, "rating": 0, "rating_text": ""},
 ]  # fmt: skip
 
+_SAMPLE_ALARM: Mapping[str, object] = {**SAMPLE_TICKET, "severity": 1, "major": "红色 red"}
+_SAMPLE_TASKS = [
+    {"number": 1, "what": "确认停电范围 / Find out what is without power", "who": "机房组", "state": "done",
+     "due_at": "2026-11-23T09:30:00+08:00", "by": "刘洋", "text": "UPS 还能撑 40 分钟 / 40 minutes left"},
+    {"number": 2, "what": "给供电部门打电话 / Call the power company", "who": "desk", "state": "blocked",
+     "due_at": "2026-11-23T09:35:00+08:00", "by": "陈静", "text": "电话打不通 / nobody answers"},
+    {"number": 3, "what": "准备关停 / Prepare to shut down", "who": "服务器组", "state": "waiting", "due_at": "",
+     "by": "", "text": ""},
+]  # fmt: skip
 _SAMPLE_NUMBERS = [1207, 1208, 1213]
 
 
@@ -452,6 +523,108 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
     "review_list": {"ticket": None, "tickets": _SAMPLE_LIST},
     "follow_up": {"ticket": {**SAMPLE_TICKET, "state": "archived"}, "tickets": _SAMPLE_LIST},
     "follow_up_result": {"ticket": None, "tickets": _SAMPLE_LIST, "answered": 1, "average": "2.0"},
+    "major_update": {
+        "ticket": _SAMPLE_ALARM,
+        "news": [
+            {
+                "phase": "declared",
+                "text": "核心网关故障，五个城市的 VPN 都不能用。\nThe core gateway is down.",
+                "by": "何磊",
+            },
+            {"phase": "update", "text": "备件已到，正在更换，预计 16:00 恢复。\nSpares are here.", "by": "何磊"},
+        ],
+        "next_update_at": "2026-11-23T10:45:00+08:00",
+    },
+    "update_owed": {
+        "ticket": _SAMPLE_ALARM,
+        "due_at": "2026-11-23T10:45:00+08:00",
+        "late_minutes": 15,
+        "repeat": 2,
+        "again_at": "2026-11-23T11:15:00+08:00",
+        "instead": [{"told_as": "duty", "why": "absent", "name": "何磊", "until": "2026-11-25"}],
+    },
+    "major_report": {
+        "ticket": {**_SAMPLE_ALARM, "state": "resolved"},
+        "news": [{"phase": "ended", "text": "", "by": "何磊"}],
+        "aftermath": {
+            "level": "红色 red",
+            "owner": "何磊",
+            "since": "2026-11-23T09:15:00+08:00",
+            "ended_at": "2026-11-23T12:40:00+08:00",
+            "minutes": 205,
+            "region": "广东",
+            "course": [
+                {
+                    "at": "2026-11-23T09:12:00+08:00",
+                    "kind": "reported",
+                    "by": "Li Wei",
+                    "text": "VPN",
+                    "detail": "",
+                    "public": True,
+                },
+                {
+                    "at": "2026-11-23T09:15:00+08:00",
+                    "kind": "declared",
+                    "by": "何磊",
+                    "text": "五个城市 / five cities",
+                    "detail": "红色 red",
+                    "public": True,
+                },
+                {
+                    "at": "2026-11-23T09:45:00+08:00",
+                    "kind": "missed",
+                    "by": "",
+                    "text": "",
+                    "detail": "",
+                    "public": False,
+                },
+                {
+                    "at": "2026-11-23T12:40:00+08:00",
+                    "kind": "resolved",
+                    "by": "王芳",
+                    "text": "更换网关 / replaced",
+                    "detail": "",
+                    "public": True,
+                },
+            ],
+            "promises": [
+                {
+                    "clock": "respond",
+                    "target_minutes": 15,
+                    "due_at": "2026-11-23T09:27:00+08:00",
+                    "done_at": "2026-11-23T09:20:00+08:00",
+                    "met": True,
+                },
+                {
+                    "clock": "resolve",
+                    "target_minutes": 240,
+                    "due_at": "2026-11-23T13:12:00+08:00",
+                    "done_at": "",
+                    "met": None,
+                },
+            ],
+            "updates": 5,
+            "missed": 1,
+            "tasks_done": 5,
+            "tasks": 6,
+        },
+    },
+    "task": {
+        "plan": {"key": "power-failure", "name": "机房停电 / Power failure"},
+        "tasks": _SAMPLE_TASKS,
+        "asked": _SAMPLE_TASKS[:2],
+        "overdue": True,
+        "instead": [],
+    },
+    "plan_progress": {
+        "plan": {"key": "power-failure", "name": "机房停电 / Power failure"},
+        "tasks": _SAMPLE_TASKS,
+        "news": [
+            {"phase": "done", "task": _SAMPLE_TASKS[0], "by": "刘洋", "text": "UPS 还能撑 40 分钟 / 40 minutes left"},
+            {"phase": "blocked", "task": _SAMPLE_TASKS[1], "by": "陈静", "text": "电话打不通 / nobody answers"},
+        ],
+        "instead": [],
+    },
     "kpi_report": {"ticket": None, "keywords": [], "report": _SAMPLE_REPORT},
     "alarm": {
         "ticket": None,

@@ -46,7 +46,7 @@ class ReportReader:
 
 def report_readers(scene: Scene) -> tuple[ReportReader, ...]:
     """Return who gets the monthly report: project managers about their customers, others about all."""
-    every = ("", *scene.rulebook.customers)
+    every = (*scene.rulebook.customers, "")
     readers: dict[str, tuple[Recipient, list[str]]] = {}
     for customer in every:
         belonging = Ticket(number=0, customer=customer)

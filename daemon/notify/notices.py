@@ -13,9 +13,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.actors import could_be, of_ours
+from daemon.aftermath import aftermath
 from daemon.closing import CLOCK, is_late
-from daemon.commands import TAKEN_UP, Line, Transcript
+from daemon.commands import TAKEN_UP, Line, Transcript, makes_sense
 from daemon.decide import Change, Decision
+from daemon.emergency import MajorEvent, PlanEvent
 from daemon.events import (
     AlertRecovered,
     AlertRepeated,
@@ -27,11 +29,14 @@ from daemon.events import (
     Graded,
     HandedUp,
     Linked,
+    MajorEnded,
+    MajorUpdateOwed,
     MessageAdded,
     NewsShared,
     NoticeFailed,
     Opened,
     ParentSolved,
+    PlanEnded,
     Rated,
     Rejected,
     Reminded,
@@ -39,6 +44,8 @@ from daemon.events import (
     StateChanged,
     StepPassedOn,
     StepReached,
+    TaskOverdue,
+    TaskUnanswered,
     Undone,
     Unlinked,
     Woken,
@@ -46,8 +53,18 @@ from daemon.events import (
 from daemon.intake.keywords import find_commands, spoken
 from daemon.intake.letter import Letter
 from daemon.intake.understand import OPENING
-from daemon.lifecycle import next_state
 from daemon.notify.catalogue import NO_STEP
+from daemon.notify.emergencies import (
+    aftermath_facts,
+    alarm_facts,
+    display,
+    iso,
+    level_name,
+    named,
+    owed_facts,
+    plan_facts,
+    plan_of,
+)
 from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
 from daemon.service import Service
@@ -57,10 +74,12 @@ from daemon.words import CASES, PROVED, RECORDING, LinkKind, Role, State, Verb, 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused"})
 _LONGEST_TEXT = 20_000
 # One mail instead of two: the second one says what the first one would.
-_SAYS_IT_TOO = {
+_SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
     "taken_up": ("progress",), "resumed": ("progress",), "regraded": ("assignment", "alert_repeated"),
     "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
     "cancelled": ("merged",), "linked": ("assignment",),
+    # That a major incident is over, or goes on.
+    "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report"),
 }  # fmt: skip
 _SECOND_LINE = 2
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
@@ -98,7 +117,8 @@ class Scene:
     """What the choosing of notices looks at: the mail that caused it (None for the clock) and the books.
 
     `report` are the words that opened the ticket, `story` these and the notes since, `told` the addresses whose bounces
-    were told of within a day. `records` are the other tickets that it is linked to, `similar` solved ones like it.
+    were told of within a day. `records` are the other tickets that it is linked to, `similar` solved ones like it,
+    `history` all that happened to the ticket before, where a report is due.
     """
 
     rulebook: Rulebook
@@ -112,6 +132,7 @@ class Scene:
     told: frozenset[str] = frozenset()
     records: Mapping[int, Ticket] = field(default_factory=dict)
     similar: tuple[Ticket, ...] = ()
+    history: tuple[tuple[datetime, Event], ...] = ()
 
 
 def choose_notices(change: Change, scene: Scene) -> tuple[Notice, ...]:
@@ -204,7 +225,7 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
 
 def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
     """Yield whom to tell. That a mail came back is never told to the address that it came back from."""
-    audience = _audience(announcement, event)
+    audience = _audience(announcement, event, ticket)
     if not isinstance(event, NoticeFailed):
         found = list(_told(audience, event, ticket, scene))
         for_people_of_ours = bool(set(audience) - {"requester", "watchers"})
@@ -222,7 +243,7 @@ def _waited_in_vain(to: Recipient, event: Event) -> bool:
     return isinstance(event, StateChanged) and event.verb is Verb.RESUME and event.by in (to.address, "clock")
 
 
-def _audience(announcement: Announcement, event: Event) -> tuple[str, ...]:
+def _audience(announcement: Announcement, event: Event, ticket: Ticket) -> tuple[str, ...]:
     """Return whom to tell; "step" stands for the people of the step that fell due, or that comes next."""
     match event:
         case StepReached(audience=step):
@@ -236,6 +257,8 @@ def _audience(announcement: Announcement, event: Event) -> tuple[str, ...]:
         "step": step,
         "former": (event.former,) if isinstance(event, HandedUp) and event.former else (),
         "told": tuple(t.address for t in event.told) if isinstance(event, Undone) else (),
+        "coordinator": tuple(p.coordinator for p in ticket.plans if p.key == plan_of(event, ticket)),
+        "doers": tuple(t.who for t in ticket.tasks if isinstance(event, PlanEnded) and t.number in event.undone),
     }
     names = (named.get(name, (name,)) for name in announcement.audience)
     return tuple(dict.fromkeys(n for group in names for n in group))
@@ -303,10 +326,14 @@ def _told(audience: tuple[str, ...], event: Event, ticket: Ticket, scene: Scene)
 
 
 def _moment(event: Event) -> datetime | None:
-    """Return when somebody is told of a step; None for events of other kinds."""
+    """Return when somebody is told of what cannot wait for an absent one: a step, a task; None for other events."""
     match event:
-        case StepReached(noticed_at=at) | StepPassedOn(at=at) | EscalationAsked(at=at):
+        case StepReached(noticed_at=at) | StepPassedOn(at=at) | EscalationAsked(at=at) | MajorUpdateOwed(noticed_at=at):
             return at
+        case TaskOverdue(noticed_at=at) | TaskUnanswered(noticed_at=at):
+            return at
+        case _ if isinstance(event, PlanEvent):
+            return event.at
         case _:
             return None
 
@@ -322,7 +349,12 @@ def _in_line(name: str, day: date, unreached: str, ticket: Ticket, scene: Scene)
             yield from (replace(to, told_as=name, instead=tuple(instead)) for to in here)
             return
         instead += [v for v in missing.values() if v] or [Vacancy(told_as=name, why="nobody")]
-        name = scene.rulebook.next_in_line.get(name, "")
+        name = scene.rulebook.next_in_line.get(name, "") or _for_owner(name, ticket, scene)
+
+
+def _for_owner(name: str, ticket: Ticket, scene: Scene) -> str:
+    """Return who comes after the person who owns a major incident: those who own such incidents."""
+    return scene.rulebook.major.owner if ticket.major_run and ticket.major_run.owner == name else ""
 
 
 def _vacancy(to: Recipient, name: str, day: date, unreached: str, scene: Scene) -> Vacancy | None:
@@ -335,6 +367,9 @@ def _vacancy(to: Recipient, name: str, day: date, unreached: str, scene: Scene) 
 
 def _one_of(first: Notice, second: Notice) -> Notice:
     """Return one mail for two: of several steps that somebody is owed at one moment, the gravest one leads."""
+    lists = [name for name in ("news", "asked") if name in first.facts]
+    if lists:
+        return replace(second, facts={**second.facts, **{n: [*_list(first, n), *_list(second, n)] for n in lists}})
     steps = [*_steps_in(first), *_steps_in(second)]
     if not _steps_in(second) or first.facts.get("asked_by"):
         return replace(first, facts={**first.facts, "steps": steps}) if steps else first
@@ -344,8 +379,12 @@ def _one_of(first: Notice, second: Notice) -> Notice:
 
 
 def _steps_in(notice: Notice) -> list[Any]:
-    steps = notice.facts.get("steps", [])
-    return steps if isinstance(steps, list) else []
+    return _list(notice, "steps")
+
+
+def _list(notice: Notice, name: str) -> list[Any]:
+    found = notice.facts.get(name, [])
+    return found if isinstance(found, list) else []
 
 
 def _requester(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
@@ -469,7 +508,7 @@ def _members(team: Team, scene: Scene) -> Iterator[Recipient]:
     if team.address:
         yield Recipient(
             address=team.address,
-            name=_named(team.name, scene.service.language),
+            name=named(team.name, scene.service.language),
             language=scene.service.language,
         )
         return
@@ -496,6 +535,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         **(_put_right(event, to) or _link_facts(event, ticket, to, scene) or _particulars(event, ticket)),
         **_similar(event, to, scene),
         **_step_facts(event, to, scene),
+        **_emergency_facts(event, ticket, to, scene),
     }
 
 
@@ -508,7 +548,7 @@ def _put_right(event: Event, to: Recipient) -> dict[str, Any]:
             return {"field": field, "old": old, "new": new, "reason": reason}
         case Undone(told=told, done_at=done_at):
             template = next((t.template for t in told if t.address == to.address), "")
-            return {"template": template, "done_at": _iso(done_at)}
+            return {"template": template, "done_at": iso(done_at)}
         case _:
             return {}
 
@@ -560,9 +600,9 @@ def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
         case AlertRepeated(back=back):
             return {"back": back, "times": ticket.alerts}
         case AlertRecovered(at=at):
-            return {"recovered_at": _iso(at), "times": ticket.alerts, "solved": ticket.state is State.RESOLVED}
+            return {"recovered_at": iso(at), "times": ticket.alerts, "solved": ticket.state is State.RESOLVED}
         case Reminded():
-            return {"late_for": _iso(event.due_at if is_late(event.due_at, event.noticed_at) else None)}
+            return {"late_for": iso(event.due_at if is_late(event.due_at, event.noticed_at) else None)}
         case StateChanged(verb=Verb.CONFIRM):
             return {"silent": event.by == CLOCK}
         case Returned(reason=reason) | Rejected(reason=reason) | Woken(reason=reason):
@@ -579,7 +619,7 @@ def _step_facts(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
             step = {
                 **_step(event, to), "due_at": event.due_at.isoformat(), "late_minutes": late,
                 "forecast": event.forecast, "repeat": event.repeat, "missed": event.missed,
-                "again_at": _iso(event.again_at), "after_minutes": (event.after or _AT_ONCE) // _MINUTE,
+                "again_at": iso(event.again_at), "after_minutes": (event.after or _AT_ONCE) // _MINUTE,
             }  # fmt: skip
         case StepPassedOn(due_at=due_at):
             step = {**_step(event, to), "due_at": due_at.isoformat()}
@@ -591,18 +631,41 @@ def _step_facts(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
     return {
         "step": step,
         "steps": [] if asked_by else [step],
-        "asked_by": _display(asked_by, scene),
+        "asked_by": display(asked_by, scene.rulebook),
         "reason": getattr(event, "reason", ""),
-        "instead": [
-            {"told_as": v.told_as, "why": v.why, "name": v.name, "until": v.until.isoformat() if v.until else ""}
-            for v in to.instead
-        ],
+        "instead": _instead(to, scene),
     }
+
+
+def _instead(to: Recipient, scene: Scene) -> list[dict[str, str]]:
+    """Return for whom the reader stands in; who is named as a person has no role to be called by."""
+    people = scene.rulebook.people
+    return [
+        {
+            "told_as": "" if v.told_as in people else v.told_as, "why": v.why, "name": v.name,
+            "until": v.until.isoformat() if v.until else "",
+        }
+        for v in to.instead
+    ]  # fmt: skip
 
 
 def _step(event: StepReached | StepPassedOn | EscalationAsked, to: Recipient) -> dict[str, Any]:
     percent = 0 if isinstance(event, EscalationAsked) else event.percent
     return {**NO_STEP, "name": event.step, "clock": event.clock, "percent": percent, "told_as": to.told_as}
+
+
+def _emergency_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> dict[str, Any]:
+    """Return what the mails about major incidents and plans may speak of; nothing for events of other kinds."""
+    book = scene.rulebook
+    if isinstance(event, MajorUpdateOwed):
+        return {**owed_facts(event), "instead": _instead(to, scene)}
+    if isinstance(event, MajorEvent):
+        told = aftermath(ticket, scene.history) if scene.history and isinstance(event, MajorEnded) else None
+        report = aftermath_facts(told, ticket, to.language, book) if told else None
+        return {**alarm_facts(event, ticket, book), "aftermath": report}
+    if isinstance(event, PlanEvent):
+        return {**plan_facts(event, ticket, to.language, book), "instead": _instead(to, scene)}
+    return {}
 
 
 def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str, Any]:
@@ -620,15 +683,15 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "impact": str(ticket.impact),
         "urgency": str(ticket.urgency),
         "category": ticket.category,
-        "category_name": _named(category.name, language) if category else "",
-        "team_name": _named(team.name, language) if team else "",
+        "category_name": named(category.name, language) if category else "",
+        "team_name": named(team.name, language) if team else "",
         "line": ticket.line,
         "assignee_name": assignee.name if assignee else "",
         "requester_name": ticket.requester_name,
         "requester_address": ticket.requester,
         "customer_name": customer.name if customer else "",
-        "opened_at": _iso(ticket.opened_at),
-        "occurred_at": _iso(ticket.occurred_at),
+        "opened_at": iso(ticket.opened_at),
+        "occurred_at": iso(ticket.occurred_at),
         "source": ticket.source,
         "user": ticket.user,
         "contact": ticket.contact,
@@ -637,18 +700,19 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "service": ticket.service,
         "error_codes": list(ticket.error_codes),
         "affected": str(ticket.affected or ""),
-        "respond_by": _iso(ticket.due("respond")),
-        "resolve_by": _iso(ticket.due("resolve")),
+        "respond_by": iso(ticket.due("respond")),
+        "resolve_by": iso(ticket.due("resolve")),
         "solution": ticket.solution,
         "cause": ticket.cause,
         "workaround": ticket.workaround,
         "hold_reason": str(ticket.hold_reason or ""),
-        "hold_until": _iso(ticket.hold_until),
+        "hold_until": iso(ticket.hold_until),
         "tags": list(ticket.tags),
         "follows": ticket.follows,
         "links": [{"kind": str(x.kind), "number": x.ticket} for x in ticket.links],
         "split_from": next(iter(ticket.linked(LinkKind.SPLIT_FROM)), 0),
-        "close_at": _iso(ticket.silence.close_at if ticket.silence else None),
+        "close_at": iso(ticket.silence.close_at if ticket.silence else None),
+        "major": level_name(ticket.major, language, rulebook) if ticket.major else "",
     }
 
 
@@ -656,7 +720,7 @@ def transcript_facts(transcript: Transcript, language: str, scene: Scene) -> dic
     """Return what the transcript template may speak of."""
     return {
         "ticket": None,
-        "lines": [_line_facts(line) for line in transcript.lines],
+        "lines": [_line_facts(line, language, scene.rulebook) for line in transcript.lines],
         "applied": transcript.applied,
         "unproved": transcript.unproved,
         "tickets": [ticket_facts(t, language, scene.rulebook) for t in transcript.tickets],
@@ -680,7 +744,7 @@ def keyword_facts(keywords: Iterable[Keyword], language: str) -> list[dict[str, 
             "verb": str(k.verb),
             "word": f"#{_word_for(k, language)}",
             "words": [f"#{w}" for w in k.words],
-            "help": _named(k.help, language),
+            "help": named(k.help, language),
         }
         for k in keywords
     ]
@@ -695,12 +759,16 @@ def _likely(ticket: Ticket, to: Recipient, scene: Scene) -> tuple[Keyword, ...]:
     """Return the keywords worth naming to this person now: theirs by role, sensible in this state."""
     person = scene.rulebook.people.get(to.key)
     could = could_be(person) - {Who.ANYONE, Who.PARTICIPANT} if person else {Who.STAFF, Who.ASSIGNEE, Who.TEAM}
-    fit = (k for k in scene.rulebook.keywords if next_state(ticket.state, k.verb, ticket.kind) is not None)
+    fit = (k for k in scene.rulebook.keywords if makes_sense(k.verb, ticket))
     return tuple(k for k in fit if could & set(k.who) and k.verb not in OPENING | RECORDING)
 
 
-def _line_facts(line: Line) -> dict[str, Any]:
+def _line_facts(line: Line, language: str, rulebook: Rulebook) -> dict[str, Any]:
     code, _, detail = line.why.partition(":")
+    if code.startswith("level_"):
+        key, _, measured = detail.partition(" ")
+        counted = "" if code == "level_default" else f" ({measured.replace(' ', ' / ')})"
+        detail = level_name(key, language, rulebook) + counted
     return {
         "text": line.text, "outcome": line.outcome, "why": code, "detail": detail,
         "did_you_mean": line.did_you_mean, "number": line.number, "subject": line.subject,
@@ -747,20 +815,7 @@ def _attachments(event: Event, scene: Scene) -> list[dict[str, Any]]:
 
 
 def _who(event: Event, scene: Scene) -> str:
-    return _display(str(getattr(event, "by", "")), scene)
-
-
-def _display(by: str, scene: Scene) -> str:
-    person = scene.rulebook.people.get(by)
-    return person.name if person else by
-
-
-def _named(names: Mapping[str, str], language: str) -> str:
-    return names.get(language) or names.get("en") or next(iter(names.values()), "")
-
-
-def _iso(moment: datetime | None) -> str:
-    return moment.isoformat() if moment else ""
+    return display(str(getattr(event, "by", "")), scene.rulebook)
 
 
 # --- threading ---

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+from daemon.notify.emergencies import level_name
 from daemon.reports.kpis import KPIS, Cohort, Column, Figure, Kpi, Row
 from daemon.reports.wording import Wording
 
@@ -114,6 +115,7 @@ def _label(row: Row, wording: Wording) -> str:
         "category": wording.category,
         "customer": wording.customer,
         "person": wording.person,
+        "major": lambda key: level_name(key, wording.language, wording.rulebook),
         "points": wording.say("points").format,
         "step": lambda key: _step(key, wording),
         "age": lambda key: wording.word("report_age", key),

@@ -304,7 +304,10 @@ def _is_held(life: Life) -> bool:
 
 
 def _major(cohort: Cohort) -> Iterator[Row]:
-    yield Row("total", "", (_count(x for x in cohort.reported if x.ticket.severity is Severity.CRITICAL),))
+    found = [x for x in cohort.lives if x.ticket.major_run and cohort.period.holds(x.ticket.major_run.since)]
+    yield Row("total", "", (_count(found),))
+    for level, lives in _grouped(found, lambda x: x.ticket.major):
+        yield Row("major", level, (_count(lives),))
 
 
 def _rating(cohort: Cohort) -> Iterator[Row]:
@@ -503,8 +506,8 @@ KPIS: tuple[Kpi, ...] = (
         key="major",
         name={"zh": "重大事件", "en": "Major incidents"},
         formula={
-            "zh": "期内报告、期末为一级的工单",
-            "en": "tickets reported in the period that were of severity 1 at its end",
+            "zh": "期内定为重大事件的工单，按期末的预警级别",
+            "en": "tickets declared a major incident in the period, by their warning level at its end",
         },
         columns=(_COUNT,),
         rows=_major,

@@ -63,6 +63,9 @@ def record_as_html(facts: dict[str, Any], wording: Speech) -> str:
     body += [_heading(wording.say("fields")), _pairs(facts["fields"])]
     if facts["clocks"]:
         body += [_heading(wording.say("clocks")), _pairs((c["name"], "\n".join(c["lines"])) for c in facts["clocks"])]
+    if facts["major"]:
+        body += [_heading(wording.say("major")), _pairs(facts["major"]["head"])]
+        body.append(_pairs_of_html((e["at"], _event(e)) for e in facts["major"]["course"]))
     if facts["attachments"]:
         files = ((a["at"], f"{a['name']} ({a['size']})") for a in facts["attachments"])
         body += [_heading(wording.say("attachments")), _pairs(files)]
@@ -166,7 +169,7 @@ def _behind(row: dict[str, Any], kpi: dict[str, Any], wording: Speech, most: int
 
 def _some(numbers: tuple[int, ...], wording: Speech, most: int) -> str:
     named = ", ".join(map(str, numbers[:most]))
-    return named if len(numbers) <= most else f"{named} … {escape(wording.say('in_all', count=len(numbers)))}"
+    return named if len(numbers) <= most else f"{named} … {escape(wording.say('more_attached'))}"
 
 
 # --- a record ---

@@ -13,6 +13,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
+from daemon.aftermath import aftermath
 from daemon.commands import TAKEN_UP
 from daemon.events import (
     AlertRepeated,
@@ -25,9 +26,14 @@ from daemon.events import (
     Graded,
     HandedUp,
     Linked,
+    MajorDeclared,
+    MajorEnded,
+    MajorUpdated,
     MessageAdded,
     NewsShared,
     Opened,
+    PlanActivated,
+    PlanEnded,
     ProgressTold,
     Rated,
     Rejected,
@@ -36,6 +42,8 @@ from daemon.events import (
     StateChanged,
     StepReached,
 )
+from daemon.notify.emergencies import aftermath_facts, level_name
+from daemon.plans import RULE
 from daemon.reports.wording import Wording
 from daemon.ticket import Clock, Link, Ticket
 from daemon.words import HoldReason, Verb, Visibility
@@ -44,7 +52,7 @@ Cell = str | int | float | bool | datetime | None
 
 _UNSHOWN = frozenset({
     "clocks", "silence", "answered", "length", "message_id", "by_tool", "alert_told_at", "alert_back_at",
-    "recovery_told_at",
+    "recovery_told_at", "major_run", "plans", "tasks",
 })  # fmt: skip
 _INTERNAL_FIELDS = frozenset({
     "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom",
@@ -54,6 +62,8 @@ _FOR_COLLEAGUES = frozenset({
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
     "AlertRepeated", "AlertRecovered", "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed",
     "AnswerWithheld", "Linked", "Unlinked", "ParentSolved",
+    "MajorUpdateOwed", "PlanProposed", "PlanActivated", "TaskStarted", "TaskDone", "TaskBlocked",
+    "TaskOverdue", "TaskUnanswered", "PlanEnded",
 })  # fmt: skip
 """Kinds of events of which a customer does not hear."""
 _FOR_THE_REQUESTER = frozenset({
@@ -145,6 +155,7 @@ def record_facts(sources: Sources, wording: Wording, header: Header, *, internal
         "internal": internal,
         "fields": list(_fields(ticket, wording, internal=internal)),
         "clocks": [_clock(c, wording) for c in ticket.clocks],
+        "major": _major(sources, wording, internal=internal),
         "attachments": list(_attachments(sources, wording, internal=internal)),
         "history": list(_history(sources, wording, internal=internal)),
     }
@@ -170,6 +181,30 @@ def _clock(clock: Clock, wording: Wording) -> dict[str, Any]:
     known_due = clock.running or clock.met is not None
     lines = [target, *([due] if known_due else []), *ran, wording.say(standing)]
     return {"name": wording.word("clock", clock.name), "lines": lines}
+
+
+def _major(sources: Sources, wording: Wording, *, internal: bool) -> dict[str, Any] | None:
+    """Return the report on a major incident in words: its head, and its course; None where it was none."""
+    told = aftermath(sources.ticket, sources.history)
+    if told is None:
+        return None
+    facts = aftermath_facts(told, sources.ticket, wording.language, wording.rulebook)
+    head = [
+        (wording.word("field", "major"), facts["level"]),
+        *((wording.say(f"major_{name}"), facts[name]) for name in ("owner", "region")),
+        *((wording.say(f"major_{name}"), wording.moment(getattr(told, name))) for name in ("since", "ended_at")),
+        (wording.say("major_lasted"), wording.minutes(facts["minutes"]) if told.ended_at else ""),
+        (wording.say("major_updates"), wording.say("major_counted", given=told.updates, missed=told.missed)),
+    ]
+    course = (
+        (wording.moment(p.at), wording.word("course", p.kind).format(by=f["by"], detail=f["detail"]), p.text)
+        for p, f in zip(told.course, facts["course"], strict=True)
+        if internal or p.public
+    )
+    return {
+        "head": [(name, value) for name, value in head if value],
+        "course": [{"at": at, "text": text, "said": said} for at, text, said in course],
+    }
 
 
 def _attachments(sources: Sources, wording: Wording, *, internal: bool) -> Iterator[dict[str, str]]:
@@ -209,7 +244,18 @@ def _history(sources: Sources, wording: Wording, *, internal: bool) -> Iterator[
 def _words_are_public(event: Event) -> bool:
     if isinstance(event, StateChanged):
         return event.verb in _FOR_THE_REQUESTER
-    return isinstance(event, MessageAdded | ProgressTold | NewsShared | SolutionGiven | Rejected | Rated)
+    told = (
+        MessageAdded
+        | ProgressTold
+        | NewsShared
+        | SolutionGiven
+        | Rejected
+        | Rated
+        | MajorDeclared
+        | MajorUpdated
+        | MajorEnded
+    )
+    return isinstance(event, told)
 
 
 def _words_of(event: Event, sources: Sources) -> str:
@@ -254,6 +300,20 @@ def _way_variant(event: Event) -> str:
         case HandedUp(vendors=vendors):
             return "vendor" if vendors else ""
         case _:
+            return _emergency_variant(event)
+
+
+def _emergency_variant(event: Event) -> str:
+    match event:
+        case MajorDeclared(old=old, threshold=threshold):
+            return "reopened" if threshold == "reopened" else "changed" if old else ""
+        case MajorEnded(state=state):
+            return "state" if state else ""
+        case PlanActivated(by=by):
+            return "rule" if by == RULE else ""
+        case PlanEnded(undone=undone):
+            return "early" if undone else ""
+        case _:
             return ""
 
 
@@ -276,6 +336,8 @@ def _details(event: Event, sources: Sources, wording: Wording) -> dict[str, str]
     details = {f.name: _shown(f.name, getattr(event, f.name), wording) for f in fields(event)}
     if isinstance(event, Graded | Corrected):
         details |= {side: _shown(event.field, _moment_or(getattr(event, side)), wording) for side in ("old", "new")}
+    if isinstance(event, MajorDeclared):
+        details["old"] = _shown("level", event.old, wording)
     if isinstance(event, _CLOCKED):
         details["reason"] = _why_paused(str(getattr(event, "reason", "")), wording)
     given = [details.get("assignee", ""), details.get("team", "")]
@@ -330,9 +392,25 @@ def _named(name: str, key: str, wording: Wording) -> str:
         **dict.fromkeys(("team", "from_team"), wording.team),
         "category": wording.category,
         "customer": wording.customer,
-        "audience": partial(wording.word, "audience"),
+        "audience": partial(_told, wording=wording),
+        "level": partial(level_name, language=wording.language, rulebook=wording.rulebook),
+        "major": partial(level_name, language=wording.language, rulebook=wording.rulebook),
+        "plan": partial(_plan, wording=wording),
     }
     return namers[name](key) if name in namers else key
+
+
+def _told(name: str, wording: Wording) -> str:
+    """Return an audience in words: a person, a team, or a role."""
+    known = wording.rulebook
+    if name in known.people:
+        return wording.person(name)
+    return wording.team(name) if name in known.teams and name != "team" else wording.word("audience", name)
+
+
+def _plan(key: str, wording: Wording) -> str:
+    plan = wording.rulebook.plans.get(key)
+    return wording.named(plan.name) if plan else key
 
 
 _GROUPS = {

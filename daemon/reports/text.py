@@ -92,13 +92,21 @@ def record_as_text(facts: dict[str, Any], wording: Speech) -> str:
     lines += ["", wording.say("fields"), *_indented(_straight([], _one_line(facts["fields"])))]
     for clock in facts["clocks"]:
         lines += ["", f"{wording.say('clocks')}: {clock['name']}", *_indented(clock["lines"])]
+    if facts["major"]:
+        lines += ["", wording.say("major"), *_indented(_straight([], _one_line(facts["major"]["head"])))]
+        lines += _told(facts["major"]["course"])
     if facts["attachments"]:
         lines += ["", wording.say("attachments")]
         lines += [f"  {a['at']}  {a['name']} ({a['size']})" for a in facts["attachments"]]
-    lines += ["", wording.say("history")]
-    for event in facts["history"]:
-        lines += [f"  {event['at']}  {event['text']}", *(f"      | {x}" for x in event["said"].strip().splitlines())]
+    lines += ["", wording.say("history"), *_told(facts["history"])]
     return "\n".join(line.rstrip() for line in lines) + "\n"
+
+
+def _told(events: Iterable[dict[str, Any]]) -> Iterator[str]:
+    """Yield what happened, and below it what was said."""
+    for event in events:
+        yield f"  {event['at']}  {event['text']}"
+        yield from (f"      | {x}" for x in event["said"].strip().splitlines())
 
 
 def _one_line(rows: Iterable[tuple[str, str]]) -> list[list[str]]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,9 +18,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from daemon.errors import ConfigError, Problem, did_you_mean
-from daemon.routing import sections
-from daemon.routing.items import Complaints, Item, Table
-from daemon.rulebook import Rulebook
+from daemon.routing import emergencies, sections
+from daemon.routing.items import Complaints, Item, Names, Table
+from daemon.rulebook import MajorRules, Plan, Rule, Rulebook
 
 MAX_BYTES = 2_000_000
 FILES = {
@@ -34,7 +35,12 @@ FILES = {
     "duties.yaml": ("duties",),
     "alerts.yaml": ("alerts",),
     "routing.yaml": ("rules", "error_codes"),
+    "major.yaml": ("major",),
 }
+MAY_BE_MISSING = frozenset({"major.yaml"})
+"""Files without which something is simply not done."""
+PLANS = "plans"
+"""The folder of emergency plans, one in each file; it may be missing."""
 OPTIONAL = frozenset({"next_in_line", "error_codes"})
 _WHATEVER = "and what belongs to it ({} or [] for nothing)"
 _CORE_TAGS = "tag:yaml.org,2002:"
@@ -52,11 +58,23 @@ def load_rulebook(folder: Path) -> Rulebook:
 def load_partly(folder: Path) -> tuple[Rulebook, list[Problem]]:
     """Return as much of the rulebook as can be read, and every problem in its files; for looking, not for running."""
     bad = Complaints()
-    contents = {name: _read(folder / name, bad) for name in FILES}
+    there = [name for name in FILES if name not in MAY_BE_MISSING or (folder / name).exists()]
+    plans = sorted(f"{PLANS}/{p.name}" for p in (folder / PLANS).glob("*.y*ml"))
+    contents = {name: _read(folder / name, bad) for name in (*there, *plans)}
     bad.problems += _strangers(folder)
     said = {name: _parse(folder / name, content, bad) for name, content in contents.items()}
     rulebook = _Book(said, bad).rulebook(_version(contents))
     return rulebook, bad.problems
+
+
+def load_items(path: Path, maker: Callable[[Item, Complaints], T]) -> T:
+    """Return what the maker makes of a single file of this kind; raise ConfigError with every problem in it."""
+    bad = Complaints()
+    item = _parse(path, _read(path, bad), bad)
+    made = maker(item or _NOTHING, bad if item else Complaints())
+    if bad.problems:
+        raise ConfigError(bad.problems)
+    return made
 
 
 def _version(contents: dict[str, bytes | None]) -> str:
@@ -77,8 +95,9 @@ class _Book:
         self.bad = bad
         self.known = sections.Known()
         self.sections: dict[str, Item] = {}
+        self.plans = {Path(name).stem: i for name, i in said.items() if i and name not in FILES}
         for name, item in said.items():
-            if item is not None:
+            if item is not None and name in FILES:
                 self._take(name, item)
         for section in self.known.__slots__:
             getattr(self.known, section).broken = section not in self.sections
@@ -101,7 +120,7 @@ class _Book:
         people = self._make("people", sections.people_from)
         teams = self._make("teams", sections.teams_from)
         categories = self._make("categories", sections.categories_from)
-        return Rulebook(
+        book = Rulebook(
             calendars=calendars,
             people=sections.with_teams(people, teams),
             teams=teams,
@@ -116,10 +135,24 @@ class _Book:
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
             rules=self._make("rules", sections.rules_from),
+            major=self._major(),
             alerts=self._make("alerts", sections.alerts_from),
             error_codes=self._make("error_codes", sections.error_codes_from),
             version=version,
         )
+        return replace(book, plans=self._plans({r.name: r for r in book.rules}))
+
+    def _major(self) -> MajorRules:
+        item = self.sections.get("major")
+        return emergencies.major_from(item, self.known, self.bad) if item else MajorRules()
+
+    def _plans(self, rules: Mapping[str, Rule]) -> dict[str, Plan]:
+        """Return the plans by their key; the words by which people name them must differ."""
+        names = Names("plan", PLANS)
+        plans = {key: emergencies.plan_from(key, item, self.known, rules, self.bad) for key, item in self.plans.items()}
+        for key, plan in plans.items():
+            names.add(self.plans[key], key, self.bad, (*plan.name.values(), *plan.aliases))
+        return plans
 
 
 _NOTHING = Item("", 0, {})

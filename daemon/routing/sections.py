@@ -94,6 +94,18 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "AlertRepeated": "a monitoring alert came again, and those at work are to hear of it",
         "AlertRecovered": "a monitoring tool says that its alert is over",
         "Reminded": "the requester has not said whether it is solved, and is asked once more",
+        "MajorDeclared": "it is a major incident, or its warning level changed",
+        "MajorUpdated": "an update on a major incident was published",
+        "MajorUpdateOwed": "an update on a major incident is overdue",
+        "MajorEnded": "the major incident is over",
+        "PlanProposed": "an emergency plan fits the ticket",
+        "PlanActivated": "an emergency plan was started",
+        "TaskStarted": "it is the turn of a task of a plan",
+        "TaskOverdue": "a task of a plan was not answered in time",
+        "TaskUnanswered": "nor after it was asked for once more",
+        "TaskDone": "a task of a plan is done",
+        "TaskBlocked": "a task of a plan cannot go on",
+        "PlanEnded": "an emergency plan is over",
     }
 )
 AUDIENCES: Mapping[str, str] = MappingProxyType(
@@ -116,10 +128,13 @@ AUDIENCES: Mapping[str, str] = MappingProxyType(
         "director": "everybody with the role director",
         "sales": "everybody with the role sales",
         "duty": "everybody with the role duty",
-        "step": "those whom the step of the timetable names (StepReached, EscalationAsked)",
+        "step": "those whom the step of the timetable, the reminder or the task names (StepReached, TaskStarted …)",
+        "coordinator": "who runs the emergency plans of the ticket, as the plan says",
+        "doers": "those whose tasks were not done yet when the plan ended (PlanEnded)",
     }
 )
-STEP_AUDIENCES = tuple(name for name in AUDIENCES if name not in ("step", "former", "told"))
+_OF_AN_EVENT = ("step", "former", "told", "coordinator", "doers")
+STEP_AUDIENCES = tuple(name for name in AUDIENCES if name not in _OF_AN_EVENT)
 GRADES = ("severity", "impact", "urgency", "category", "ci")
 RECORD = "record"
 CLOCKS = (RECORD, "respond", "resolve")
@@ -423,13 +438,14 @@ def matrix_from(item: Item, _known: Known, bad: Complaints) -> dict[tuple[Level,
         cells = Table(row, tuple(Level), bad, f"the row 'impact {impact}'") if row else None
         for urgency in Level if cells else ():
             cell = cells.need(urgency, "1") if cells else None
-            severity = _severity(cell, bad) if cell else None
+            severity = severity_from(cell, bad) if cell else None
             if severity:
                 matrix[impact, urgency] = severity
     return matrix
 
 
-def _severity(item: Item, bad: Complaints) -> Severity | None:
+def severity_from(item: Item, bad: Complaints) -> Severity | None:
+    """Return the severity that this item must be, None with a complaint if it is none."""
     text = str(item.value)
     if text in {str(int(s)) for s in Severity}:
         return Severity(int(text))
@@ -515,7 +531,7 @@ def _step(item: Item, bad: Complaints) -> Step:
         clock="resolve" if clock == RECORD else clock,
         percent=0 if clock == RECORD or after else percent,
         severities=_severities(table),
-        audience=_audience(table, "tell", STEP_AUDIENCES),
+        audience=audience_from(table, "tell", STEP_AUDIENCES),
         after=after,
         every=every,
         quiet=(_time(table, "quiet") or min(max(every, _QUIET), timedelta(days=1))) if every else None,
@@ -551,7 +567,7 @@ def _time(table: Table, key: str) -> timedelta | None:
 
 def _severities(table: Table) -> tuple[Severity, ...]:
     item = table.get("severities")
-    found = (_severity(i, table.bad) for i in each(item)) if item else iter(Severity)
+    found = (severity_from(i, table.bad) for i in each(item)) if item else iter(Severity)
     return tuple(severity for severity in found if severity)
 
 
@@ -568,7 +584,8 @@ def _step_names_differ(item: Item, steps: tuple[Step, ...], bad: Complaints) -> 
         seen |= keys
 
 
-def _audience(table: Table, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+def audience_from(table: Table, key: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the audience names under this key; complain of those that are none of `names`."""
     item = table.need(key, "[team, lead]")
     found = [(i, as_text(i, table.bad, key)) for i in (each(item) if item else ())]
     for entry, name in found:
@@ -683,7 +700,7 @@ def _announcement(item: Item, bad: Complaints) -> Announcement:
     return Announcement(
         event=event,
         template=_template(table),
-        audience=_audience(table, "to", tuple(AUDIENCES)),
+        audience=audience_from(table, "to", tuple(AUDIENCES)),
         state=next(iter(table.choices("state", State)), ""),
         verbs=table.choices("verbs", Verb),
         field=_field(table, event),
@@ -801,7 +818,7 @@ def _severity_words(table: Table, captures: tuple[Capture, ...]) -> dict[str, Se
         return {}
     if not any(_LEVEL in capture.names for capture in captures):
         table.bad.add(item, f"'severity' needs a pattern with the group {_LEVEL}, as in 'severity: (?P<{_LEVEL}>\\w+)'")
-    found = {word: _severity(entry, table.bad) for word, entry in as_table(item, table.bad, "'severity'").items()}
+    found = {word: severity_from(entry, table.bad) for word, entry in as_table(item, table.bad, "'severity'").items()}
     return {fold(word): severity for word, severity in found.items() if severity}
 
 

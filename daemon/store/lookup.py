@@ -11,7 +11,8 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from daemon.decide import facts_for_rules
 from daemon.events import Told
@@ -111,6 +112,7 @@ class Lookup:
             told_moved=match.moved_from > 0 and self._noted(moved_key(match.moved_from, sender.address)),
             pasts=self._pasts(commands, ticket, named),
             steps_told=self._steps_told(commands, match.ticket, sender, rulebook),
+            complaints=self._complaints(commands, rulebook, service, now),
             mine=self._register.mine(sender.address, assignee) if asked else (),
             answers_to_address=to_address,
             answers_to_subject=to_subject,
@@ -172,6 +174,21 @@ class Lookup:
          AND recipient IN ({",".join("?" * len(addresses))}) ORDER BY id"""
         facts = (json.loads(row[0]) for row in self._base.rows(sql, (ticket.number, *addresses)))
         return tuple(str((f.get("step") or {}).get("name", "")) for f in facts)
+
+    def _complaints(
+        self, commands: tuple[Command, ...], rulebook: Rulebook, service: Service, now: datetime
+    ) -> tuple[int, int]:
+        """Return how many complaints came today, and how many of them were escalated; #major asks for them."""
+        categories = rulebook.major.complaints
+        if not categories or all(c.verb is not Verb.MAJOR for c in commands):
+            return 0, 0
+        midnight = datetime.combine(now.astimezone(ZoneInfo(service.timezone)), time(), ZoneInfo(service.timezone))
+        asked = "EXISTS (SELECT 1 FROM event WHERE event.ticket = ticket.number AND event.kind = 'EscalationAsked')"
+        which = " OR ".join(["category = ? OR category LIKE ?"] * len(categories))
+        sql = f"""SELECT COUNT(*), SUM(CASE WHEN {asked} THEN 1 ELSE 0 END) FROM ticket
+         WHERE opened_at >= ? AND ({which})"""
+        row = self._base.one(sql, (stamp(midnight), *(v for c in categories for v in (c, f"{c}/%"))))
+        return int(row[0] or 0), int(row[1] or 0)
 
     # --- which ticket ---
 
