@@ -147,7 +147,8 @@ def test_everybody_has_read_their_own_language_only_in_text_and_page(lived: Live
 
 def test_nobody_hears_of_what_is_not_theirs(lived: Lived) -> None:
     theirs = {"zhang.san", "wang.wei", "sun.li"}
-    everybody = {name: readers(sent) - theirs for name, sent in lived.left.items()}
+    about = {name: [m for m in sent if m.subject.startswith("[INC-1]")] for name, sent in lived.left.items()}
+    everybody = {name: readers(sent) - theirs for name, sent in about.items()}
     assert {name: who for name, who in everybody.items() if who} in ({}, {"reported": {"zhao.min"}}), (
         "or the team's lead"
     )

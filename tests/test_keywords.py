@@ -159,6 +159,9 @@ def test_words_behind_a_command_without_text_are_left_over():
         ("厂商，至11月30日 等备件", HoldReason.VENDOR, "2026-11-30T09:00:00+08:00", "等备件"),
         ("到明天", HoldReason.DATE, "2026-11-24T09:00:00+08:00", ""),
         ("until 1-5", HoldReason.DATE, "2027-01-05T09:00:00+08:00", ""),
+        ("客户 到11-20 等日志", HoldReason.CUSTOMER, "2026-11-20T09:00:00+08:00", "等日志"),  # over, not next year's
+        ("customer until 22 Nov", HoldReason.CUSTOMER, "2026-11-22T09:00:00+08:00", ""),
+        ("客户 到6-1", HoldReason.CUSTOMER, "2026-06-01T09:00:00+08:00", ""),
         ("because", None, None, "because"),
         ("vendor 3-5 days for parts", HoldReason.VENDOR, None, "3-5 days for parts"),
         ("vendor 10/12 disks replaced", HoldReason.VENDOR, None, "10/12 disks replaced"),

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from daemon import app
+from daemon.errors import ConfigError
 from daemon.intake.letter import read_letter
+from daemon.reports.compile import cohort_of, compile_record
+from daemon.reports.kpis import KPIS
+from daemon.reports.page import record_as_html
+from daemon.reports.period import period_of
+from daemon.reports.record import Header
+from daemon.reports.text import record_as_text
+from daemon.routing.loader import load_rulebook
 from daemon.timetable import preview
-from daemon.words import Severity, State
-from tests.desk import BEIJING, Sent, TestDesk, reply, write
+from daemon.views import ticket_whole
+from daemon.words import Role, Severity, State
+from tests.desk import BEIJING, ROOT, Sent, TestDesk, reply, write
 
 CUSTOMER = "张三 <zhang.san@huaxin.example>"
 ENGINEER = "王伟 <wang.wei@example.com>"
@@ -387,3 +398,111 @@ def test_the_level_follows_from_how_many_are_affected(desk, facts, level, thresh
     on_ticket(desk, PM, "#重大")
     event = desk.events(1, "MajorDeclared")[0]
     assert (event.level, event.threshold) == (level, threshold)
+
+
+# --- what `ticketd check` says of a major.yaml that is wrong ---
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "at", "says"),
+    [
+        ("update_every: 30m", "update_evry: 30m", "", "has no key 'update_evry' (did you mean 'update_every'?)"),
+        ("update_every: 30m", "update_every: often", "", "'update_every' is a time such as 15m, 4h or 2d, got 'often'"),
+        (
+            "      update_every: 60m\n",
+            "",
+            "orange:",
+            "the level 'orange' lacks 'update_every'; write update_every: 30m",
+        ),
+        ("regions: 3", "regions: 5", "", "'orange' is never reached by 'regions': 'red' above it begins at 5 already"),
+        ("words: [橙]", "words: [红]", "orange:", "'红' already means the warning level 'red'; use another word here"),
+        ("owner: duty", "owner: dutty", "", "nobody is called 'dutty' (did you mean 'duty'?)"),
+        ("network: [network]", "network: [netwrk]", "", "no category is called 'netwrk' (did you mean 'network'?)"),
+        ("then: [manager]", "then: [boss]", "", "no audience is called 'boss'"),
+        ("asked: 2", "asked: 0", "", "'asked' is a number from 1 to 100, got '0'"),
+    ],
+)
+def test_a_broken_file_is_named_with_line_and_cure(tmp_path, old, new, at, says):
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    path = tmp_path / "rules" / "major.yaml"
+    before = path.read_text("utf-8")
+    assert old in before
+    text = before.replace(old, new, 1)
+    path.write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_rulebook(tmp_path / "rules")
+    (problem,) = [p for p in caught.value.problems if says in p.what]
+    assert problem.file.endswith("major.yaml")
+    assert problem.line == text[: text.rindex(at or new)].count("\n") + 1
+
+
+def test_without_the_file_the_keyword_says_so(desk, tmp_path):
+    shutil.copytree(ROOT / "rules", tmp_path / "other")
+    (tmp_path / "other" / "major.yaml").unlink()
+    opened(desk)
+    desk.desk.rulebook = load_rulebook(tmp_path / "other")
+    assert "rules/major.yaml" in told(unasked(desk, PM, "#重大 红色"), "sun.li")
+    assert desk.ticket(1).major_run is None
+
+
+# --- what is put out ---
+
+
+def over(desk):
+    """A major incident with one update given and one missed, solved."""
+    _, to_engineer = opened(desk)
+    desk.receives(reply(to_engineer, ENGINEER, "#级别 1 全公司断网\n#受理"))
+    on_ticket(desk, PM, "#重大 红色 五个城市")
+    desk.waits(minutes=30)
+    on_ticket(desk, DUTY, "#通报 备件已到。")
+    desk.receives(reply(to_engineer, ENGINEER, "#已解决 更换了核心网关"))
+
+
+@pytest.mark.parametrize(("language", "words"), [("zh", "重大事件"), ("en", "Major incident")])
+def test_the_record_of_the_ticket_holds_the_report(desk, language, words):
+    over(desk)
+    wording, at = app.wording(desk.config, language), desk.clock.at
+    header = Header(service="S", tag="INC", made_at=at)
+    for internal in (False, True):
+        facts = compile_record(desk.desk.store, wording, desk.ticket(1), header, internal=internal)
+        for form in (record_as_text, record_as_html):
+            text = form(facts, wording)
+            assert words in text and "备件已到。" in text and "五个城市" in text
+            assert ("2026-11-23 10:30" in text) and "{" not in text.replace("{ ", "").partition("</style>")[2]
+        missed = {"zh": "应通报而没有通报", "en": "An update was due and missing"}[language]
+        assert (missed in record_as_text(facts, wording)) is internal, "customers do not read of it"
+
+
+def test_major_incidents_are_counted_by_level_with_their_numbers(desk):
+    over(desk)
+    desk.receives(write(CUSTOMER, "打印机坏了", subject="打印机"))
+    period = period_of("2026-11", "Asia/Shanghai", desk.clock.at)
+    cohort = cohort_of(desk.desk.store, desk.desk.rulebook, "Asia/Shanghai", period)
+    rows = list(next(k for k in KPIS if k.key == "major").rows(cohort))
+    assert [(r.group, r.key, r.figures[0].value, r.figures[0].numbers) for r in rows] == [
+        ("total", "", 1, (1,)), ("major", "red", 1, (1,)),
+    ]  # fmt: skip
+
+
+def test_the_json_of_a_ticket_tells_of_it(desk):
+    declared(desk)
+    whole = ticket_whole(desk.ticket(1), desk.desk.store, BEIJING)
+    assert whole["major"] == {
+        "level": "red", "owner": "he.lei", "since": "2026-11-23T10:00:00+08:00", "ended_at": None, "updates": 0,
+        "next_update_at": "2026-11-23T10:30:00+08:00",
+    }  # fmt: skip
+    assert whole["tasks"] == []
+
+
+def test_who_wears_several_hats_gets_one_mail(desk):
+    """The duty manager follows the ticket by his other address, and is its requester by a third one."""
+    book = desk.desk.rulebook
+    he = replace(
+        book.people["he.lei"],
+        addresses=("he.lei@example.com", "he2@example.com"),
+        roles=frozenset(Role) - {Role.VENDOR},
+    )
+    desk.desk.rulebook = replace(book, people={**book.people, "he.lei": he})
+    desk.receives(write("何磊 <he2@example.com>", "VPN 今早连不上，提示错误 691。"))
+    sent = unasked(desk, PM, "#重大 红色")
+    assert len([m for m in sent if m.to.startswith("he") and "重大事件" in m.subject]) == 1

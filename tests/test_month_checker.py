@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ast
 import copy
+import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,22 @@ def speaks_of_another_step(evidence: Evidence) -> None:
     evidence.mails[at] = replace(evidence.mails[at], text=evidence.mails[at].text.replace("75%", "50%"))
 
 
+def promises_another_hour(evidence: Evidence) -> None:
+    at = some(evidence, "acknowledgement")
+    text = re.sub(r"\d\d:\d\d", "00:07", evidence.mails[at].text)
+    evidence.mails[at] = replace(evidence.mails[at], text=text)
+
+
+def shows_another_due_time(evidence: Evidence) -> None:
+    shown = next(t for t in evidence.tickets.values() if t["resolve_by"])
+    shown["resolve_by"] = (datetime.fromisoformat(shown["resolve_by"]) + HOUR).isoformat()
+
+
+def leaves_a_step_out_of_history(evidence: Evidence) -> None:
+    shown = next(t for t in evidence.tickets.values() if any(e["kind"] == "StepReached" for e in t["events"]))
+    shown["events"].remove(next(e for e in shown["events"] if e["kind"] == "StepReached"))
+
+
 PLANTED = [
     (dropped("escalation"), "missing: escalation"),
     (dropped("confirm_reminder"), "missing: confirm_reminder"),
@@ -141,6 +158,9 @@ PLANTED = [
     (never_left, "resolved"),
     (silent_about_lateness, "does not say that it is late"),
     (forgets_a_ticket_on_a_list, "should name"),
+    (promises_another_hour, "acknowledgement"),
+    (shows_another_due_time, "resolve is due"),
+    (leaves_a_step_out_of_history, "history has none"),
     (speaks_of_another_step, "does not speak of 75%"),
 ]
 

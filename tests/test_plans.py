@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
+from daemon.errors import ConfigError
 from daemon.intake.letter import read_letter
+from daemon.notify.catalogue import TEMPLATES
+from daemon.routing.check import check_rulebook
+from daemon.routing.loader import load_rulebook
 from daemon.timetable import preview
-from daemon.words import TaskState
-from tests.desk import BEIJING, Sent, TestDesk, reply, write
+from daemon.words import Role, TaskState
+from tests.desk import BEIJING, ROOT, Sent, TestDesk, reply, write
 
 CUSTOMER = "张三 <zhang.san@huaxin.example>"
 DUTY = "何磊 <he.lei@example.com>"
@@ -271,3 +276,58 @@ def test_tasks_are_put_to_each_in_their_language(desk):
     mail = one(writes(desk, FACILITY, "#完成 1"), "tom.baker")
     assert mail.subject == "[INC-1] Emergency task: Data centre power failure"
     assert "#done 3" in mail.letter.text and "#blocked 3" in mail.letter.text
+
+
+# --- what `ticketd check` says of a plan that is wrong ---
+
+PLAN = """plan:
+  name: 停电
+  trigger: {categories: [facility/power], severity: 2}
+  starts: when_asked
+  coordinator: duty
+  tasks:
+    - what: 看一下
+      who: facility
+      within: 10m
+"""
+
+
+def complaints(tmp_path, text):
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    (tmp_path / "rules" / "plans" / "power-failure.yaml").write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as caught:
+        load_rulebook(tmp_path / "rules")
+    return [str(p).removeprefix(f"{tmp_path}/rules/plans/power-failure.yaml:") for p in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "says"),
+    [
+        ("plan:", "plans:", "1: the file has no key 'plans' (did you mean 'plan'?)"),
+        ("who: facility", "who: facilty", "8: nobody is called 'facilty'"),
+        ("coordinator: duty", "coordinator: dutty", "5: nobody is called 'dutty' (did you mean 'duty'?)"),
+        ("within: 10m", "within: soon", "9: 'within' is a time such as 15m, 4h or 2d, got 'soon'"),
+        ("within: 10m", "within: 10m\n      after: 1", "10: 'after' names tasks above this one, from 1 to 0, got '1'"),
+        ("starts: when_asked", "starts: now", "4: 'starts' knows no 'now'; write one of by_itself, when_asked"),
+        ("facility/power", "facility/powr", "3: no category is called 'facility/powr' (did you mean"),
+        ("severity: 2", "severity: 7", "3: a severity is 1, 2, 3 or 4, got '7'"),
+        ("severity: 2", "rules: [no such rule]", "3: no routing rule is called 'no such rule'; copy its 'name:'"),
+        ("      who: facility\n", "", "7: task 1 lacks 'who'; write who: duty"),
+        ("name: 停电", "name: 停电\n  aliases: [fire]", "1: 'fire' already means the plan 'fire-or-flood'"),
+    ],
+)
+def test_a_broken_plan_is_named_with_line_and_cure(tmp_path, old, new, says):
+    assert any(c.startswith(says) for c in complaints(tmp_path, PLAN.replace(old, new)))
+
+
+def test_without_plans_there_are_none(tmp_path):
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    shutil.rmtree(tmp_path / "rules" / "plans")
+    assert load_rulebook(tmp_path / "rules").plans == {}
+
+
+def test_a_plan_for_a_role_that_nobody_has_is_a_warning():
+    book = load_rulebook(ROOT / "rules")
+    people = {k: replace(p, roles=p.roles - {Role.DUTY} or frozenset({Role.ENGINEER})) for k, p in book.people.items()}
+    found = [str(p) for p in check_rulebook(replace(book, people=people, announcements=()), TEMPLATES)]
+    assert any("'duty' is told of things, but nobody has that role" in p for p in found)

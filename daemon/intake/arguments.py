@@ -44,7 +44,7 @@ _ENGLISH_DATE = re.compile(
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _TIME = re.compile(r"(?P<H>\d{1,2})(?:[:：](?P<M>\d{2})|[点时](?P<m>\d{1,2})?(?:分|(?P<half>半))?)(?!\d)")
 _PAST_DAYS: Mapping[str, int] = {"today": 0, "今天": 0, "yesterday": 1, "昨天": 1, "前天": 2}
-_HALF_A_YEAR = 6
+_HALF_A_YEAR, _MONTHS_OF_A_YEAR = 6, 12
 _NOON = 12
 _OVER = frozenset({"off", "over", "end", "stop", "解除", "结束", "终止", "取消"})
 _POINTS = ":：,，。.!！"
@@ -157,8 +157,10 @@ def _moment(found: re.Match[str], now_local: datetime) -> datetime | None:
         moment = datetime(
             int(found["y"] or now_local.year), month, int(found["d"]), hour, minute, tzinfo=now_local.tzinfo
         )
-        past = not found["y"] and moment < now_local - timedelta(days=1)
-        return moment.replace(year=moment.year + 1) if past else moment
+        # Said in December, "5 Jan" is next year's; said in November, "20 Nov" is over and nobody means to wait a year.
+        ahead = _MONTHS_OF_A_YEAR - now_local.month + month
+        turns = not found["y"] and month < now_local.month and ahead <= _HALF_A_YEAR
+        return moment.replace(year=moment.year + 1) if turns else moment
     except ValueError:
         return None
 

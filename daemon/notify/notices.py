@@ -297,12 +297,14 @@ def _has_words(scene: Scene) -> bool:
 
 
 def recipients(audience: Iterable[str], ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
-    """Yield everybody that these audience names stand for on this ticket, each address once."""
+    """Yield everybody that these audience names stand for on this ticket, each person and each address once."""
     seen: set[str] = set()
     for name in audience:
         for to in _AUDIENCES.get(name, _by_key)(name, ticket, scene):
-            if to.address and to.address not in seen and not scene.service.owns(to.address):
-                seen.add(to.address)
+            person = scene.rulebook.person_at(to.address)
+            who = person.key if person else to.address
+            if who and who not in seen and not scene.service.owns(to.address):
+                seen.add(who)
                 yield to
 
 

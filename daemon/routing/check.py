@@ -155,6 +155,8 @@ def _roles_without_anybody(rulebook: Rulebook) -> Found:
     """Yield the audiences that mail goes to, and that are nobody. Without a desk mail can go unseen."""
     told = {name for level in rulebook.service_levels.values() for s in level.steps for name in s.audience}
     told |= {name for announcement in rulebook.announcements for name in announcement.audience}
+    told |= {name for p in rulebook.plans.values() for name in (p.coordinator, *(t.who for t in p.tasks))}
+    told |= {rulebook.major.owner, *rulebook.major.then} if rulebook.major.levels else set()
     told |= {name for time in rulebook.duties.times for name in time.audience}
     if not rulebook.people_with(Role.DESK):
         yield (

@@ -58,7 +58,7 @@ def _levels(item: Item, bad: Complaints) -> tuple[WarningLevel, ...]:
         names.add(entry, key, bad, (*level.name.values(), *level.words))
         levels.append(level)
     for graver, milder in pairwise(levels):
-        _falls(item.value[milder.key] if isinstance(item.value, dict) else item, graver, milder, bad)
+        _falls(as_table(as_table(item, bad, "")[milder.key], bad, ""), graver, milder, bad)
     return tuple(levels)
 
 
@@ -76,12 +76,12 @@ def _level(key: str, item: Item, bad: Complaints) -> WarningLevel:
     )
 
 
-def _falls(item: Item, graver: WarningLevel, milder: WarningLevel, bad: Complaints) -> None:
+def _falls(entries: Mapping[str, Item], graver: WarningLevel, milder: WarningLevel, bad: Complaints) -> None:
     """Complain of a milder level that nothing would ever reach, since the graver one before it begins as low."""
     for name, limit in milder.limits.items():
         if limit >= graver.limits.get(name, limit + 1):
             bad.add(
-                item,
+                entries[name],
                 f"'{milder.key}' is never reached by '{name}': '{graver.key}' above it begins at "
                 f"{graver.limits[name]} already; write a smaller number, and the gravest level first",
             )

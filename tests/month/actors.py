@@ -31,6 +31,7 @@ _FOLLOW_UP = ("您满意吗", "How did we do")
 _WHAT_NEXT = ("请写下一步", "What comes next")
 _ESCALATED = ("升级提醒", "Escalation, severity", "已超时", "Overdue")
 MINUTE = timedelta(minutes=1)
+_NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 CUSTOMERS = {
     "huaxin": ("zh", "Asia/Shanghai", ["zhang.san", "li.si", "wang.wu", "zhao.liu", "qian.qi"]),
@@ -106,6 +107,7 @@ class Actors:
     """Everybody who writes. `due` are the moments at which somebody will."""
 
     seed: int
+    grid: timedelta = 15 * MINUTE
     books: Books = field(default_factory=Books)
     dice: random.Random = field(init=False)
     due: list[tuple[datetime, int, Callable[[datetime], EmailMessage | None]]] = field(default_factory=list)
@@ -120,8 +122,10 @@ class Actors:
     # --- when somebody writes ---
 
     def plan(self, when: datetime, what: Callable[[datetime], EmailMessage | None]) -> None:
+        """Let somebody write then, at the next full stroke of the clock: mails that come together cost one round."""
         self.counted += 1
-        heapq.heappush(self.due, (when.replace(second=0, microsecond=0), self.counted, what))
+        over = (when - _NOON) % self.grid
+        heapq.heappush(self.due, (when + (self.grid - over) % self.grid, self.counted, what))
 
     def next(self) -> datetime | None:
         return self.due[0][0] if self.due else None

@@ -151,14 +151,14 @@ class Books:
     def _line3(self, _: Any) -> list[str]:
         return self.with_role("vendor")
 
-    def in_line(self, name: str, case: Any, day: date) -> list[str]:
-        """Return who is told of a step as `name` on this day: the next in line where nobody is there."""
+    def in_line(self, name: str, case: Any, day: date, unreached: str = "") -> dict[str, str]:
+        """Return who is told of a step as `name` on this day, and as what: the next in line where nobody is there."""
         while name:
-            here = [a for a in self.audience(name, case) if not self.away(a, day)]
+            here = [a for a in self.audience(name, case) if not self.away(a, day) and a != unreached]
             if here:
-                return here
+                return dict.fromkeys(here, name)
             name = self.files["service_levels"]["next_in_line"].get(name, "")
-        return []
+        return {}
 
 
 def _step(entry: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class Owed:
     why: str = ""
     late: bool = False
     says: tuple[str, ...] = ()
+    told_as: str = ""
+    rank: tuple[int, int] = (0, 0)
 
 
 @dataclass
@@ -193,7 +195,8 @@ class Case:
             self.clock_did.append(("StepReached", now))
             says = f"{step['percent']}%" if 0 < step["percent"] < 100 and not early and not step["every"] else ""
             late = now - true_due >= timedelta(minutes=1)
-            found.append({"kind": "StepReached", "step": step, "late": late, "says": says})
+            repeat = len(turns) - 1 if step["every"] else 0
+            found.append({"kind": "StepReached", "step": step, "late": late, "says": says, "repeat": repeat})
         return found
 
     def _silence_over(self, now: datetime, *, before_mail: bool) -> list[Event]:
@@ -385,23 +388,40 @@ class Case:
             if event["kind"] == "MessageAdded" and not _worth_passing_on(events, event, text, self.books):
                 continue
             for entry in self._entries(event):
-                for to in self._readers(entry, event, now):
+                for to, told_as in self._readers(entry, event, now).items():
                     if (actor and self.books.by_address.get(to) == actor) or _waited_in_vain(to, event):
                         continue
-                    self._owe(owed, entry["template"], to, event, now)
+                    self._owe(owed, entry["template"], to, event, now, told_as)
         for (template, to), one in owed.items():
             answer = template in _ANSWERS and events[0]["kind"] == "Opened"
             if (_SAYS_IT_TOO.get(template, ""), to) not in owed and not (answer and withheld):
                 self.owed.append(one)
 
-    def _owe(self, owed: dict[tuple[str, str], Owed], template: str, to: str, event: Event, now: datetime) -> None:
+    def _owe(
+        self, owed: dict[tuple[str, str], Owed], template: str, to: str, event: Event, now: datetime, told_as: str
+    ) -> None:
         before = owed.get((template, to))
-        says = (event["says"],) if event.get("says") else ()
+        says = ((event["says"],) if event.get("says") else ()) + self._promised(template)
         late = bool(event.get("late")) and (before is None or before.late)
         why = event["kind"] + (f" {event['step']['key']}" if "step" in event else "")
+        rank = (event["step"]["percent"], event.get("repeat", 0)) if event["kind"] == "StepReached" else (0, 0)
         if before:
             says, why = (*before.says, *says), f"{before.why} + {why}"
-        owed[template, to] = Owed(now, to, template, self.number, why, late, says)
+            if rank <= before.rank or "EscalationAsked" in before.why:
+                rank, told_as = before.rank, before.told_as
+        owed[template, to] = Owed(now, to, template, self.number, why, late, says, told_as, rank)
+
+    def _promised(self, template: str) -> tuple[str, ...]:
+        """Return the times that a mail to a customer has to name."""
+        if template == "acknowledgement":
+            return tuple(words for count in self.counts.values() for words in _spoken(count.due))
+        close = template in ("resolved", "confirm_reminder") and self.silence
+        return _spoken(self.silence["close"]) if close else ()
+
+    def dues(self) -> dict[str, datetime | None]:
+        """Return when each promise falls due, None while its clock stands still."""
+        over = {"respond": self.answered or self.state in ENDED, "resolve": self.state in ENDED}
+        return {name: c.due if c.running or over[name] else None for name, c in self.counts.items()}
 
     def _entries(self, event: Event) -> list[dict[str, Any]]:
         data = event.get("data", {})
@@ -413,16 +433,18 @@ class Case:
             and ("verbs" not in e or data.get("verb") in e["verbs"])
         ]  # fmt: skip
 
-    def _readers(self, entry: dict[str, Any], event: Event, now: datetime) -> list[str]:
+    def _readers(self, entry: dict[str, Any], event: Event, now: datetime) -> dict[str, str]:
         names = [n for name in entry["to"] for n in (event["step"]["tell"] if name == "step" else [name])]
         day = now.astimezone(ZoneInfo(SERVICE_ZONE)).date()
-        find = (
-            (lambda n: self.books.in_line(n, self, day))
-            if "step" in event
-            else (lambda n: self.books.audience(n, self))
-        )
-        found = list(dict.fromkeys(a for n in names for a in find(n)))
-        return found or ([] if set(names) <= _FOR_CUSTOMERS else self.books.with_role("desk"))
+        found: dict[str, str] = {}
+        for name in names:
+            in_line = self.books.in_line(name, self, day) if "step" in event else {}
+            found = {
+                **in_line,
+                **dict.fromkeys([] if "step" in event else self.books.audience(name, self), ""),
+                **found,
+            }
+        return found or dict.fromkeys([] if set(names) <= _FOR_CUSTOMERS else self.books.with_role("desk"), "")
 
     def _answer(
         self, events: list[Event], said: dict[str, Any] | None, text: str, now: datetime, *, withheld: bool
@@ -457,6 +479,12 @@ class Case:
 
 def _amount(step: dict[str, Any], target: timedelta) -> timedelta:
     return step["after"] if step["after"] is not None else target * step["percent"] / 100
+
+
+def _spoken(moment: datetime) -> tuple[str, str]:
+    """Return the day and the time of day as a mail names them, in either language."""
+    local = moment.astimezone(ZoneInfo(SERVICE_ZONE))
+    return f"{local.month}月{local.day}日|{local.day} {local:%b}", f"{local:%H:%M}"
 
 
 def _usual(rule: dict[str, Any], severity: int, category: str) -> timedelta | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +17,11 @@ from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from daemon.config import shipped
+from daemon.notify.postman import Fate
 from daemon.views import ticket_whole
 from tests.desk import TestDesk, prepare
 from tests.month.actors import Actors, received
-from tests.month.books import RULES, SERVICE_ZONE, Books
+from tests.month.books import RULES, SERVICE_ZONE
 from tests.month.checker import Evidence, Mail
 from tests.month.engine import Engine
 from tests.month.hours import DAY, duration
@@ -28,6 +29,8 @@ from tests.servers.dovecot import PASSWORD, Dovecot, running_dovecot
 from tests.servers.smtp_sink import SmtpSink
 
 USER = "support"
+_NOBODY = "5.1.1 no such mailbox"
+_NOT_PLAYED = ("major.yaml",)
 _LIMITS = """
 [limits]
 answers_per_address_per_hour = 1000
@@ -38,11 +41,12 @@ max_ticket_opens_per_address_per_hour = 1000
 
 @dataclass(frozen=True)
 class Season:
-    """What is played: the time, and when the daemon is down."""
+    """What is played: the time, when the daemon is down, and whose mail server takes nothing for a while."""
 
     since: datetime
     until: datetime
     outages: tuple[tuple[datetime, datetime], ...]
+    refused: tuple[tuple[str, datetime, datetime], ...] = ()
 
 
 def _at(words: str) -> datetime:
@@ -64,6 +68,7 @@ WEEKS = Season(
         (_at("2026-10-14T22:00+08:00"), _at("2026-10-15T10:15+08:00")),
         (_at("2026-10-23T17:45+08:00"), _at("2026-10-26T08:30+08:00")),
     ),
+    refused=(("zhou.qiang@example.com", _at("2026-10-16T08:00+08:00"), _at("2026-10-18T08:00+08:00")),),
 )
 # The National Day week with its make-up Saturday, and the end of summer time in Berlin on 25 October.
 AUTUMN = Season(
@@ -76,6 +81,10 @@ AUTUMN = Season(
         (_at("2026-10-23T17:45+08:00"), _at("2026-10-26T08:30+08:00")),
         (_at("2026-10-28T16:30+08:00"), _at("2026-10-29T14:00+08:00")),
     ),
+    refused=(
+        ("zhou.qiang@example.com", _at("2026-10-21T00:00+08:00"), _at("2026-10-23T12:00+08:00")),
+        ("zhao.min@example.com", _at("2026-10-09T12:00+08:00"), _at("2026-10-10T12:00+08:00")),
+    ),
 )
 
 
@@ -85,8 +94,8 @@ class Place(Protocol):
     def arrives(self, mails: list[tuple[datetime, bytes]]) -> None:
         """Let mails arrive, each as of its moment."""
 
-    def round(self, now: datetime) -> list[tuple[str, bytes]]:
-        """Do one round as of then; return what left: to whom, and the bytes."""
+    def round(self, now: datetime, refused: Collection[str] = ()) -> list[tuple[str, bytes]]:
+        """Do one round as of then; return what left: to whom, and the bytes. Mail to `refused` is not taken."""
 
     def next_due(self) -> datetime | None:
         """Return when a running daemon would look at a ticket next."""
@@ -118,7 +127,7 @@ class Campaign:
             self._deliver(now)
             self._round(now)
         tickets = {n: self.place.show(n) for n in self.place.numbers()}
-        return Evidence(self.mails, tickets, list(season.outages), season.since, now)
+        return Evidence(self.mails, tickets, list(season.outages), season.since, now, list(season.refused))
 
     def _next(self, now: datetime) -> datetime:
         """Return when something happens next: somebody writes, a ticket or a duty falls due, or the daemon is back."""
@@ -152,7 +161,8 @@ class Campaign:
 
     def _round(self, now: datetime) -> None:
         self.rounds += 1
-        for to, content in self.place.round(now):
+        refused = [address for address, begin, end in self.season.refused if begin <= now < end]
+        for to, content in self.place.round(now, refused):
             mail = received(content, to)
             self.mails.append(Mail(now, to, mail.subject, mail.message_id, mail.text))
             self.actors.read(mail, now)
@@ -160,7 +170,7 @@ class Campaign:
 
 def campaign(place: Place, season: Season, *, seed: int, incidents: int) -> Campaign:
     """Return a campaign, ready to be played."""
-    actors = Actors(seed, Books())
+    actors = Actors(seed)
     actors.reports(incidents, season.since, season.since + 0.75 * (season.until - season.since))
     return Campaign(season, place, actors)
 
@@ -181,8 +191,9 @@ class Servers:
             for when, content in mails:
                 imap.append("INBOX", "", f'"{when:%d-%b-%Y %H:%M:%S} +0000"', content)
 
-    def round(self, now: datetime) -> list[tuple[str, bytes]]:
+    def round(self, now: datetime, refused: Collection[str] = ()) -> list[tuple[str, bytes]]:
         before = len(self.sink.mails)
+        self.sink.refuse = dict.fromkeys(refused, f"550 {_NOBODY}")
         self.engine.round(now)
         return [(taken.rcpt_tos[0], taken.content) for taken in self.sink.mails[before:]]
 
@@ -224,8 +235,9 @@ class InOneProcess:
             self.desk.arrives(content)
         self.desk.clock.at = now
 
-    def round(self, now: datetime) -> list[tuple[str, bytes]]:
+    def round(self, now: datetime, refused: Collection[str] = ()) -> list[tuple[str, bytes]]:
         self.desk.clock.at = now
+        self.desk.sink.fates = dict.fromkeys(refused, Fate(outcome="permanent", code=550, text=_NOBODY))
         return [(sent.to, sent.raw) for sent in self.desk.works()]
 
     def next_due(self) -> datetime | None:
@@ -246,11 +258,11 @@ def in_one_process(folder: Path, season: Season) -> InOneProcess:
 
 
 def prepare_folder(folder: Path, **addresses: object) -> Path:
-    """Write the configuration: the shipped rule files, and over them those of the month."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(shipped("rules"), folder / "rules")
-    for path in RULES.glob("*.yaml"):
-        shutil.copy(path, folder / "rules" / path.name)
+    """Write the configuration: the words and phrases that ship, and over them the rule files of the month."""
+    (folder / "rules").mkdir(parents=True)
+    for path in (*shipped("rules").glob("*.yaml"), *RULES.glob("*.yaml")):
+        if path.name not in _NOT_PLAYED:
+            shutil.copy(path, folder / "rules" / path.name)
     prepare(folder, username=USER, **addresses)
     (folder / "imap.password").write_text(PASSWORD + "\n", "utf-8")
     toml = folder / "ticketd.toml"
