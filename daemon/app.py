@@ -36,6 +36,7 @@ from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
 from daemon.notify.render import Renderer, ServiceFacts, check_templates, word_lists
 from daemon.reports.wording import Wording
+from daemon.routing.check import is_warning
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Rulebook
 from daemon.service import Service
@@ -439,7 +440,8 @@ class Daemon:
 
 def _refuse_bad_templates(config: Config) -> None:
     shipped_ones = shipped("templates") / "email"
-    problems = check_templates(Path(config.paths.templates), shipped_ones, config.service.timezone)
+    found = check_templates(Path(config.paths.templates), shipped_ones, config.service.timezone)
+    problems = [p for p in found if not is_warning(p)]
     if problems:
         raise ConfigError(problems)
 

@@ -38,6 +38,7 @@ from daemon.major import declare, publish
 from daemon.plans import activate, blocked, done
 from daemon.recording import recorded
 from daemon.rulebook import Keyword, Person, Rulebook, Team
+from daemon.scope import settled
 from daemon.ticket import Link, Ticket, after
 from daemon.undo import taken_back
 from daemon.words import QUESTIONS, RECORDING, REVIEWS, HoldReason, Kind, Level, LinkKind, Severity, State, Verb, Who
@@ -596,6 +597,13 @@ def _occurred(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
     return (Corrected(field="occurred", old=old, new=moment.isoformat(), by=actor.name),)
 
 
+def _in_scope(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    """Take in what was refused, or what the desk was asked about."""
+    if ticket.state is not State.OUT_OF_SCOPE:
+        return settled(ticket, actor.name, argument)
+    return (_move(Verb.IN_SCOPE, ticket, actor, argument),)
+
+
 def _record(verb: Verb) -> Deed:
     def deed(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
         return recorded(verb, argument, ticket, actor)
@@ -638,7 +646,7 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.CI: _ci,
     Verb.ESCALATE: _escalate,
     Verb.OUT_OF_SCOPE: _moves(Verb.OUT_OF_SCOPE, needs_reason=True),
-    Verb.IN_SCOPE: _moves(Verb.IN_SCOPE),
+    Verb.IN_SCOPE: _in_scope,
     Verb.CONFIRM: _moves(Verb.CONFIRM),
     Verb.REOPEN: _moves(Verb.REOPEN),
     Verb.ARCHIVE: _moves(Verb.ARCHIVE),

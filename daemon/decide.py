@@ -57,7 +57,8 @@ from daemon.major import alarm_follows, update_owed
 from daemon.plans import plans_follow, tasks_due
 from daemon.routing.conditions import MailFacts
 from daemon.routing.evaluate import Routing, route, with_alert
-from daemon.rulebook import Rulebook
+from daemon.rulebook import Contact, Rulebook
+from daemon.scope import insistence, outside, scope_events
 from daemon.service import Service
 from daemon.silence import may_answer, may_pass_on
 from daemon.sla import clock_events, passed_on, steps_due, waking
@@ -71,6 +72,7 @@ from daemon.words import (
     LinkKind,
     MailStatus,
     Nature,
+    Outside,
     Source,
     State,
     Verb,
@@ -82,6 +84,8 @@ NEW = 0
 """The number of a ticket that a mail opens, until the store has numbered it; what its commands open is below that."""
 _LONGEST_SUBJECT = 300
 _LONGEST_SYMPTOM = 500
+VIP = "vip"
+"""The tag of what a contact reports who is marked so in customers.yaml."""
 _NO_SUBJECT = {"zh": "（无主题）", "en": "(no subject)"}
 
 
@@ -297,7 +301,8 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
     if not done.applied:
         events = (*events, _refusal(report.intent.commands, _reasons(done.lines), desk.actor))
     if withheld:
-        template = "scope_refused" if routing.rejected else "acknowledgement"
+        refused = any(isinstance(e, Rejected) for e in events)
+        template = "scope_refused" if refused else "acknowledgement"
         to = behalf.address if behalf else desk.known.sender.address
         events = (*events, AnswerWithheld(to=to, template=template, reason=withheld))
     ticket = Ticket(number=NEW)
@@ -335,8 +340,24 @@ def _first_events(report: _Report, routing: Routing, desk: _Desk) -> tuple[Event
         opened = replace(opened, source=str(Source.ALERT), alert=alert.key, by_tool=True)
     # What one of ours writes above a mail that they pass on, or of what a customer told them, is for colleagues.
     message = _message(letter, Visibility.INTERNAL if behalf else Visibility.PUBLIC, desk)
-    rejected = (Rejected(reason=routing.rejected),) if routing.rejected else ()
-    return (opened, message, _routed(routing, desk.rulebook), *rejected)
+    events = (opened, message, _routed(routing, known.sender, desk.rulebook))
+    return (*events, *_scope(events, routing, known.sender, desk))
+
+
+def _scope(events: tuple[Event, ...], routing: Routing, sender: Sender, desk: _Desk) -> tuple[Event, ...]:
+    """Return what follows if the report is outside the agreement: by a rule, or by the customer's contract.
+
+    What one of ours reports for us all is no customer's.
+    """
+    if routing.rejected:
+        return (Rejected(reason=routing.rejected),)
+    if sender.person:
+        return ()
+    day = desk.at.astimezone(ZoneInfo(desk.service.timezone)).date()
+    ticket = after(Ticket(number=NEW), events)
+    unknown = Outside.ACCEPT if ticket.by_tool else desk.rulebook.unknown_customers
+    why, then = outside(sender.customer, routing.category, day, unknown)
+    return scope_events(why, then, ticket)
 
 
 def _receipt(done: Done, behalf: Sender | None, ticket: Ticket, desk: _Desk) -> Transcript | None:
@@ -356,19 +377,20 @@ def _for_another(opened: Opened, letter: Letter, behalf: Sender, desk: _Desk) ->
     inner = letter.forwarded
     if inner is None or inner.sender.address.lower() != behalf.address:
         return opened  # told by telephone, say: the report is in our colleague's words
-    language = _set_by_file(behalf) or desk.service.answers_in(language_of(inner.text, inner.subject))
+    language = _set_by_file(behalf, desk.rulebook) or desk.service.answers_in(language_of(inner.text, inner.subject))
     subject = one_line(inner.subject)[:_LONGEST_SUBJECT] or _NO_SUBJECT[language]
     return replace(opened, subject=subject, language=language, symptom=inner.text.strip()[:_LONGEST_SYMPTOM])
 
 
 def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Opened:
     sender, service = desk.known.sender, desk.service
+    contact = desk.rulebook.contact_at(sender.address) or Contact(address=sender.address)
     others = {a.address.lower() for a in (*letter.to, *letter.cc) if a.address and not service.owns(a.address)}
     return Opened(
         kind=Kind(routing.kind),
         subject=letter.subject[:_LONGEST_SUBJECT] or _NO_SUBJECT[_language(letter, desk)],
         requester=sender.address,
-        requester_name=sender.name,
+        requester_name=sender.name or contact.name,
         customer=sender.customer.key if sender.customer else "",
         language=_language(letter, desk),
         reported_at=desk.received_at,
@@ -377,20 +399,25 @@ def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Open
         follows=follows,
         claims=desk.known.claimed,
         symptom=spoken(letter).strip()[:_LONGEST_SYMPTOM],
-        region=sender.customer.region if sender.customer else "",
+        region=contact.region or (sender.customer.region if sender.customer else ""),
+        contact=contact.phone,
+        place=contact.site,
     )
 
 
 def _language(letter: Letter, desk: _Desk) -> str:
     """Return the requester's language: the contract's, else the mail's, else the service's."""
-    return _set_by_file(desk.known.sender) or desk.service.answers_in(letter.language)
+    return _set_by_file(desk.known.sender, desk.rulebook) or desk.service.answers_in(letter.language)
 
 
-def _set_by_file(sender: Sender) -> str:
-    return (sender.person.language if sender.person else "") or (sender.customer.language if sender.customer else "")
+def _set_by_file(sender: Sender, rulebook: Rulebook) -> str:
+    known = (sender.person, rulebook.contact_at(sender.address), sender.customer)
+    return next((k.language for k in known if k and k.language), "")
 
 
-def _routed(routing: Routing, rulebook: Rulebook) -> Routed:
+def _routed(routing: Routing, sender: Sender, rulebook: Rulebook) -> Routed:
+    contact = rulebook.contact_at(sender.address)
+    vip = (VIP,) if contact and contact.vip and VIP not in routing.tags else ()
     person = rulebook.people.get(routing.assignee)
     key = routing.team or (next(iter(person.teams), "") if person else "")
     team = rulebook.teams.get(key)
@@ -402,7 +429,7 @@ def _routed(routing: Routing, rulebook: Rulebook) -> Routed:
         team=key,
         line=routing.line or (person.line if person else 0) or (team.line if team else 1),
         assignee=routing.assignee,
-        tags=tuple(routing.tags),
+        tags=(*routing.tags, *vip),
         watchers=tuple(_address_of(w, rulebook) for w in routing.watchers),
         ci=routing.ci,
         service=routing.service,
@@ -442,7 +469,8 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     message = _message(letter, visibility, desk)
     withheld = may_answer(letter, desk.known, desk.service, commanded=bool(commands))
     if not commands:
-        events = (message, *_awaited(letter, ticket, desk), *_no_silence(letter, ticket, desk), *_not_passed_on(desk))
+        further = (*_awaited(letter, ticket, desk), *_no_silence(letter, ticket, desk), *_insists(letter, ticket, desk))
+        events = (message, *further, *_not_passed_on(desk))
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
         hint = _hint(letter, ticket, desk) or _moved(letter, desk)
         return Decision(changes=(Change(before=ticket, events=events),), transcript=hint, withheld=withheld)
@@ -514,6 +542,13 @@ def _no_silence(letter: Letter, ticket: Ticket, desk: _Desk) -> tuple[Event, ...
     if ticket.silence is None or not theirs or known.proof in PROVED or not may_object(letter, desk.rulebook):
         return ()
     return silence_begins(replace(ticket, silence=None), desk.rulebook, desk.service.timezone, desk.at)
+
+
+def _insists(letter: Letter, ticket: Ticket, desk: _Desk) -> tuple[Event, ...]:
+    """Return that the requester wants what was refused: any answer of theirs but thanks, or that they are away."""
+    theirs = letter.nature is Nature.HUMAN and desk.known.sender.address == ticket.requester
+    wants = may_object(letter, desk.rulebook) or bool(letter.attachments and not spoken(letter).strip())
+    return insistence(ticket, desk.known.sender.address, desk.at) if theirs and wants else ()
 
 
 def _only_asks(letter: Letter, commands: tuple[Command, ...], desk: _Desk) -> bool:

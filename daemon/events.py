@@ -71,9 +71,33 @@ class Routed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """The mail is outside the scope of service; the requester is told why."""
+    """The mail is outside the scope of service; the requester is told why: a rule's `reason`, or by contract.
+
+    `why`: unknown_customer, expired, not_begun, not_covered; "" where a rule said so.
+    """
 
     reason: str
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScopeDoubted:
+    """It is outside the contract (`why` as in Rejected), and the desk decides; else it would have gone to `team`."""
+
+    why: str
+    team: str
+    line: int
+    assignee: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Insisted:
+    """The requester wants it although it was refused, for this `why` or `reason`: sales decides."""
+
+    by: str
+    at: datetime
+    why: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -695,6 +719,8 @@ Event = (
     Opened
     | Routed
     | Rejected
+    | ScopeDoubted
+    | Insisted
     | MessageAdded
     | Assigned
     | HandedUp

@@ -29,6 +29,7 @@ from daemon.events import (
     Event,
     FollowedBy,
     FollowUpAsked,
+    Insisted,
     Linked,
     MajorEnded,
     MessageAdded,
@@ -387,7 +388,7 @@ def _referring(event: Event, numbers: Mapping[int, int]) -> Event:
 
 def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk) -> Scene:
     """Return what the choosing of notices looks at for one mail."""
-    handed_on = any(isinstance(e, Assigned) for c in decision.changes for e in c.events)
+    handed_on = any(isinstance(e, Assigned | Insisted) for c in decision.changes for e in c.events)
     story = desk.store.register.story(known.ticket.number) if handed_on and known.ticket else ""
     report = desk.store.register.report(known.ticket.number) if handed_on and known.ticket else ""
     notes = [f"{e.by}: {e.text}" for c in decision.changes for e in c.events if isinstance(e, Noted | ProgressTold)]

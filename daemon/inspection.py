@@ -24,6 +24,8 @@ from daemon.notify.render import check_templates
 from daemon.routing.check import (
     check_addresses,
     check_calendars,
+    check_contracts,
+    check_languages,
     check_rulebook,
     check_templates_named,
     is_warning,
@@ -72,8 +74,15 @@ def _rule_problems(rules: Path, templates: Path, today: date | None) -> list[Pro
     rulebook, problems = load_partly(rules)
     names = {p.stem for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
     further = check_templates_named if problems else check_rulebook
-    calendars = check_calendars(rulebook, today, str(rules)) if today else []
-    return [*problems, *further(rulebook, names, str(rules)), *calendars]
+    by_date = (check_calendars, check_contracts) if today else ()
+    dated = [problem for check in by_date if today for problem in check(rulebook, today, str(rules))]
+    spoken = check_languages(rulebook, _languages(templates), str(rules))
+    return [*problems, *further(rulebook, names, str(rules)), *dated, *spoken]
+
+
+def _languages(templates: Path) -> set[str]:
+    """Return the languages that there are mails in."""
+    return {p.parent.name for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
 
 
 def _own_addresses(config: Config, rules: Path) -> list[Problem]:

@@ -57,6 +57,8 @@ STAYS: Mapping[Verb, frozenset[State]] = MappingProxyType(
     {
         Verb.PROGRESS: frozenset({State.IN_PROGRESS, State.ON_HOLD}),
         Verb.RESUME: frozenset({State.IN_PROGRESS}),
+        Verb.OUT_OF_SCOPE: frozenset({State.OUT_OF_SCOPE}),
+        Verb.IN_SCOPE: frozenset({State.NEW}),
         Verb.NOTE: CASE_STATES - {State.ARCHIVED},
         Verb.CAUSE: _WRITABLE,
         Verb.WORKAROUND: _WRITABLE,

@@ -11,7 +11,7 @@ from datetime import date, time, timedelta
 
 from daemon.routing.actions import Action
 from daemon.routing.conditions import Capture, Condition
-from daemon.words import Duty, HoldReason, Level, LinkKind, Role, Severity, Verb, Who, domain_of
+from daemon.words import Duty, HoldReason, Level, LinkKind, Outside, Role, Severity, Verb, Who, domain_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +88,36 @@ class Team:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """A person at a customer: what we know of them beside their address."""
+
+    address: str
+    name: str = ""
+    phone: str = ""
+    site: str = ""
+    region: str = ""
+    language: str = ""
+    vip: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """What was agreed with a customer: from `since` to `until`, the categories in `services` (() is everything).
+
+    `outside` says what becomes of a report that is not part of it.
+    """
+
+    number: str = ""
+    since: date | None = None
+    until: date | None = None
+    services: tuple[str, ...] = ()
+    outside: Outside = Outside.REFUSE
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """Whom we serve: contacts are whole addresses or, in `domains`, everybody of a domain."""
+    """Whom we serve: known by whole addresses (those of `contacts` among them), or everybody of a domain."""
 
     key: str
     name: str
@@ -101,6 +129,8 @@ class Customer:
     region: str = ""
     calendar: str = ""
     zone: str = ""
+    contacts: tuple[Contact, ...] = ()
+    contract: Contract | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -356,6 +386,7 @@ class Rulebook:
     plans: Mapping[str, Plan] = field(default_factory=dict)
     error_codes: tuple[Capture, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    unknown_customers: Outside = Outside.ACCEPT
     version: str = ""
 
     def person_at(self, address: str) -> Person | None:
@@ -368,6 +399,11 @@ class Rulebook:
         wanted, domain = address.lower(), domain_of(address)
         by_address = next((c for c in self.customers.values() if wanted in c.addresses), None)
         return by_address or next((c for c in self.customers.values() if domain and domain in c.domains), None)
+
+    def contact_at(self, address: str) -> Contact | None:
+        """Return the contact of a customer with this address."""
+        wanted, customer = address.lower(), self.customer_at(address)
+        return next((c for c in customer.contacts if c.address == wanted), None) if customer else None
 
     def calendar_of(self, customer: str) -> Calendar | None:
         """Return the calendar of this customer's working days, in their zone: their own, else that of duties.yaml.

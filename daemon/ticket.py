@@ -31,6 +31,7 @@ from daemon.events import (
     FollowUpAsked,
     Graded,
     HandedUp,
+    Insisted,
     Linked,
     MajorDeclared,
     MajorUpdated,
@@ -43,6 +44,7 @@ from daemon.events import (
     RemindersSilenced,
     Returned,
     Routed,
+    ScopeDoubted,
     SolutionGiven,
     StateChanged,
     StepReached,
@@ -173,6 +175,11 @@ class Ticket:
     alert_back_at: datetime | None = None
     recovered_at: datetime | None = None
     recovery_told_at: datetime | None = None
+    scope_why: str = ""
+    scope_reason: str = ""
+    scope_to: tuple[str, ...] = ()
+    scope_final: bool = False
+    insisted_at: datetime | None = None
     handed_up: int = 0
     liaison: str = ""
     silence: Silence | None = None
@@ -283,10 +290,10 @@ def _apply(ticket: Ticket, event: Event) -> Ticket:
             return _opened(ticket, event)
         case Routed():
             return _routed(ticket, event)
-        case Rejected():
-            return replace(ticket, state=State.OUT_OF_SCOPE)
+        case Rejected() | ScopeDoubted() | Insisted():
+            return _outside(ticket, event)
         case Assigned(team=team, line=line, assignee=assignee):
-            return replace(ticket, team=team, line=line, assignee=assignee, liaison="")
+            return replace(ticket, team=team, line=line, assignee=assignee, liaison="", scope_to=())
         case Returned():
             return replace(ticket, team="", assignee="", line=1, returned=ticket.returned + 1, liaison="")
         case StateChanged():
@@ -415,6 +422,18 @@ def _routed(ticket: Ticket, e: Routed) -> Ticket:
     )
 
 
+def _outside(ticket: Ticket, e: Rejected | ScopeDoubted | Insisted) -> Ticket:
+    match e:
+        case Rejected(reason=reason, why=why):
+            return replace(ticket, state=State.OUT_OF_SCOPE, scope_why=why, scope_reason=reason)
+        case ScopeDoubted(why=why, team=team, line=line, assignee=assignee):
+            return replace(
+                ticket, state=State.NEW, team="", assignee="", scope_why=why, scope_to=(team, str(line), assignee)
+            )
+        case Insisted(at=at):
+            return replace(ticket, insisted_at=at)
+
+
 def _alerted(ticket: Ticket, e: AlertRepeated | AlertRecovered) -> Ticket:
     if isinstance(e, AlertRecovered):
         return replace(ticket, recovered_at=e.at, recovery_told_at=e.at if e.told else ticket.recovery_told_at)
@@ -427,7 +446,7 @@ def _alerted(ticket: Ticket, e: AlertRepeated | AlertRecovered) -> Ticket:
 
 def _moved(ticket: Ticket, e: StateChanged) -> Ticket:
     return replace(
-        ticket,
+        _scoped(ticket, e),
         state=e.new,
         answered=ticket.answered or e.new is State.IN_PROGRESS,
         hold_reason=e.hold_reason,
@@ -435,6 +454,16 @@ def _moved(ticket: Ticket, e: StateChanged) -> Ticket:
         silence=None,
         reopened=ticket.reopened + (e.verb in (Verb.REOPEN, Verb.REJECT)),
     )
+
+
+def _scoped(ticket: Ticket, e: StateChanged) -> Ticket:
+    """Note what a person decided about the scope; a refusal after the requester insisted is the last word."""
+    if e.verb is Verb.IN_SCOPE:
+        return replace(ticket, scope_why="", scope_reason="", scope_final=False, insisted_at=None)
+    if e.verb is not Verb.OUT_OF_SCOPE:
+        return ticket
+    final = e.old is State.OUT_OF_SCOPE and ticket.insisted_at is not None
+    return replace(ticket, scope_why="", scope_reason=e.text, scope_final=final, scope_to=())
 
 
 def _graded(ticket: Ticket, e: Graded) -> Ticket:

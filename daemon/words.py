@@ -214,6 +214,14 @@ class LinkKind(StrEnum):
     REUSED_BY = "reused_by"
 
 
+class Outside(StrEnum):
+    """What happens to a report that is outside the agreement; the values of `outside:` in customers.yaml."""
+
+    ACCEPT = "accept"
+    REFUSE = "refuse"
+    ASK_DESK = "ask_desk"
+
+
 class OnRecovery(StrEnum):
     """What the end of a monitoring alert does to its ticket; the values of `on_recovery:` in alerts.yaml."""
 

@@ -37,6 +37,7 @@ from daemon.routing.loader import load_rulebook  # noqa: E402
 from daemon.routing.sections import AUDIENCES, EVENTS  # noqa: E402
 from daemon.timetable import span, timetable  # noqa: E402
 from daemon.words import State  # noqa: E402
+from scripts.lifecycle_svg import lifecycle_svg  # noqa: E402
 from tests.procedure_rows import ROWS, SECTIONS, shown_by  # noqa: E402
 
 MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
@@ -224,6 +225,9 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
 }
 
 
+PICTURES: dict[str, Callable[[], str]] = {"lifecycle.svg": lifecycle_svg}
+
+
 def renewed(file: str, text: str) -> str:
     """Return the text of a docs file with every marked table made anew."""
     makers = TABLES_OF[file]
@@ -232,15 +236,15 @@ def renewed(file: str, text: str) -> str:
 
 def main() -> int:
     stale = []
-    for file in TABLES_OF:
+    for file in (*TABLES_OF, *PICTURES):
         path = ROOT / "docs" / file
-        old = path.read_text("utf-8")
-        new = renewed(file, old)
+        old = path.read_text("utf-8") if path.exists() else ""
+        new = PICTURES[file]() if file in PICTURES else renewed(file, old)
         if new != old:
             stale.append(file)
             if "--check" not in sys.argv:
                 path.write_text(new, "utf-8")
-    print("\n".join(f"docs/{file}: tables {'differ' if '--check' in sys.argv else 'written'}" for file in stale))
+    print("\n".join(f"docs/{file}: {'differs' if '--check' in sys.argv else 'written'}" for file in stale))
     return 1 if stale and "--check" in sys.argv else 0
 
 

@@ -8,7 +8,7 @@ import pytest
 from daemon.config import shipped
 from daemon.notify.catalogue import TEMPLATES
 from daemon.routing.actions import SetField
-from daemon.routing.check import WARNING, check_calendars, check_rulebook, is_warning
+from daemon.routing.check import WARNING, check_calendars, check_languages, check_rulebook, is_warning
 from daemon.routing.conditions import Always, condition_from
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Category, Rule, Rulebook, Team
@@ -82,3 +82,14 @@ def test_a_calendar_without_the_holidays_of_the_year_is_remarked_on(today: date,
         "add them under 'holidays:'"
         for year in missing
     ]
+
+
+def test_a_language_without_mails_falls_back_and_is_remarked_on() -> None:
+    people = {k: replace(p, language="fr" if k == "wang.wei" else p.language) for k, p in STARTER.people.items()}
+    customers = {k: replace(c, language="zh-CN") for k, c in STARTER.customers.items()}
+    (problem,) = check_languages(replace(STARTER, people=people, customers=customers), {"en", "zh"}, "rules")
+    assert is_warning(problem) and problem.file == "rules/people.yaml"
+    assert problem.what == (
+        "warning: 'wang.wei' has the language 'fr', but there are no mails in it: they go out in the service's own; "
+        "write one of en, zh, or add a folder of templates"
+    )

@@ -528,3 +528,15 @@ def test_prepare_is_what_init_makes(tmp_path: Path, ticketd: Callable[..., Said]
     prepare(tmp_path / "ours")
     ticketd("init", tmp_path / "theirs")
     assert (tmp_path / "ours" / "ticketd.toml").read_text() == (tmp_path / "theirs" / "ticketd.toml").read_text()
+
+
+def test_a_language_that_is_only_begun_is_a_remark_and_keeps_nobody_from_running(
+    tmp_path: Path, ticketd: Callable[..., Said]
+) -> None:
+    prepare(tmp_path)
+    (tmp_path / "templates").unlink()
+    shutil.copytree(ROOT / "templates", tmp_path / "templates")
+    (tmp_path / "templates/email/de").mkdir()
+    (tmp_path / "templates/email/de/progress.txt").write_text("Neues\n\n{{ text }}\n", "utf-8")
+    said = ticketd("--config", tmp_path / "ticketd.toml", "check")
+    assert said.status == 0 and "warning: lacks acknowledgement.txt" in said.out, said

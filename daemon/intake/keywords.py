@@ -38,6 +38,7 @@ TAKES_TEXT = frozenset(
         Verb.PROBLEM,
         Verb.CHANGE,
         Verb.SYMPTOM,
+        Verb.IN_SCOPE,
         Verb.MAJOR,
         Verb.UPDATE,
         Verb.BLOCKED,

@@ -23,9 +23,15 @@ class TemplateInfo:
     extra: tuple[str, ...] = ()
 
 
+_SCOPE = ("reason", "why", "contract", "service_name", "until", "since", "final")
+
 TEMPLATES: Mapping[str, TemplateInfo] = {
     "acknowledgement": TemplateInfo("we have your mail: its number, the times promised, what happens next", PUBLIC),
-    "scope_refused": TemplateInfo("not within the agreement, why, and what can be done", PUBLIC, ("reason",)),
+    "scope_refused": TemplateInfo("not within the agreement, why, and what can be done", PUBLIC, _SCOPE),
+    "scope_passed_on": TemplateInfo("you want it all the same: sales will write to you", PUBLIC),
+    "scope_accepted": TemplateInfo("we take it on after all", PUBLIC),
+    "scope_question": TemplateInfo("to the desk: it is outside the contract; take it in or not?", INTERNAL, _SCOPE),
+    "scope_insisted": TemplateInfo("to sales: the requester wants what was refused; please decide", INTERNAL, _SCOPE),
     "taken_up": TemplateInfo("somebody has begun to work on it", PUBLIC),
     "progress": TemplateInfo("news from the engineer", PUBLIC),
     "on_hold": TemplateInfo("the work waits: for what, until when, who has to move", PUBLIC),
@@ -239,6 +245,15 @@ COMMON: Mapping[str, str] = {
 
 EXTRA: Mapping[str, tuple[object, str]] = {
     "reason": ("", "why, in somebody's words"),
+    "why": (
+        "",
+        "why it is outside: unknown_customer, expired, not_begun, not_covered; empty where somebody said it",
+    ),
+    "contract": ("", "the number of the contract"),
+    "service_name": ("", "what sort of service was asked for"),
+    "until": ("", "the last day of the contract"),
+    "since": ("", "its first day"),
+    "final": (False, "true when sales has refused what the requester insisted on"),
     "author": ("", "name or address of who wrote"),
     "proved": (True, "false when the sender could not be verified"),
     "nature": ("human", "human, automatic, list or bounce"),
@@ -456,7 +471,15 @@ _SAMPLE_REPORT: Mapping[str, object] = {
     ],
 }  # fmt: skip
 
+_SAMPLE_SCOPE: Mapping[str, object] = {
+    "reason": "", "why": "expired", "contract": "HX-2025-07", "service_name": "网络 / VPN", "until": "2026-10-31",
+    "since": "2025-11-01", "final": False,
+}  # fmt: skip
+
 _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
+    "scope_refused": {**_SAMPLE_SCOPE, "text": ""},
+    "scope_question": {**_SAMPLE_SCOPE, "why": "not_covered"},
+    "scope_insisted": _SAMPLE_SCOPE,
     "resolved": {
         "ticket": {**SAMPLE_TICKET, "state": "resolved", "close_at": "2026-11-26T18:00:00+08:00"},
         "text": SAMPLE_TICKET["solution"],

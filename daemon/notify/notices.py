@@ -28,6 +28,7 @@ from daemon.events import (
     Event,
     Graded,
     HandedUp,
+    Insisted,
     Linked,
     MajorEnded,
     MajorUpdateOwed,
@@ -41,6 +42,7 @@ from daemon.events import (
     Rejected,
     Reminded,
     Returned,
+    ScopeDoubted,
     StateChanged,
     StepPassedOn,
     StepReached,
@@ -66,18 +68,19 @@ from daemon.notify.emergencies import (
     plan_of,
 )
 from daemon.notify.notice import Notice
-from daemon.rulebook import Announcement, Keyword, Person, Rulebook, Team
+from daemon.rulebook import Announcement, Contract, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
 from daemon.words import CASES, PROVED, RECORDING, LinkKind, Role, State, Verb, Visibility, Who
 
-_ANSWERS = frozenset({"acknowledgement", "scope_refused"})
+_ANSWERS = frozenset({"acknowledgement", "scope_refused", "scope_passed_on"})
 _LONGEST_TEXT = 20_000
 # One mail instead of two: the second one says what the first one would.
 _SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
     "taken_up": ("progress",), "resumed": ("progress",), "regraded": ("assignment", "alert_repeated"),
     "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
     "cancelled": ("merged",), "linked": ("assignment",),
+    "assignment": ("scope_question",),
     # That a major incident is over, or goes on.
     "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report"),
 }  # fmt: skip
@@ -183,7 +186,12 @@ def alarm_notice(title: str, lines: Iterable[str], to: str, service: Service) ->
 
 
 def _news(change: Change) -> tuple[Event, ...]:
-    """Return what there is to announce: of something taken back only that, not the single values that are as before."""
+    """Return what there is to announce: of something taken back only that, not the single values that are as before.
+
+    What is refused at once is not also received and handed out.
+    """
+    if any(isinstance(e, Rejected) for e in change.events):
+        return tuple(e for e in change.events if not isinstance(e, Opened))
     if not any(isinstance(e, Undone) for e in change.events):
         return change.events
     return tuple(e for e in change.events if not isinstance(e, StateChanged | Assigned | Graded))
@@ -219,7 +227,7 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
             continue
         visibility = Visibility.INTERNAL if to.key or not ticket.concerns(to.address) else Visibility.PUBLIC
         facts = event_facts(event, ticket, to, scene, visibility)
-        answer = announcement.template in _ANSWERS and isinstance(event, Opened | Rejected)
+        answer = announcement.template in _ANSWERS and isinstance(event, Opened | Rejected | Insisted)
         yield notice_to(announcement.template, to, ticket, facts, scene, visibility, automatic=answer)
 
 
@@ -267,7 +275,7 @@ def _audience(announcement: Announcement, event: Event, ticket: Ticket) -> tuple
 def _to_be_passed_on(change: Change, scene: Scene) -> bool:
     """Whether a mail's words are told by a mail of their own: not those that open a ticket, not for ever."""
     withheld = any(isinstance(e, AnswerWithheld) and e.template == "new_reply" for e in change.events)
-    told_otherwise = Opened | Rated | AlertRepeated | AlertRecovered
+    told_otherwise = Opened | Rated | Insisted | AlertRepeated | AlertRecovered
     if withheld or any(isinstance(e, told_otherwise) for e in change.events):
         return False
     refused = any(isinstance(e, CommandsRefused) and e.reason != "unproved" for e in change.events)
@@ -331,6 +339,8 @@ def _moment(event: Event) -> datetime | None:
     """Return when somebody is told of what cannot wait for an absent one: a step, a task; None for other events."""
     match event:
         case StepReached(noticed_at=at) | StepPassedOn(at=at) | EscalationAsked(at=at) | MajorUpdateOwed(noticed_at=at):
+            return at
+        case Insisted(at=at):
             return at
         case TaskOverdue(noticed_at=at) | TaskUnanswered(noticed_at=at):
             return at
@@ -416,6 +426,10 @@ def _team(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
 
 
 def _assignee_or_team(name: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+    if ticket.state is State.OUT_OF_SCOPE:
+        sales = list(_by_role(Role.SALES, scene)) if ticket.insisted_at else []
+        yield from sales or _by_role(Role.DESK, scene)
+        return
     found = list(_assignee(name, ticket, scene)) or list(_team(name, ticket, scene))
     yield from found or list(_by_role(Role.DESK, scene))
 
@@ -537,6 +551,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         **(_put_right(event, to) or _link_facts(event, ticket, to, scene) or _particulars(event, ticket)),
         **_similar(event, to, scene),
         **_step_facts(event, to, scene),
+        **_scope_facts(event, ticket, to, scene),
         **_emergency_facts(event, ticket, to, scene),
     }
 
@@ -636,6 +651,24 @@ def _step_facts(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
         "asked_by": display(asked_by, scene.rulebook),
         "reason": getattr(event, "reason", ""),
         "instead": _instead(to, scene),
+    }
+
+
+def _scope_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> dict[str, Any]:
+    """Return what the mails about the scope may speak of; nothing for events of other kinds."""
+    refused = isinstance(event, StateChanged) and event.new is State.OUT_OF_SCOPE
+    if not refused and not isinstance(event, Rejected | ScopeDoubted | Insisted):
+        return {}
+    customer, category = scene.rulebook.customers.get(ticket.customer), scene.rulebook.categories.get(ticket.category)
+    contract = (customer.contract if customer else None) or Contract()
+    return {
+        "why": ticket.scope_why,
+        "reason": ticket.scope_reason,
+        "contract": contract.number,
+        "service_name": named(category.name, to.language) if category else "",
+        "until": contract.until.isoformat() if contract.until else "",
+        "since": contract.since.isoformat() if contract.since else "",
+        "final": ticket.scope_final,
     }
 
 
@@ -786,7 +819,11 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
         person = scene.rulebook.people.get(to.key)
         story = scene.story if person is None or of_ours(person) else scene.report
         return "\n\n".join(p for p in (reason, story) if p)[:_LONGEST_TEXT] if internal else ""
-    of_the_mail = Opened | MessageAdded | Rejected | AlertRepeated | AlertRecovered
+    if isinstance(event, Insisted):
+        return "\n\n".join(p for p in (scene.story, _written(ticket, scene, internal=True)) if p) if internal else ""
+    if isinstance(event, Rejected):
+        return ""  # the refusal speaks of the reason, not of their own words
+    of_the_mail = Opened | MessageAdded | ScopeDoubted | AlertRepeated | AlertRecovered
     if isinstance(event, of_the_mail) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
     if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:

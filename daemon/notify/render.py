@@ -62,6 +62,7 @@ from daemon.notify.shelf import Shelf
 from daemon.reports.charts import pictures_of
 from daemon.reports.forms import Draws, MailedReport, report_for_mail
 from daemon.reports.wording import Speech
+from daemon.routing.check import WARNING
 from daemon.words import domain_of
 
 __all__ = [
@@ -435,6 +436,7 @@ class _Voice:
         filters = {
             "when": self.when,
             "day": self._write_day,
+            "date": self._write_date,
             "month": self._write_month,
             "duration": self.duration,
             "word": self.word,
@@ -550,6 +552,13 @@ class _Voice:
         name = "when" if f"{moment.year:04}" == this_year else "when_year"
         written = format_datetime(moment, formats[name], tzinfo=self._zone, locale=self._locale)
         return formats["with_zone"].format(written, self.zone_words()) if zone else written
+
+    def _write_date(self, value: str) -> str:
+        """Return an ISO date with its year as people write it; anything else as it is."""
+        try:
+            return format_date(date.fromisoformat(value), "long", locale=self._locale)
+        except ValueError:
+            return value
 
     def _write_day(self, value: str) -> str:
         """Return a date as people say it; the filter `day`."""
@@ -688,6 +697,12 @@ def _line_of(error: BaseException, path: str) -> int:
 # ---- trying all templates ------------------------------------------------------------------------------------
 
 
+_MISSING = (
+    WARNING
+    + "lacks {}: these mails go out in the service's language, else in English; copy them from en/ and translate"
+)
+
+
 def check_templates(folder: Path, fallback: Path, zone: str = "Asia/Shanghai") -> list[Problem]:
     """Try every template of every language with sample facts, and return all that an operator has to mend.
 
@@ -699,7 +714,9 @@ def check_templates(folder: Path, fallback: Path, zone: str = "Asia/Shanghai") -
         voice = _Voice(shelf, language, ZoneInfo(zone))
         missing = [name for name in TEMPLATES if not shelf.has(language, f"{name}.txt")]
         place = str(shelf.folder_of(language))
-        problems += [Problem(place, 0, f"lacks {name}.txt: write it, or copy it from en/") for name in missing]
+        problems += (
+            [Problem(place, 0, _MISSING.format(", ".join(f"{name}.txt" for name in missing)))] if missing else []
+        )
         problems += voice.problems
         seen = [(file, _check_file(voice, file, path)) for file, path in shelf.files_of(language)]
         problems += [problem for _, found in seen for problem in found]

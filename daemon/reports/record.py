@@ -52,11 +52,11 @@ Cell = str | int | float | bool | datetime | None
 
 _UNSHOWN = frozenset({
     "clocks", "silence", "answered", "length", "message_id", "by_tool", "alert_told_at", "alert_back_at",
-    "recovery_told_at", "major_run", "plans", "tasks",
+    "recovery_told_at", "scope_to", "major_run", "plans", "tasks",
 })  # fmt: skip
 _INTERNAL_FIELDS = frozenset({
     "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom",
-    "alert", "links",
+    "alert", "links", "scope_final",
 })  # fmt: skip
 _FOR_COLLEAGUES = frozenset({
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
@@ -279,7 +279,7 @@ def _variant(event: Event) -> str:
     match event:
         case StateChanged(verb=verb, hold_until=until):
             return f"{verb}.until" if until else str(verb)
-        case ClockStopped() | AlertRepeated():
+        case ClockStopped() | AlertRepeated() | Rejected():
             return _turn(event)
         case StepReached():
             return _step_variant(event)
@@ -317,7 +317,9 @@ def _emergency_variant(event: Event) -> str:
             return ""
 
 
-def _turn(event: ClockStopped | AlertRepeated) -> str:
+def _turn(event: ClockStopped | AlertRepeated | Rejected) -> str:
+    if isinstance(event, Rejected):
+        return event.why
     if isinstance(event, AlertRepeated):
         return "back" if event.back else ""
     return "" if event.met else "broken"
@@ -392,6 +394,8 @@ def _named(name: str, key: str, wording: Wording) -> str:
         **dict.fromkeys(("team", "from_team"), wording.team),
         "category": wording.category,
         "customer": wording.customer,
+        "scope_why": partial(wording.word, "scope_why"),
+        "why": partial(wording.word, "scope_why"),
         "audience": partial(_told, wording=wording),
         "level": partial(level_name, language=wording.language, rulebook=wording.rulebook),
         "major": partial(level_name, language=wording.language, rulebook=wording.rulebook),

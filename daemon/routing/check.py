@@ -13,7 +13,7 @@ from daemon.errors import Problem, did_you_mean
 from daemon.routing.actions import SetField
 from daemon.routing.conditions import Always
 from daemon.rulebook import Rulebook
-from daemon.words import Role
+from daemon.words import Outside, Role
 
 WARNING = "warning: "
 _DECEMBER = 12  # by then the State Council has announced the holidays of the next year
@@ -32,6 +32,7 @@ def check_rulebook(rulebook: Rulebook, templates: Collection[str], folder: str =
         *_managers_without_the_role(rulebook),
         *_silence_without_a_reminder(rulebook),
         *_duties_without_an_end_of_day(rulebook),
+        *_contracts_that_refuse_the_unclassified(rulebook),
     )
     return sorted(_at(where, what, folder) for where, what in found)
 
@@ -58,9 +59,35 @@ def check_calendars(rulebook: Rulebook, today: date, folder: str = "") -> list[P
     return sorted(_at(where, what, folder) for where, what in found)
 
 
+def check_contracts(rulebook: Rulebook, today: date, folder: str = "") -> list[Problem]:
+    """Return the contracts that have ended: the mails of these customers are refused."""
+    said = WARNING + "the contract of '{}' ended on {}: what they report is outside; write a later 'until'"
+    ended = [
+        (c.contract.where, said.format(c.key, c.contract.until))
+        for c in rulebook.customers.values()
+        if c.contract and c.contract.until and c.contract.until < today
+    ]
+    return sorted(_at(where, what, folder) for where, what in ended)
+
+
 def check_templates_named(rulebook: Rulebook, templates: Collection[str], folder: str = "") -> list[Problem]:
     """Return the announcements of templates that nobody has: the one check that a half-read rulebook can stand."""
     return sorted(_at(where, what, folder) for where, what in _templates_missing(rulebook, templates))
+
+
+def check_languages(rulebook: Rulebook, languages: Collection[str], folder: str = "") -> list[Problem]:
+    """Return whoever is to be written to in a language that no mail is written in: they get another one."""
+    people = (("people.yaml", p.key, p.language) for p in rulebook.people.values())
+    customers = (("customers.yaml", c.key, c.language) for c in rulebook.customers.values())
+    cure = f"write one of {', '.join(sorted(languages))}, or add a folder of templates"
+    said = (
+        WARNING + "'{}' has the language '{}', but there are no mails in it: they go out in the service's own; " + cure
+    )
+    return sorted(
+        _at(file, said.format(key, language), folder)
+        for file, key, language in (*people, *customers)
+        if language and not {language.lower(), language.lower().partition("-")[0]} & set(languages)
+    )
 
 
 def is_warning(problem: Problem) -> bool:
@@ -149,6 +176,23 @@ def _duties_without_an_end_of_day(rulebook: Rulebook) -> Found:
             "duties.yaml",
             f"'calendar: {calendar.key}' never rests, so its day has no end; name a calendar with working hours",
         )
+
+
+def _contracts_that_refuse_the_unclassified(rulebook: Rulebook) -> Found:
+    """Yield the contracts by which a mail is refused only since no rule knows what it is about."""
+    last = [a.value for r in rulebook.rules if isinstance(r.when, Always) for a in r.then if isinstance(a, SetField)
+            and a.field == "category"]  # fmt: skip
+    for customer in rulebook.customers.values():
+        contract = customer.contract
+        if not contract or not contract.services or contract.outside is not Outside.REFUSE:
+            continue
+        for category in last:
+            if not any(f"{category}/".startswith(f"{service}/") for service in contract.services):
+                cure = f"add {category} to 'services', or write outside: ask_desk"
+                yield (
+                    contract.where,
+                    f"{WARNING}what no rule classifies ('{category}') is refused to '{customer.key}'; {cure}",
+                )
 
 
 def _roles_without_anybody(rulebook: Rulebook) -> Found:

@@ -27,7 +27,7 @@ FILES = {
     "calendars.yaml": ("calendars",),
     "people.yaml": ("people", "teams"),
     "service_levels.yaml": ("service_levels", "hold_stops_clock", "next_in_line"),
-    "customers.yaml": ("customers",),
+    "customers.yaml": ("customers", "regions", "unknown_customers"),
     "categories.yaml": ("categories", "matrix"),
     "keywords.yaml": ("keywords",),
     "announcements.yaml": ("announcements",),
@@ -37,11 +37,11 @@ FILES = {
     "routing.yaml": ("rules", "error_codes"),
     "major.yaml": ("major",),
 }
-MAY_BE_MISSING = frozenset({"major.yaml"})
+MAY_BE_MISSING = frozenset({"alerts.yaml", "major.yaml"})
 """Files without which something is simply not done."""
 PLANS = "plans"
 """The folder of emergency plans, one in each file; it may be missing."""
-OPTIONAL = frozenset({"next_in_line", "error_codes"})
+OPTIONAL = frozenset({"next_in_line", "error_codes", "regions", "unknown_customers"})
 _WHATEVER = "and what belongs to it ({} or [] for nothing)"
 _CORE_TAGS = "tag:yaml.org,2002:"
 T = TypeVar("T")
@@ -120,6 +120,7 @@ class _Book:
         people = self._make("people", sections.people_from)
         teams = self._make("teams", sections.teams_from)
         categories = self._make("categories", sections.categories_from)
+        regions = self._make("regions", sections.regions_from)
         book = Rulebook(
             calendars=calendars,
             people=sections.with_teams(people, teams),
@@ -127,7 +128,8 @@ class _Book:
             service_levels=self._make("service_levels", sections.service_levels_from),
             hold_stops_clock=self._make("hold_stops_clock", sections.hold_reasons_from),
             next_in_line=self._make("next_in_line", sections.next_in_line_from),
-            customers=self._make("customers", sections.customers_from),
+            customers=sections.in_regions(self._make("customers", sections.customers_from), regions),
+            unknown_customers=self._make("unknown_customers", sections.unknown_customers_from),
             categories=categories,
             matrix=self._make("matrix", sections.matrix_from),
             keywords=self._make("keywords", sections.keywords_from),

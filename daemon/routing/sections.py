@@ -48,6 +48,8 @@ from daemon.rulebook import (
     Calendar,
     Category,
     Closing,
+    Contact,
+    Contract,
     Customer,
     Duties,
     DutyTime,
@@ -60,7 +62,21 @@ from daemon.rulebook import (
     Target,
     Team,
 )
-from daemon.words import CASES, Duty, HoldReason, Kind, Level, LinkKind, OnRecovery, Role, Severity, State, Verb, Who
+from daemon.words import (
+    CASES,
+    Duty,
+    HoldReason,
+    Kind,
+    Level,
+    LinkKind,
+    OnRecovery,
+    Outside,
+    Role,
+    Severity,
+    State,
+    Verb,
+    Who,
+)  # fmt: skip
 
 MAX_RULES = 5000
 MAX_DEPTH = 20
@@ -73,6 +89,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
     {
         "Opened": "a mail became a ticket",
         "Rejected": "a new mail is out of scope",
+        "ScopeDoubted": "a new mail is outside the contract, and the desk is to decide",
+        "Insisted": "the requester wants what was refused: sales decides",
         "Assigned": "the ticket went to a team or a person",
         "HandedUp": "functional escalation: line 2 or a vendor took over",
         "Returned": "wrong queue: it went back to the desk",
@@ -114,7 +132,8 @@ AUDIENCES: Mapping[str, str] = MappingProxyType(
         "watchers": "those whom rules let follow the ticket",
         "participants": "everybody else on the record, as in Cc of the first mail",
         "assignee": "the engineer who works on it, if there is one",
-        "assignee_or_team": "that engineer; without one the team; without a team the desk",
+        "assignee_or_team": "that engineer; without one the team; without a team the desk. Out of scope: the desk, or "
+        "sales once the requester insists",
         "liaison": "who of ours answers for what a vendor has; nobody where no vendor has it",
         "former": "who had it before line 2 or a vendor took over (HandedUp)",
         "told": "everybody who had a mail about what is undone (Undone)",
@@ -349,6 +368,12 @@ def with_teams(people: Mapping[str, Person], teams: Mapping[str, Team]) -> dict[
 # --- customers.yaml ---
 
 
+_CUSTOMER_KEYS = (
+    "name", "addresses", "domains", "contacts", "contract", "language", "pm", "service_level", "region", "calendar",
+    "zone",
+)  # fmt: skip
+
+
 def customers_from(item: Item, known: Known, bad: Complaints) -> dict[str, Customer]:
     """Return the customers by their key."""
     customers: dict[str, Customer] = {}
@@ -362,14 +387,16 @@ def customers_from(item: Item, known: Known, bad: Complaints) -> dict[str, Custo
 
 
 def _customer(key: str, item: Item, known: Known, bad: Complaints) -> Customer:
-    keys = ("name", "addresses", "domains", "language", "pm", "service_level", "region", "calendar", "zone")
-    table = Table(item, keys, bad, f"the customer '{key}'")
-    if not table.get("addresses") and not table.get("domains"):
+    table = Table(item, _CUSTOMER_KEYS, bad, f"the customer '{key}'")
+    if not any(map(table.get, ("addresses", "domains", "contacts"))):
         bad.add(item, f"the customer '{key}' has neither addresses nor domains; write domains: [example.com]")
+    people, contract = table.get("contacts"), table.get("contract")
+    contacts = tuple(_contact(i, bad) for i in as_list(people, bad, "'contacts'")) if people else ()
+    addresses = (*_addresses(table, "addresses"), *(c.address for c in contacts if c.address))
     return Customer(
         key=key,
         name=table.text("name", key),
-        addresses=_addresses(table, "addresses"),
+        addresses=tuple(dict.fromkeys(addresses)),
         domains=tuple(domain.lower().removeprefix("@") for domain in table.texts("domains")),
         language=table.text("language"),
         pm=table.reference("pm", known.people),
@@ -377,7 +404,72 @@ def _customer(key: str, item: Item, known: Known, bad: Complaints) -> Customer:
         region=table.text("region"),
         calendar=table.reference("calendar", known.calendars),
         zone=_zone(table),
+        contacts=contacts,
+        contract=_contract(contract, known, bad) if contract else None,
     )
+
+
+def _contact(item: Item, bad: Complaints) -> Contact:
+    table = Table(item, ("name", "address", "phone", "site", "region", "language", "vip"), bad, "a contact")
+    table.need("address", "name@example.com")
+    return Contact(
+        address="".join(_addresses(table, "address")[:1]),
+        name=table.text("name"),
+        phone=table.text("phone"),
+        site=table.text("site"),
+        region=table.text("region"),
+        language=table.text("language"),
+        vip=table.flag("vip"),
+    )
+
+
+def _contract(item: Item, known: Known, bad: Complaints) -> Contract:
+    table = Table(item, ("number", "from", "until", "services", "outside"), bad, "a contract")
+    since, until = _day(table, "from"), _day(table, "until")
+    if since and until and until < since:
+        bad.add(table.entries["until"], "the contract ends before it begins; write the later date under 'until'")
+    return Contract(
+        number=table.text("number"),
+        since=since,
+        until=until,
+        services=table.references("services", known.categories),
+        outside=next(iter(table.choices("outside", Outside)), Outside.REFUSE),
+        where=item.where,
+    )
+
+
+def _day(table: Table, key: str) -> date | None:
+    item = table.get(key)
+    if item is None:
+        return None
+    try:
+        return date.fromisoformat(str(item.value))
+    except ValueError:
+        table.bad.add(item, f"{item.shown()} is not a date; write it as 2026-12-31")
+        return None
+
+
+def regions_from(item: Item, known: Known, bad: Complaints) -> dict[str, tuple[str, str]]:
+    """Return region → the zone and the calendar that count there."""
+    regions = {}
+    for name, entry in as_table(item, bad, "'regions'").items():
+        table = Table(entry, ("zone", "calendar"), bad, f"the region '{name}'")
+        regions[name] = _zone(table), table.reference("calendar", known.calendars)
+    return regions
+
+
+def in_regions(customers: Mapping[str, Customer], regions: Mapping[str, tuple[str, str]]) -> dict[str, Customer]:
+    """Return the customers, each with the zone and calendar of their region where they have none of their own."""
+    none = ("", "")
+    at = {key: regions.get(customer.region, none) for key, customer in customers.items()}
+    return {
+        key: replace(c, zone=c.zone or at[key][0], calendar=c.calendar or at[key][1]) for key, c in customers.items()
+    }
+
+
+def unknown_customers_from(item: Item, _known: Known, bad: Complaints) -> Outside:
+    """Return what happens to reports of people whom customers.yaml does not know."""
+    return (as_choice(item, Outside, bad, "unknown_customers") if item.value else None) or Outside.ACCEPT
 
 
 # --- categories.yaml ---
