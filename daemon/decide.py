@@ -677,7 +677,8 @@ def _record(link: Linked, own: Change, letter: Letter, desk: _Desk) -> Change:
     routing = _routing_of(opened, text or desk.known.last_words, letter, desk)
     back = replace(back, text=text or desk.known.last_words)
     rejected = (Rejected(reason=routing.rejected),) if routing.rejected else ()
-    events = (opened, _routed(routing, desk.rulebook), back, *rejected)
+    requester = _requester_of(opened, desk)
+    events = (opened, _routed(routing, requester, desk.rulebook), back, *rejected)
     return Change(before=before, events=_with_clocks(before, events, desk.rulebook, desk.service, desk.at, desk.now))
 
 
@@ -696,12 +697,15 @@ def _second_matter(subject: str, ticket: Ticket, desk: _Desk) -> Opened:
     )  # fmt: skip
 
 
+def _requester_of(opened: Opened, desk: _Desk) -> Sender:
+    customer = desk.rulebook.customers.get(opened.customer)
+    return Sender(address=opened.requester, name=opened.requester_name, customer=customer)
+
+
 def _routing_of(opened: Opened, text: str, letter: Letter, desk: _Desk) -> Routing:
     """Return what the rules say of a second matter, as though its requester had written it by itself."""
     words = replace(letter, subject=opened.subject, text=text, new_text=text, forwarded=None, attachments=())
-    customer = desk.rulebook.customers.get(opened.customer)
-    sender = Sender(address=opened.requester, name=opened.requester_name, customer=customer)
-    known = replace(desk.known, sender=sender)
+    known = replace(desk.known, sender=_requester_of(opened, desk))
     return route(facts_for_rules(words, known, desk.rulebook, desk.service, desk.now), desk.rulebook)
 
 

@@ -127,7 +127,7 @@ NEIGHBOURS: Mapping[Kind, Mapping[tuple[State, Verb], State]] = MappingProxyType
     }
 )
 
-OPEN_STATES = frozenset({*_OPEN, State.KNOWN_ERROR})
+OPEN_STATES = frozenset(_OPEN)
 ENDED_STATES = frozenset({State.RESOLVED, State.PENDING_REVIEW, State.ARCHIVED})
 
 

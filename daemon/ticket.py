@@ -204,7 +204,7 @@ class Ticket:
     @property
     def open(self) -> bool:
         """Whether somebody still has work to do on it."""
-        return self.state in OPEN_STATES
+        return self.state in OPEN_STATES or self.state is State.KNOWN_ERROR
 
     @property
     def next_due_at(self) -> datetime | None:
