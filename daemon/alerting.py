@@ -109,7 +109,7 @@ def _reopened(alarm: Alarm, ticket: Ticket) -> Iterator[StateChanged]:
     new = next_state(ticket.state, Verb.REOPEN)
     assert new is not None, "only what is solved comes back"
     yield StateChanged(verb=Verb.REOPEN, old=ticket.state, new=new, by=alarm.by)
-    if not ticket.assignee and ticket.team:
+    if ticket.team and not (ticket.assignee and ticket.answered):
         yield StateChanged(verb=Verb.ASSIGN, old=new, new=State.ASSIGNED, by=alarm.by)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from daemon.actors import Actor, Refusal, of_ours, relations
+from daemon.dispatch import hand_up_due, second_line, team_of
 from daemon.events import (
     Assigned,
     Corrected,
@@ -142,7 +143,7 @@ def carry_out_on(
     lines: list[Line] = []
     for command, target in _orders(commands, ticket, known, actor):
         result = _result(command, target, known, events, actor)
-        line = _refused(command, result) if isinstance(result, Refusal) else _done(command, result)
+        line = _refused(command, result) if isinstance(result, Refusal) else _done(command, result, actor)
         if isinstance(target, int):
             for number, event in _all_of(result, known[target], {**actor.related, **known}, events, actor):
                 events[number] = (*events.get(number, ()), event)
@@ -270,14 +271,18 @@ def _holds_keyword(argument: str, rulebook: Rulebook) -> bool:
     return any(c.verb for part in parts for c in find_commands(f"#{part}", rulebook.keywords)[0])
 
 
-def _remark(events: tuple[Event, ...]) -> str:
-    """Return what a person should know about a command that was done: until when a hold lasts, what was found."""
+def _remark(events: tuple[Event, ...], actor: Actor) -> str:
+    """Return what a person should know about a command that was done: until when a hold lasts, a level, who is away."""
     found = next((e for e in events if isinstance(e, Linked) and e.link is LinkKind.KNOWLEDGE), None)
     if found is not None:
         return f"kb_solution:{found.text}"
     declared = next((e for e in events if isinstance(e, MajorDeclared) and e.threshold), None)
     if declared:
         return f"level_{declared.threshold}:{declared.level} {declared.value} {declared.limit}"
+    given = next((e for e in events if isinstance(e, Assigned) and e.assignee), None)
+    person = actor.rulebook.people.get(given.assignee) if given else None
+    if person and (until := person.away_until(actor.now.date())):
+        return f"away:{until}"
     hold = next((e for e in events if isinstance(e, StateChanged) and e.verb is Verb.HOLD), None)
     if hold is None:
         return ""
@@ -296,9 +301,9 @@ def _refused(command: Command, refusal: Refusal) -> Line:
     return Line(text=command.line, outcome="refused", why=f"{refusal.code}:{refusal.detail}", did_you_mean=refusal.near)
 
 
-def _done(command: Command, events: tuple[Event, ...]) -> Line:
+def _done(command: Command, events: tuple[Event, ...], actor: Actor) -> Line:
     links = tuple(Link(kind=e.link, ticket=e.ticket) for e in events if isinstance(e, Linked))
-    return Line(text=command.line, outcome="done", why=_remark(events), links=links)
+    return Line(text=command.line, outcome="done", why=_remark(events, actor), links=links)
 
 
 def _named(line: Line, command: Command, ticket: Ticket) -> Line:
@@ -419,39 +424,14 @@ def _line2(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | R
     """Functional escalation (procedure §5): the second line of this category takes over."""
     if ticket.line == _SECOND_LINE:
         return Refusal(code="on_line2")
-    found = _second_line(ticket, actor)
+    found = second_line(ticket, actor.rulebook, actor.now.date(), actor.name)
     if found is None:
         category = actor.rulebook.categories.get(ticket.category)
         return Refusal(code="no_line2", detail=category.key if category else ticket.category)
-    given = replace(_given_to(found, argument, ticket, actor, _SECOND_LINE), team=_team_of(found, ticket, actor))
+    team = team_of(found, ticket, actor.rulebook)
+    given = replace(_given_to(found, argument, ticket, actor, _SECOND_LINE), team=team)
     up = HandedUp(line=_SECOND_LINE, by=actor.name, reason=argument, former=ticket.assignee)
     return (given, up, _move(Verb.LINE2, ticket, actor, argument))
-
-
-def _second_line(ticket: Ticket, actor: Actor) -> Person | Team | None:
-    """Return the team that categories.yaml names as line 2, else the line 2 people of the category's own team.
-
-    Where one of them alone is left, or knows the category alone, it is that person.
-    """
-    book = actor.rulebook
-    category = book.categories.get(ticket.category)
-    if category and category.line2:
-        return book.teams.get(category.line2)
-    team = book.teams.get((category.team if category else "") or ticket.team)
-    members = [book.people[m] for m in team.members if m in book.people and m != actor.name] if team else []
-    there = [p for p in members if p.line == _SECOND_LINE and p.away_until(actor.now.date()) is None]
-    skilled = [p for p in there if any(f"{ticket.category}/".startswith(f"{skill}/") for skill in p.skills)]
-    best = skilled or there
-    return best[0] if len(best) == 1 else team if best else None
-
-
-def _team_of(found: Person | Team, ticket: Ticket, actor: Actor) -> str:
-    """Return the team that the ticket then belongs to: the category's own, where the person is in it."""
-    category = actor.rulebook.categories.get(ticket.category)
-    own = (category.team if category else "") or ticket.team
-    if isinstance(found, Team):
-        return found.key
-    return own if own in found.teams else next(iter(found.teams), "") or ticket.team
 
 
 def _vendor(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
@@ -551,7 +531,8 @@ def _escalate(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
     if ticket.next_step is None:
         return (asked,)
     clock, step = ticket.next_step
-    return (replace(asked, step=step.name, clock=clock.name, audience=step.audience),)
+    asked = replace(asked, step=step.name, clock=clock.name, audience=step.audience, hand_up=step.hand_up)
+    return (asked, *hand_up_due(ticket, (asked,), actor.rulebook, actor.now.date()))
 
 
 def _acknowledge(_: str, __: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:

@@ -17,6 +17,7 @@ from daemon.actors import Actor, of_ours, usable
 from daemon.alerting import NOT_ANSWERED, Alarm, Course, alert_events, course_of
 from daemon.closing import silence_begins, silence_due
 from daemon.commands import MOST_COMMANDS, Done, Line, Transcript, allowed_keywords, carry_out_on
+from daemon.dispatch import hand_up_due
 from daemon.events import (
     AlertRepeated,
     AnswerWithheld,
@@ -174,8 +175,8 @@ def decide(
 
 
 def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, until: datetime | None = None) -> Change:
-    """Return what the clock brings about on one ticket: due steps, waking from a hold, closing by silence, updates of
-    a major incident and tasks of a plan that are overdue.
+    """Return what the clock brings about on one ticket: due steps, the next line, waking from a hold, closing by
+    silence, updates of a major incident and tasks of a plan that are overdue.
 
     `until`: only steps that were due by then, where a mail that came then has still to be handled. A hold ends when it
     was to end, however late that is noticed: the clock goes on from there.
@@ -184,9 +185,11 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, un
     woken = waking(ticket, then)
     # A hold ends at its date, however late we look: the time since then is ours, and counts.
     at = min(ticket.hold_until or then, then) if woken else then
+    steps = steps_due(ticket, rulebook, zone, now, then)
+    up = hand_up_due(after(ticket, steps), steps, rulebook, then.astimezone(ZoneInfo(zone)).date())
     overdue = (*update_owed(ticket, rulebook, now, then), *tasks_due(ticket, now, then))
     silence = silence_due(ticket, rulebook, zone, now, until)
-    events = (*steps_due(ticket, rulebook, zone, now, then), *woken, *silence, *overdue)
+    events = (*steps, *up, *woken, *silence, *overdue)
     return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, at, now))
 
 

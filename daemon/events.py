@@ -116,13 +116,62 @@ class MessageAdded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assigned:
-    """The ticket went to a team and perhaps a person; `by` is who said so."""
+    """The ticket went to a team and perhaps a person; `by` is who said so.
+
+    `because`: why it is this person, where dispatch chose them: codes with a detail, as in "skill:network/vpn".
+    """
 
     team: str
     line: int
     assignee: str
     by: str
     reason: str = ""
+    because: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfree:
+    """Why somebody cannot take a ticket now: `why` is away, off_hours or full; `detail` until when, or how full."""
+
+    person: str
+    why: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """Nobody of the team is free: the ticket waits for one of them. `until`: when the next of them begins to work.
+
+    `but` are those who have just given it away, and shall not have it back.
+    """
+
+    team: str
+    since: datetime
+    reasons: tuple[Unfree, ...] = ()
+    until: datetime | None = None
+    but: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recalled:
+    """Its engineer was called back from it, to work on the graver `ticket`; it goes back to the queue of `team`."""
+
+    person: str
+    team: str
+    line: int
+    ticket: int
+    severity: int
+    subject: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalledIn:
+    """`person` was called back from the lesser `ticket`, to work on this one."""
+
+    person: str
+    ticket: int
+    severity: int
+    subject: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +331,10 @@ class Undone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EscalationAsked:
-    """Somebody on the record asked for escalation, in these words: with it, the next `step` of `clock` is reached."""
+    """Somebody on the record asked for escalation, in these words: with it, the next `step` of `clock` is reached.
+
+    `hand_up`: what that step does beside telling people, as in a DueStep.
+    """
 
     by: str
     reason: str
@@ -290,6 +342,7 @@ class EscalationAsked:
     clock: str = ""
     audience: tuple[str, ...] = ()
     at: datetime | None = None
+    hand_up: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,7 +368,8 @@ class DueStep:
 
     `after`: it is due after this much of the clock's working time, else at `percent`. `every`: it comes again and again
     after the breach, `quiet` being how long an acknowledgement silences it. `severity` is the one that it belongs to
-    (0: unknown). `forecast_at`: it comes as early as this if nobody is at work by then.
+    (0: unknown). `forecast_at`: it comes as early as this if nobody is at work by then. `hand_up`: to which line of
+    support the ticket then goes by itself (0: to none).
     """
 
     name: str
@@ -327,6 +381,7 @@ class DueStep:
     every: timedelta | None = None
     quiet: timedelta | None = None
     forecast_at: datetime | None = None
+    hand_up: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -411,6 +466,7 @@ class StepReached:
     again_at: datetime | None = None
     repeat: int = 0
     missed: int = 0
+    hand_up: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -723,6 +779,9 @@ Event = (
     | Insisted
     | MessageAdded
     | Assigned
+    | Queued
+    | Recalled
+    | CalledIn
     | HandedUp
     | Returned
     | StateChanged

@@ -1,7 +1,7 @@
 """The whole story, top to bottom. If you read one file, read this one.
 
-    IMAP -> KEEP -> READ -> LOOK UP -> UNDERSTAND -> DECIDE -> ANNOUNCE -> RECORD   (then the server may move the mail)
-    clock -----------------> LOOK UP -------------> DECIDE -> ANNOUNCE -> RECORD
+    IMAP -> KEEP -> READ -> LOOK UP -> UNDERSTAND -> DECIDE -> DISPATCH -> ANNOUNCE -> RECORD   (then it may be filed)
+    clock -----------------> LOOK UP -------------> DECIDE -> DISPATCH -> ANNOUNCE -> RECORD
     outbox -> CLAIM + RENDER -> SEND -> SETTLE
 
 Each stage takes what the one before gave and hands on something new; none calls back. Only KEEP, LOOK UP, RECORD and
@@ -22,6 +22,17 @@ import structlog
 from daemon.clock import Clock
 from daemon.commands import Transcript
 from daemon.decide import NEW, Change, Decision, decide, tick, undelivered
+from daemon.dispatch import (
+    Placement,
+    Staff,
+    by_urgency,
+    colleagues,
+    everybody,
+    gave_away,
+    needs_somebody,
+    place,
+    with_somebody_free,
+)
 from daemon.duties import Entry, Owed, owed_duties
 from daemon.errors import UnreachableError
 from daemon.events import (
@@ -37,6 +48,7 @@ from daemon.events import (
     NoticeFailed,
     Opened,
     ProgressTold,
+    Recalled,
 )
 from daemon.intake.headers import without_body
 from daemon.intake.letter import Letter, RawMail
@@ -102,6 +114,7 @@ class Desk:
     attempts: int = 3
     reader: Reads = field(default_factory=ReadsHere)
     ahead: list[KeptMail] = field(default_factory=list)
+    queue_seen: tuple[object, ...] = ()
     uncounted: set[int] = field(default_factory=set)
 
 
@@ -348,10 +361,12 @@ def _catch_up(ticket: Ticket, until: datetime, desk: Desk, now: datetime) -> boo
 
 
 def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Known, Intent, Decision]:
-    """LOOK UP, UNDERSTAND and DECIDE: everything up to the point where something is written. `explain` asks it too."""
+    """LOOK UP, UNDERSTAND, DECIDE and DISPATCH: all that comes before something is written. `explain` asks it too."""
     known = desk.store.lookup.what_we_know(letter, mail, desk.rulebook, desk.service, desk.keys, now)
     intent = understand(letter, known, desk.rulebook)
     decision = decide(intent, known, desk.rulebook, desk.service, now=now, received_at=mail.received_at, mail=mail.id)
+    if not known.quiet:
+        decision = replace(decision, changes=_dispatched(decision.changes, desk, now))
     return known, intent, decision
 
 
@@ -381,7 +396,7 @@ def _named(transcript: Transcript, provisional: Iterable[Change], numbered: Iter
 
 
 def _referring(event: Event, numbers: Mapping[int, int]) -> Event:
-    if isinstance(event, FollowedBy | Linked) and event.ticket in numbers:
+    if isinstance(event, FollowedBy | Recalled | Linked) and event.ticket in numbers:
         return replace(event, ticket=numbers[event.ticket])
     return event
 
@@ -401,17 +416,31 @@ def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk) -> S
 
 
 def scene_of(change: Change, scene: Scene, desk: Desk) -> Scene:
-    """Return what the choosing of notices looks at for one ticket: a second matter has words of its own."""
+    """Return the scene for one of a mail's changes: what a mail says is not said of a ticket that it is not about.
+
+    A second matter has words of its own.
+    """
+    if any(isinstance(e, Recalled) for e in change.events):
+        return _clock_scene(change, desk)
     part = next((e for e in change.events if isinstance(e, Linked) and e.link is LinkKind.SPLIT_FROM), None)
-    if part is not None:
-        scene = replace(scene, letter=None, report=part.text)
-    given = any(isinstance(e, Opened | Assigned) for e in change.events)
-    similar = desk.store.register.similar(change.now, _words_of(scene)) if given and change.now.case else ()
-    return replace(scene, similar=similar)
+    return _with_similar(change, replace(scene, letter=None, report=part.text) if part else scene, desk)
 
 
-def _words_of(scene: Scene) -> str:
-    return scene.letter.new_text if scene.letter else scene.report
+def _clock_scene(change: Change, desk: Desk) -> Scene:
+    """Return what the choosing of notices looks at where no mail caused it; who is given a ticket reads its story."""
+    number = change.before.number
+    given = any(isinstance(e, Assigned) for e in change.events)
+    story, report = (desk.store.register.story(number), desk.store.register.report(number)) if given else ("", "")
+    scene = Scene(rulebook=desk.rulebook, service=desk.service, story=story, report=report)
+    return _with_similar(change, scene, desk)
+
+
+def _with_similar(change: Change, scene: Scene, desk: Desk) -> Scene:
+    """Add the solved tickets that are like this one, where somebody is given it."""
+    if not change.now.case or not any(isinstance(e, Opened | Assigned) for e in change.events):
+        return scene
+    words = scene.letter.new_text if scene.letter else scene.report
+    return replace(scene, similar=desk.store.register.similar(change.now, words))
 
 
 def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:
@@ -487,7 +516,7 @@ def handle_tick(desk: Desk) -> int:
         moved += sum(_tick_one(number, now, desk) for number in due)
     if desk.rulebook.duties.closing:
         moved += sum(_tick_one(number, now, desk) for number in desk.store.register.unasked())
-    return moved + do_duties(desk)
+    return moved + dispatch_queue(desk) + do_duties(desk)
 
 
 def _tick_one(number: int, now: datetime, desk: Desk, until: datetime | None = None) -> bool:
@@ -495,11 +524,74 @@ def _tick_one(number: int, now: datetime, desk: Desk, until: datetime | None = N
         ticket = desk.store.register.ticket(number)
         if ticket is None:
             return False
-        change = tick(ticket, desk.rulebook, desk.service, now, until)
-        scene = Scene(rulebook=desk.rulebook, service=desk.service)
-        _record(change, scene, f"clock:{now.isoformat()}", desk, now)
+        change, *others = _dispatched((tick(ticket, desk.rulebook, desk.service, now, until),), desk, now)
+        for one in (change, *others):
+            _record(one, _clock_scene(one, desk), f"clock:{now.isoformat()}", desk, now)
     log.info("ticket.due", ticket=number, events=[type(e).__name__ for e in change.events])
     return bool(change.events)
+
+
+# --- DISPATCH: who gets what nobody has ---
+
+
+def _dispatched(changes: Iterable[Change], desk: Desk, now: datetime) -> tuple[Change, ...]:
+    """Return the changes, with whoever gets the tickets that they leave without anybody, or why these have to wait."""
+    return tuple(one for change in changes for one in _placed_after(change, desk, now))
+
+
+def _placed_after(change: Change, desk: Desk, now: datetime) -> tuple[Change, ...]:
+    ticket = change.now
+    staff = Staff(rulebook=desk.rulebook, zone=desk.service.timezone, now=now)
+    if not needs_somebody(ticket, change.events, desk.rulebook, staff.today):
+        return (change,)
+    placement = _place(ticket, staff, gave_away(change.before, change.events), desk)
+    return _with_recall(replace(change, events=(*change.events, *placement.events)), placement)
+
+
+def _place(ticket: Ticket, staff: Staff, but: tuple[str, ...], desk: Desk) -> Placement:
+    """LOOK UP what the team has at hand, and place the ticket."""
+    people, book = colleagues(ticket, desk.rulebook), desk.store.register
+    staff = replace(staff, load=book.load(people, desk.rulebook.hold_stops_clock))
+    return place(ticket, staff, book.at_hand(people) if ticket.severity in desk.rulebook.recall else (), but)
+
+
+def _with_recall(change: Change, placement: Placement) -> tuple[Change, ...]:
+    """Return the change, and what it does to the lesser ticket that somebody was called back from."""
+    if placement.recalled is None:
+        return (change,)
+    return (change, Change(before=placement.recalled, events=placement.after_recall))
+
+
+def dispatch_queue(desk: Desk) -> int:
+    """Give the tickets that wait to whoever has become free, the most urgent first; return how many found somebody.
+
+    As long as nothing happens and the minute is the same, nobody can have become free.
+    """
+    now, book = desk.clock.now(), desk.store.register
+    seen = (desk.rulebook.version, book.last_event(), now.replace(second=0, microsecond=0))
+    if seen == desk.queue_seen or not book.anything_queued():
+        return 0
+    load = book.load(everybody(desk.rulebook), desk.rulebook.hold_stops_clock)
+    staff = Staff(rulebook=desk.rulebook, zone=desk.service.timezone, now=now, load=load)
+    waiting = book.queued(with_somebody_free(staff), desk.rulebook.recall)
+    moved = sum(_place_waiting(ticket.number, staff, desk) for ticket in by_urgency(waiting))
+    desk.queue_seen = (desk.rulebook.version, book.last_event(), seen[2])
+    return moved
+
+
+def _place_waiting(number: int, staff: Staff, desk: Desk) -> bool:
+    """Give one waiting ticket to somebody, if there is anybody now; who was called back for it gives another back."""
+    with desk.store.transaction():
+        ticket = desk.store.register.ticket(number)
+        if ticket is None or ticket.queued_at is None or ticket.team not in desk.rulebook.teams:
+            return False
+        placement = _place(ticket, staff, ticket.not_for, desk)
+        if not placement.found:
+            return False
+        for change in _with_recall(Change(before=ticket, events=placement.events), placement):
+            _record(change, _clock_scene(change, desk), f"clock:{staff.now.isoformat()}", desk, staff.now)
+    log.info("ticket.dispatched", ticket=number, waited_since=str(ticket.queued_at))
+    return True
 
 
 # --- DUTIES: lists at set times of the day and week ---

@@ -11,7 +11,7 @@ from datetime import date, time, timedelta
 
 from daemon.routing.actions import Action
 from daemon.routing.conditions import Capture, Condition
-from daemon.words import Duty, HoldReason, Level, LinkKind, Outside, Role, Severity, Verb, Who, domain_of
+from daemon.words import Dispatch, Duty, HoldReason, Level, LinkKind, Outside, Role, Severity, Verb, Who, domain_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,11 @@ class Alert:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """Somebody of ours (or of a vendor) who may command; `addresses` are lower-cased, the first is written to."""
+    """Somebody of ours (or of a vendor) who may command; `addresses` are lower-cased, the first is written to.
+
+    `skills` are paths of categories, `capacity` is how many tickets they can have at hand (0: no limit), `calendar` is
+    when they work ("": at any time).
+    """
 
     key: str
     name: str
@@ -63,6 +67,7 @@ class Person:
     capacity: int = 0
     aliases: tuple[str, ...] = ()
     absences: tuple[tuple[date, date], ...] = ()
+    calendar: str = ""
 
     @property
     def address(self) -> str:
@@ -73,10 +78,18 @@ class Person:
         """Return the last day of the absence that this day falls into, None if they are there."""
         return max((last for first, last in self.absences if first <= day <= last), default=None)
 
+    def skill_for(self, category: str) -> str:
+        """Return the skill that comes closest to this category, "" where none covers it."""
+        covering = (s for s in self.skills if f"{category}/".startswith(f"{s}/"))
+        return max(covering, key=len, default="")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """A group that tickets are dispatched to; `members` and `lead` are keys of people."""
+    """A group that tickets are dispatched to; `members` and `lead` are keys of people.
+
+    `dispatch` says whether one of them is chosen for each ticket, or all are told of it.
+    """
 
     key: str
     name: Mapping[str, str]
@@ -85,6 +98,38 @@ class Team:
     line: int = 1
     address: str = ""
     aliases: tuple[str, ...] = ()
+    dispatch: Dispatch = Dispatch.TEAM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Swap:
+    """On the days from `first` to `last` of a rota, `who` is on call instead of whoever it would be.
+
+    `instead_of` is whom they agreed it with; days on which somebody else is planned stay theirs ("": all days count).
+    """
+
+    first: date
+    last: date
+    who: str
+    instead_of: str = ""
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rota:
+    """Who of a team is on call: week by week in `order`, from `starts` on, handed over on that weekday at `handover`.
+
+    A day of the rota lasts from that time of day to the same time on the next. `zone` is an IANA name, "" the
+    service's own.
+    """
+
+    team: str
+    order: tuple[str, ...]
+    starts: date
+    handover: time
+    zone: str = ""
+    swaps: tuple[Swap, ...] = ()
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +220,7 @@ class Step:
     The moment is `percent` of the target; or `after` so much of its working time; or, where `every` is given, again and
     again once the target is missed. An acknowledgement silences such reminders for `quiet`. Whole days are working
     days. `audience` holds the names explained in docs/rules.md (assignee, team, lead, desk, pm, manager, director, …).
+    `hand_up`: a ticket that is still with a lower line of support than this one goes there by itself (0: it does not).
     """
 
     name: str
@@ -185,6 +231,7 @@ class Step:
     after: timedelta | None = None
     every: timedelta | None = None
     quiet: timedelta | None = None
+    hand_up: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -366,7 +413,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rulebook:
-    """Everything that operators may change without touching code."""
+    """Everything that operators may change without touching code.
+
+    Tickets as grave as `out_of_hours` go to who is on call when nobody works; for those of `recall` somebody is called
+    back from lesser work.
+    """
 
     rules: tuple[Rule, ...] = ()
     keywords: tuple[Keyword, ...] = ()
@@ -379,6 +430,9 @@ class Rulebook:
     service_levels: Mapping[str, ServiceLevel] = field(default_factory=dict)
     hold_stops_clock: frozenset[HoldReason] = frozenset()
     next_in_line: Mapping[str, str] = field(default_factory=dict)
+    rota: Mapping[str, Rota] = field(default_factory=dict)
+    out_of_hours: frozenset[Severity] = frozenset()
+    recall: frozenset[Severity] = frozenset()
     announcements: tuple[Announcement, ...] = ()
     phrases: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     duties: Duties = Duties()

@@ -141,7 +141,7 @@ def _reached(
 ) -> StepReached:
     reached = StepReached(
         step=step.name, clock=clock.name, percent=step.percent, due_at=step.due_at, noticed_at=now,
-        audience=step.audience, severity=step.severity, after=step.after, forecast=early,
+        audience=step.audience, severity=step.severity, after=step.after, forecast=early, hand_up=step.hand_up,
     )  # fmt: skip
     if step.every is None:
         return reached
@@ -284,7 +284,7 @@ class _Keeper:
             at = self._at(step.after if step.after is not None else self.promised * step.percent / 100, used)
         return DueStep(
             name=step.name, percent=step.percent, due_at=at, audience=step.audience, severity=int(self.ticket.severity),
-            after=step.after, every=step.every, quiet=step.quiet,
+            after=step.after, every=step.every, quiet=step.quiet, hand_up=step.hand_up,
         )  # fmt: skip
 
     def _foreseen(self, steps: list[DueStep], used: timedelta) -> tuple[DueStep, ...]:

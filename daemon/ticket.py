@@ -37,7 +37,9 @@ from daemon.events import (
     MajorUpdated,
     Opened,
     ProgressTold,
+    Queued,
     Rated,
+    Recalled,
     RecordedFor,
     Rejected,
     Reminded,
@@ -123,7 +125,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """The current picture of one ticket; `length` is the number of its events."""
+    """The current picture of one ticket; `length` is the number of its events.
+
+    `because` says why dispatch chose its assignee; `queued_at` is since when it waits for somebody to become free, and
+    `not_for` are those for whom it does not wait.
+    """
 
     number: int
     kind: Kind = Kind.INCIDENT
@@ -143,6 +149,9 @@ class Ticket:
     team: str = ""
     line: int = 1
     assignee: str = ""
+    because: tuple[str, ...] = ()
+    queued_at: datetime | None = None
+    not_for: tuple[str, ...] = ()
     ci: str = ""
     tags: tuple[str, ...] = ()
     watchers: tuple[str, ...] = ()
@@ -292,10 +301,8 @@ def _apply(ticket: Ticket, event: Event) -> Ticket:
             return _routed(ticket, event)
         case Rejected() | ScopeDoubted() | Insisted():
             return _outside(ticket, event)
-        case Assigned(team=team, line=line, assignee=assignee):
-            return replace(ticket, team=team, line=line, assignee=assignee, liaison="", scope_to=())
-        case Returned():
-            return replace(ticket, team="", assignee="", line=1, returned=ticket.returned + 1, liaison="")
+        case Assigned() | Returned() | Queued() | Recalled():
+            return _placed(ticket, event)
         case StateChanged():
             return _moved(ticket, event)
         case ProgressTold():
@@ -374,6 +381,20 @@ def _unlinked(ticket: Ticket, e: Unlinked) -> Ticket:
     return replace(ticket, links=left, participants=tuple(p for p in ticket.participants if p not in people))
 
 
+def _placed(ticket: Ticket, e: Assigned | Returned | Queued | Recalled) -> Ticket:
+    """Apply who has it now, or that nobody has."""
+    anew = replace(ticket, liaison="", because=(), queued_at=None, not_for=())
+    match e:
+        case Assigned():
+            return replace(anew, team=e.team, line=e.line, assignee=e.assignee, because=e.because, scope_to=())
+        case Returned():
+            return replace(anew, team="", assignee="", line=1, returned=ticket.returned + 1)
+        case Queued():
+            return replace(ticket, queued_at=e.since, not_for=e.but)
+        case Recalled():
+            return replace(anew, team=e.team, assignee="", line=e.line)
+
+
 def _opened(ticket: Ticket, e: Opened) -> Ticket:
     return replace(
         ticket,
@@ -445,9 +466,11 @@ def _alerted(ticket: Ticket, e: AlertRepeated | AlertRecovered) -> Ticket:
 
 
 def _moved(ticket: Ticket, e: StateChanged) -> Ticket:
+    waits = e.new in (State.NEW, State.ASSIGNED)
     return replace(
         _scoped(ticket, e),
         state=e.new,
+        queued_at=ticket.queued_at if waits else None,
         answered=ticket.answered or e.new is State.IN_PROGRESS,
         hold_reason=e.hold_reason,
         hold_until=e.hold_until,

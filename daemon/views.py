@@ -52,6 +52,8 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
     messages = _messages(ticket, store, notices, zone)
     return {
         **ticket_line(ticket, zone),
+        "because": list(ticket.because),
+        "queued_since": iso(ticket.queued_at, zone),
         "solution": ticket.solution,
         "cause": ticket.cause,
         "workaround": ticket.workaround,

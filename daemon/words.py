@@ -157,6 +157,13 @@ class Duty(StrEnum):
     KPI_REPORT = "kpi_report"
 
 
+class Dispatch(StrEnum):
+    """How a team's tickets find their person: one is chosen, or the whole team is told and who comes first takes it."""
+
+    AUTO = "auto"
+    TEAM = "team"
+
+
 class Source(StrEnum):
     """How a report reached us (procedure §2)."""
 

@@ -57,6 +57,12 @@ def is_working(calendar: Calendar, zone: str, moment: datetime) -> bool:
     return first is not None and first[0] <= moment < first[1]
 
 
+def next_opening(calendar: Calendar, zone: str, moment: datetime) -> datetime | None:
+    """Return when people next begin to work after this moment, at which they do not; None if they never will."""
+    first = next(_spans_from(calendar, zone, moment), None)
+    return first[0] if first else None
+
+
 def repeats(
     calendar: Calendar, zone: str, base: datetime, every: timedelta, now: datetime
 ) -> tuple[int, datetime, datetime]:

@@ -206,7 +206,8 @@ def fill(path: Path, tickets: int) -> None:
 
     with db:
         db.executemany(
-            "INSERT INTO ticket VALUES (?,'incident','archived',4,'network','desk','','',?,'old',?,NULL,8,?)",
+            "INSERT INTO ticket (number,kind,state,severity,category,team,assignee,customer,requester,subject,opened_at,"
+            "next_due_at,length,picture) VALUES (?,'incident','archived',4,'network','desk','','',?,'old',?,NULL,8,?)",
             rows(lambda n: (n, f"user{n % 5000}@old.example", at, json.dumps({**picture, "number": n}))),
         )
         db.executemany(

@@ -176,9 +176,9 @@ HISTORY = {
         "Routed",
         "ClockStarted",
         "ClockStarted",
+        "Assigned",
         "StepReached",
         "MessageAdded",
-        "Assigned",
         "StateChanged",
         "ProgressTold",
         "ClockStopped",
@@ -202,8 +202,8 @@ HISTORY = {
         "Routed",
         "ClockStarted",
         "ClockStarted",
-        "MessageAdded",
         "Assigned",
+        "MessageAdded",
         "StateChanged",
         "StateChanged",
         "ClockStopped",
@@ -222,7 +222,7 @@ HISTORY = {
 
 NOTICES = {
     1: [
-        ("zhang.san", "acknowledgement"), ("wang.wei", "assignment"), ("zhao.min", "assignment"),
+        ("zhang.san", "acknowledgement"), ("wang.wei", "assignment"),
         ("zhao.min", "escalation"),
         ("zhang.san", "progress"), ("wang.wei", "transcript"),
         ("wang.wei", "new_reply"),
@@ -232,7 +232,7 @@ NOTICES = {
         ("zhang.san", "closed"), ("sun.li", "transcript"),
     ],
     2: [
-        ("ann.lee", "acknowledgement"), ("tom.baker", "assignment"), ("li.na", "assignment"),
+        ("ann.lee", "acknowledgement"), ("tom.baker", "assignment"),
         ("ann.lee", "taken_up"), ("ann.lee", "on_hold"), ("tom.baker", "transcript"),
         ("tom.baker", "new_reply"),
         ("ann.lee", "progress"), ("tom.baker", "transcript"),

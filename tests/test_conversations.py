@@ -42,7 +42,8 @@ def resolved(desk):
 def test_a_customers_mail_opens_an_incident_and_tells_both_sides(desk):
     to_customer, to_engineer = opened(desk)
 
-    assert desk.history(1) == ["Opened", "MessageAdded", "Routed", "ClockStarted", "ClockStarted"]
+    assert desk.history(1) == ["Opened", "MessageAdded", "Routed", "ClockStarted", "ClockStarted", "Assigned"]
+    assert desk.ticket(1).assignee == "wang.wei"
     assert to_customer.subject.startswith("[INC-1]") and "VPN" in to_customer.subject
     assert to_customer.letter.header("Auto-Submitted") == "auto-replied"
     assert to_customer.letter.references and to_customer.reply_to.startswith("support+")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -193,9 +194,7 @@ def own_rules(place: Office) -> None:
     link = place.folder / "rules"
     source = link.resolve()
     link.unlink()
-    link.mkdir()
-    for path in source.iterdir():
-        (link / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(source, link)
 
 
 def test_one_mailbox_in_trouble_does_not_stop_the_other(dovecot: Dovecot, sink: SmtpSink, tmp_path: Path) -> None:

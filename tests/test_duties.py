@@ -423,7 +423,7 @@ def test_a_restart_sends_nothing_again(desk, tmp_path):
 
 def test_the_very_first_start_owes_nothing_from_before(tmp_path):
     desk = TestDesk(tmp_path, now=at(23, 20))
-    opened(desk)
+    desk.receives(write(CUSTOMER, "VPN 坏了"))
     assert not day_list(desk.waits(minutes=1)) and desk.desk.store.duties.history() == []
 
 

@@ -8,6 +8,7 @@ import email.policy
 import io
 import json
 import re
+import shutil
 from dataclasses import replace
 from datetime import datetime
 from email.message import EmailMessage
@@ -264,8 +265,7 @@ def test_a_part_may_lie_in_parts_and_is_fit_for_the_wire() -> None:
     ],
 )  # fmt: skip
 def test_a_mistake_in_the_rules_is_named_with_its_line(tmp_path, line: str, says: str) -> None:
-    for file in (ROOT / "rules").iterdir():
-        (tmp_path / file.name).write_text(file.read_text("utf-8"), "utf-8")
+    shutil.copytree(ROOT / "rules", tmp_path, dirs_exist_ok=True)
     duties = tmp_path / "duties.yaml"
     duties.write_text(re.sub(r"kpi_report:.*", line, duties.read_text("utf-8")), "utf-8")
     number = 1 + duties.read_text("utf-8").splitlines().index(f"  {line}")

@@ -68,6 +68,7 @@ def test_what_the_contract_covers_is_taken_up_as_ever(desk: TestDesk) -> None:
     assert desk.ticket(1).state is State.ASSIGNED and names(sent) >= {"li.ming", "wang.wei"}
 
 
+@pytest.mark.procedure("3/out_of_scope", "8/scope_refused")
 @pytest.mark.parametrize(
     ("contract", "sender", "subject", "why", "words"),
     [
@@ -201,6 +202,7 @@ def insisted(desk: TestDesk) -> tuple[Sent, Sent]:
     return first, mail_to(sent, "zheng.hao")
 
 
+@pytest.mark.procedure("3/out_of_scope", "7/inscope")
 def test_sales_takes_it_in_and_the_clocks_start_then(desk: TestDesk) -> None:
     _, case = insisted(desk)
     desk.waits(hours=3)
@@ -213,6 +215,7 @@ def test_sales_takes_it_in_and_the_clocks_start_then(desk: TestDesk) -> None:
     assert ticket.insisted_at is None and ticket.scope_why == ""
 
 
+@pytest.mark.procedure("7/outofscope", "8/scope_refused")
 def test_sales_refuses_for_good(desk: TestDesk) -> None:
     first, case = insisted(desk)
     sent = says(desk, case, SALES, "#不受理 打印机由贵方行政采购维修")
@@ -230,6 +233,7 @@ def test_a_refusal_needs_its_reason(desk: TestDesk) -> None:
     assert desk.events(1, "CommandsRefused")[0].reason == "needs_reason:" and not desk.ticket(1).scope_final
 
 
+@pytest.mark.procedure("7/inscope", "7/outofscope", "7/bad/role")
 def test_neither_an_engineer_nor_the_customer_decides(desk: TestDesk) -> None:
     first, case = insisted(desk)
     says(desk, first, LI, "#受理范围内")

@@ -1,9 +1,11 @@
 """It goes quiet by itself: no loop, no storm, no answer to robots."""
 
+from dataclasses import replace
+
 import pytest
 
 from daemon.notify.postman import Fate
-from daemon.words import State
+from daemon.words import Dispatch, State
 from tests.desk import TestDesk, reply, write
 from tests.test_conversations import CUSTOMER, ENGINEER, opened, resolved
 
@@ -220,6 +222,9 @@ def test_a_dead_engineers_address_causes_no_endless_bounces(desk):
 
 
 def test_robots_among_our_own_people_fall_silent(desk):
+    book = desk.desk.rulebook
+    all_are_told = {key: replace(team, dispatch=Dispatch.TEAM) for key, team in book.teams.items()}
+    desk.desk.rulebook = replace(book, teams=all_are_told)
     waiting = [m for m in desk.receives(write(CUSTOMER, "VPN 坏了")) if m.to.endswith("@example.com")]
     exchanged = 0
     for n in range(10):

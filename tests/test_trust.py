@@ -198,4 +198,4 @@ def test_nothing_of_a_ticket_is_quoted_to_a_stranger(desk):
             write(STRANGER, f"guess {guess}", subject=f"s{guess}", in_reply_to=f"<n{guess}.a1-{'a' * 20}@example.com>")
         )
         assert all("canary" not in m.letter.text for m in sent)
-    assert desk.ticket(1).length == 5
+    assert desk.ticket(1).length == 6

@@ -59,7 +59,16 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         "steps of the timetable, or somebody asked", INTERNAL, ("step", "steps", "instead", "asked_by", "reason")
     ),
     "handed_up": TemplateInfo(
-        "to the desk, and to who had it: line 2 or a vendor took over", INTERNAL, ("line", "reason")
+        "to the desk, and to who had it: line 2 or a vendor took over", INTERNAL, ("line", "reason", "by_itself")
+    ),
+    "queued": TemplateInfo(
+        "to the lead and the desk: nobody of the team is free, it waits", INTERNAL, ("reasons", "opens")
+    ),
+    "recall": TemplateInfo(
+        "to the engineer: put that down, take this up, with everything known", INTERNAL, ("name", "other")
+    ),
+    "recalled": TemplateInfo(
+        "to the project manager and the desk: its engineer was called back from it", INTERNAL, ("name", "other")
     ),
     "regraded": TemplateInfo(
         "to the desk, and to who works on it: the severity changed", INTERNAL, ("field", "old", "new", "reason")
@@ -150,6 +159,7 @@ NO_TICKET: Mapping[str, object] = {
     "team_name": "",
     "line": 0,
     "assignee_name": "",
+    "because": (),
     "requester_name": "",
     "requester_address": "",
     "customer_name": "",
@@ -269,6 +279,10 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "template": ("", "which of our mails it was"),
     "permanent": (True, "false when it may arrive later"),
     "line": (2, "the line of support that took over: 2, or 3 for a vendor"),
+    "by_itself": (False, "true when nobody said so but the time of line 1 was used up"),
+    "reasons": ((), "who of the team is not free: {name, why (away, off_hours, full), detail (until when, or 8/8)}"),
+    "opens": ("", "when the next of them begins to work, or empty"),
+    "name": ("", "name of the engineer who was called back"),
     "field": ("", "severity, impact, urgency, category or ci"),
     "old": ("", "what it was"),
     "new": ("", "what it is now"),
@@ -291,7 +305,11 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "opened": (False, "true when the mail became a ticket, or the link opened the other record"),
     "moved_from": (0, "the number to which the mail was written, where that was merged into this one; else 0"),
     "link": ("", 'what the other record is to this one, or parent_solved: `link\\|word("link_told")` says it'),
-    "other": (NO_TICKET, "the other record, with the fields of `ticket`; number 0 where there is none"),
+    "other": (
+        NO_TICKET,
+        "the other record, with the fields of `ticket`; number 0 where there is none. recall: what is put down, "
+        "recalled: what the engineer is needed for (number, subject and severity only)",
+    ),
     "ended": (False, "true when the link was taken away"),
     "similar": ((), "solved tickets like it: {number, subject, solution}"),
     "opened_for": ("", 'address of the customer whose mail one of ours passed on, or ""'),
@@ -341,6 +359,7 @@ SAMPLE_TICKET: Mapping[str, object] = {
     "team_name": "网络组",
     "line": 2,
     "assignee_name": "王芳",
+    "because": [{"code": "skill", "detail": "VPN"}, {"code": "load", "detail": "2"}],
     "requester_name": "Li Wei",
     "requester_address": "li.wei@customer.example",
     "customer_name": "Example Ltd.",
@@ -526,6 +545,25 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "text": "Resolved: 磁盘空间不足 / disk space low\nHost: db01",
     },
     "handed_up": {"line": 2, "reason": "防火墙策略需要二线处理。\nThe firewall needs a specialist."},
+    "queued": {
+        "ticket": {**SAMPLE_TICKET, "assignee_name": "", "because": []},
+        "reasons": [
+            {"name": "王芳", "why": "full", "detail": "8/8"},
+            {"name": "Tom Baker", "why": "away", "detail": "2026-11-25"},
+            {"name": "赵敏", "why": "off_hours", "detail": "2026-11-24T09:00:00+08:00"},
+        ],
+        "opens": "2026-11-24T09:00:00+08:00",
+    },
+    "recall": {
+        "ticket": {**SAMPLE_TICKET, "severity": 1, "because": [{"code": "recalled", "detail": "1198"}]},
+        "name": "王芳",
+        "other": {"number": 1198, "subject": "会议室无线信号弱 / Weak Wi-Fi in a meeting room", "severity": 4},
+    },
+    "recalled": {
+        "ticket": {**SAMPLE_TICKET, "severity": 4, "assignee_name": "", "because": []},
+        "name": "王芳",
+        "other": {"number": 1213, "subject": "全公司断网 / The whole network is down", "severity": 1},
+    },
     "regraded": {"field": "severity", "old": "3", "new": "2", "reason": "影响整个财务部\nAll of Finance is hit."},
     "undone": {"template": "resolved", "done_at": "2026-11-23T10:05:00+08:00"},
     "transcript": {

@@ -17,12 +17,14 @@ from daemon.aftermath import aftermath
 from daemon.closing import CLOCK, is_late
 from daemon.commands import TAKEN_UP, Line, Transcript, makes_sense
 from daemon.decide import Change, Decision
+from daemon.dispatch import DISPATCH, reason
 from daemon.emergency import MajorEvent, PlanEvent
 from daemon.events import (
     AlertRecovered,
     AlertRepeated,
     AnswerWithheld,
     Assigned,
+    CalledIn,
     CommandsRefused,
     EscalationAsked,
     Event,
@@ -38,7 +40,9 @@ from daemon.events import (
     Opened,
     ParentSolved,
     PlanEnded,
+    Queued,
     Rated,
+    Recalled,
     Rejected,
     Reminded,
     Returned,
@@ -80,7 +84,7 @@ _SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
     "taken_up": ("progress",), "resumed": ("progress",), "regraded": ("assignment", "alert_repeated"),
     "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
     "cancelled": ("merged",), "linked": ("assignment",),
-    "assignment": ("scope_question",),
+    "assignment": ("recall", "queued", "scope_question"), "queued": ("recalled",),
     # That a major incident is over, or goes on.
     "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report"),
 }  # fmt: skip
@@ -194,7 +198,12 @@ def _news(change: Change) -> tuple[Event, ...]:
         return tuple(e for e in change.events if not isinstance(e, Opened))
     if not any(isinstance(e, Undone) for e in change.events):
         return change.events
-    return tuple(e for e in change.events if not isinstance(e, StateChanged | Assigned | Graded))
+    return tuple(e for e in change.events if not isinstance(e, StateChanged | Assigned | Graded) or _by_dispatch(e))
+
+
+def _by_dispatch(event: Event) -> bool:
+    """Whether nobody decided this but the rules of dispatch: then even who caused it has to be told."""
+    return isinstance(event, Queued | Recalled | CalledIn) or getattr(event, "by", "") == DISPATCH
 
 
 def _announcements(event: Event, rulebook: Rulebook) -> Iterator[Announcement]:
@@ -223,7 +232,7 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
     if isinstance(event, NoticeFailed) and event.address in scene.told:
         return
     for to in _concerned(announcement, event, ticket, scene):
-        if (to.key and to.key == scene.actor) or _waited_in_vain(to, event):
+        if (to.key and to.key == scene.actor and not _by_dispatch(event)) or _waited_in_vain(to, event):
             continue
         visibility = Visibility.INTERNAL if to.key or not ticket.concerns(to.address) else Visibility.PUBLIC
         facts = event_facts(event, ticket, to, scene, visibility)
@@ -430,7 +439,8 @@ def _assignee_or_team(name: str, ticket: Ticket, scene: Scene) -> Iterator[Recip
         sales = list(_by_role(Role.SALES, scene)) if ticket.insisted_at else []
         yield from sales or _by_role(Role.DESK, scene)
         return
-    found = list(_assignee(name, ticket, scene)) or list(_team(name, ticket, scene))
+    team = _lead if ticket.queued_at else _team
+    found = list(_assignee(name, ticket, scene)) or list(team(name, ticket, scene))
     yield from found or list(_by_role(Role.DESK, scene))
 
 
@@ -457,18 +467,14 @@ def _participants(name: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient
 def _second_line(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
     """The specialists of this category; where nobody is named one, those of the team."""
     people = [p for p in scene.rulebook.people_with(Role.ENGINEER) if p.line == _SECOND_LINE]
-    skilled = [p for p in people if _covers(p, ticket.category)]
+    skilled = [p for p in people if p.skill_for(ticket.category)]
     yield from (_person(p, scene) for p in skilled or [p for p in people if ticket.team in p.teams])
 
 
 def _vendors(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
     """The vendors of this category, and those who do everything."""
     vendors = scene.rulebook.people_with(Role.VENDOR)
-    yield from (_person(p, scene) for p in vendors if not p.skills or _covers(p, ticket.category))
-
-
-def _covers(person: Person, category: str) -> bool:
-    return any(category == skill or category.startswith(f"{skill}/") for skill in person.skills)
+    yield from (_person(p, scene) for p in vendors if not p.skills or p.skill_for(ticket.category))
 
 
 def _role(name: str, _: Ticket, scene: Scene) -> Iterator[Recipient]:
@@ -548,7 +554,12 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
         "keywords": keyword_facts(_likely(ticket, to, scene), to.language) if internal else [],
-        **(_put_right(event, to) or _link_facts(event, ticket, to, scene) or _particulars(event, ticket)),
+        **(
+            _put_right(event, to)
+            or _link_facts(event, ticket, to, scene)
+            or _dispatched(event, scene)
+            or _particulars(event, ticket)
+        ),
         **_similar(event, to, scene),
         **_step_facts(event, to, scene),
         **_scope_facts(event, ticket, to, scene),
@@ -560,7 +571,7 @@ def _put_right(event: Event, to: Recipient) -> dict[str, Any]:
     """Return what the mails about a new hand, a new grade or a step back may speak of; nothing for other events."""
     match event:
         case HandedUp(line=line, reason=reason):
-            return {"line": line, "reason": reason}
+            return {"line": line, "reason": reason, "by_itself": event.by == CLOCK}
         case Graded(field=field, old=old, new=new, reason=reason):
             return {"field": field, "old": old, "new": new, "reason": reason}
         case Undone(told=told, done_at=done_at):
@@ -598,6 +609,19 @@ def _similar(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
         return {}
     found = [{"number": t.number, "subject": t.subject, "solution": t.solution} for t in scene.similar]
     return {"similar": found}
+
+
+def _dispatched(event: Event, scene: Scene) -> dict[str, Any]:
+    """Return what the mails about waiting and about recalls may speak of; nothing for other events."""
+    match event:
+        case Queued(reasons=reasons, until=until):
+            unfree = [{"name": display(r.person, scene.rulebook), "why": r.why, "detail": r.detail} for r in reasons]
+            return {"reasons": unfree, "opens": iso(until)}
+        case Recalled() | CalledIn():
+            other = {"number": event.ticket, "subject": event.subject, "severity": event.severity}
+            return {"name": display(event.person, scene.rulebook), "other": other}
+        case _:
+            return {}
 
 
 def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
@@ -722,6 +746,7 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "team_name": named(team.name, language) if team else "",
         "line": ticket.line,
         "assignee_name": assignee.name if assignee else "",
+        "because": [dict(zip(("code", "detail"), reason(b, language, rulebook), strict=True)) for b in ticket.because],
         "requester_name": ticket.requester_name,
         "requester_address": ticket.requester,
         "customer_name": customer.name if customer else "",
@@ -813,12 +838,8 @@ def _line_facts(line: Line, language: str, rulebook: Rulebook) -> dict[str, Any]
 
 def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal: bool) -> str:
     """Return the words concerned. A requester is only ever shown their own or those written for them."""
-    if isinstance(event, Assigned):
-        reason = event.reason if event.reason != TAKEN_UP else ""
-        # What was noted among us before a vendor joined stays with us.
-        person = scene.rulebook.people.get(to.key)
-        story = scene.story if person is None or of_ours(person) else scene.report
-        return "\n\n".join(p for p in (reason, story) if p)[:_LONGEST_TEXT] if internal else ""
+    if isinstance(event, Assigned | CalledIn):
+        return _story(event, ticket, to, scene)[:_LONGEST_TEXT] if internal else ""
     if isinstance(event, Insisted):
         return "\n\n".join(p for p in (scene.story, _written(ticket, scene, internal=True)) if p) if internal else ""
     if isinstance(event, Rejected):
@@ -829,6 +850,15 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
     if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:
         return ""  # what the project manager has to say about it is for colleagues
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
+
+
+def _story(event: Assigned | CalledIn, ticket: Ticket, to: Recipient, scene: Scene) -> str:
+    """Return what somebody reads who is given a ticket: why, what was reported, and what was noted since."""
+    why = event.reason if isinstance(event, Assigned) and event.reason != TAKEN_UP else ""
+    # What was noted among us before a vendor joined stays with us.
+    person = scene.rulebook.people.get(to.key)
+    story = scene.story if person is None or of_ours(person) else scene.report
+    return "\n\n".join(p for p in (why, story or _written(ticket, scene, internal=True)) if p)
 
 
 def _written(ticket: Ticket, scene: Scene, *, internal: bool) -> str:
@@ -848,7 +878,7 @@ def _reopens(event: Event) -> bool:
 
 
 def _attachments(event: Event, scene: Scene) -> list[dict[str, Any]]:
-    if scene.letter is None or not (isinstance(event, Opened | MessageAdded) or _reopens(event)):
+    if scene.letter is None or not (isinstance(event, Opened | MessageAdded | CalledIn) or _reopens(event)):
         return []
     return [{"name": a.name, "size": a.size} for a in scene.letter.attachments]
 

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from daemon.commands import TAKEN_UP
+from daemon.dispatch import DISPATCH
 from daemon.events import (
     Assigned,
     ClockPaused,
@@ -237,7 +238,7 @@ class _Biography:
                 self.tally.reopened.append(moment)
             case Routed(team=team, assignee=assignee) if team or assignee:
                 self.tally.dispatched.append(moment)
-            case Assigned(reason=reason) if reason != TAKEN_UP:
+            case Assigned(reason=reason, by=by) if reason != TAKEN_UP and by != DISPATCH:
                 self.tally.dispatched.append(moment)
             case Returned():
                 self.tally.returned.append(moment)

@@ -30,7 +30,7 @@ _STYLE = """
 .ink { color: #e6ebf0 !important; }
 .faint { color: #9fb0c0 !important; }
 .line { border-color: #2e3943 !important; }
-.tile { background: #232c34 !important; }
+.tile { background-color: #232c34 !important; }
 .said { background: #232c34 !important; border-color: #4a5a69 !important; color: #e6ebf0 !important; }
 .care { background: #3a2f14 !important; border-color: #c99a2e !important; color: #f3e3b5 !important; }
 .bar { background: #7db4ff !important; }

@@ -7,7 +7,7 @@ colleagues only (notes, causes, who was told) is left out of a record unless it 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
@@ -15,6 +15,7 @@ from typing import Any
 
 from daemon.aftermath import aftermath
 from daemon.commands import TAKEN_UP
+from daemon.dispatch import DISPATCH, reason
 from daemon.events import (
     AlertRepeated,
     Assigned,
@@ -35,12 +36,14 @@ from daemon.events import (
     PlanActivated,
     PlanEnded,
     ProgressTold,
+    Queued,
     Rated,
     Rejected,
     Routed,
     SolutionGiven,
     StateChanged,
     StepReached,
+    Unfree,
 )
 from daemon.notify.emergencies import aftermath_facts, level_name
 from daemon.plans import RULE
@@ -52,13 +55,14 @@ Cell = str | int | float | bool | datetime | None
 
 _UNSHOWN = frozenset({
     "clocks", "silence", "answered", "length", "message_id", "by_tool", "alert_told_at", "alert_back_at",
-    "recovery_told_at", "scope_to", "major_run", "plans", "tasks",
+    "recovery_told_at", "scope_to", "major_run", "plans", "tasks", "not_for",
 })  # fmt: skip
 _INTERNAL_FIELDS = frozenset({
     "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom",
-    "alert", "links", "scope_final",
+    "alert", "links", "scope_final", "because", "queued_at",
 })  # fmt: skip
 _FOR_COLLEAGUES = frozenset({
+    "Queued", "Recalled", "CalledIn",
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
     "AlertRepeated", "AlertRecovered", "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed",
     "AnswerWithheld", "Linked", "Unlinked", "ParentSolved",
@@ -236,9 +240,15 @@ def _history(sources: Sources, wording: Wording, *, internal: bool) -> Iterator[
         if not internal and not _public(event):
             continue
         said = _words_of(event, sources) if internal or _words_are_public(event) else ""
-        told = {"at": wording.moment(at), "kind": type(event).__name__, "text": _sentence(event, sources, wording)}
+        shown = event if internal else _without_reasons(event)
+        told = {"at": wording.moment(at), "kind": type(event).__name__, "text": _sentence(shown, sources, wording)}
         yield {**told, "said": "" if (at, said) == last else said}
         last = (at, said) if said else last
+
+
+def _without_reasons(event: Event) -> Event:
+    """Return the event without why dispatch chose somebody: how busy or how skilled they are is for colleagues."""
+    return replace(event, because=()) if isinstance(event, Assigned) else event
 
 
 def _words_are_public(event: Event) -> bool:
@@ -290,13 +300,18 @@ def _variant(event: Event) -> str:
         case Linked(link=link, opened=opened):
             return f"{link}.opened" if opened else str(link)
         case _:
-            return _way_variant(event)
+            return _placing_variant(event)
 
 
-def _way_variant(event: Event) -> str:
+def _placing_variant(event: Event) -> str:
+    """Return how an event is told by which a ticket comes to somebody, or to nobody."""
     match event:
-        case Assigned(reason=reason):
-            return "taken" if reason == TAKEN_UP else ""
+        case Assigned(by=by, assignee="") if by == DISPATCH:
+            return "back"
+        case Assigned(because=because, reason=why):
+            return "chosen" if because else "taken" if why == TAKEN_UP else ""
+        case Queued(reasons=()):
+            return "nobody"
         case HandedUp(vendors=vendors):
             return "vendor" if vendors else ""
         case _:
@@ -342,8 +357,15 @@ def _details(event: Event, sources: Sources, wording: Wording) -> dict[str, str]
         details["old"] = _shown("level", event.old, wording)
     if isinstance(event, _CLOCKED):
         details["reason"] = _why_paused(str(getattr(event, "reason", "")), wording)
+    if isinstance(event, Queued):
+        details["reasons"] = ", ".join(_unfree(u, wording) for u in event.reasons)
     given = [details.get("assignee", ""), details.get("team", "")]
     return {**details, "by": _actor(event, sources, wording), "to": " / ".join(filter(None, given))}
+
+
+def _unfree(one: Unfree, wording: Wording) -> str:
+    parts = [wording.person(one.person), *([one.detail.partition("/")[0]] if one.why != "off_hours" else [])]
+    return wording.word("unfree", one.why).format(*parts)
 
 
 def _actor(event: Event, sources: Sources, wording: Wording) -> str:
@@ -390,7 +412,7 @@ def _named(name: str, key: str, wording: Wording) -> str:
     if name in _GROUPS:
         return wording.word(_GROUPS[name], key)
     namers: dict[str, Callable[[str], str]] = {
-        **dict.fromkeys(("by", "author", "assignee", "recorded_by", "former", "liaison"), wording.person),
+        **dict.fromkeys(("by", "author", "assignee", "person", "recorded_by", "former", "liaison"), wording.person),
         **dict.fromkeys(("team", "from_team"), wording.team),
         "category": wording.category,
         "customer": wording.customer,
@@ -400,8 +422,15 @@ def _named(name: str, key: str, wording: Wording) -> str:
         "level": partial(level_name, language=wording.language, rulebook=wording.rulebook),
         "major": partial(level_name, language=wording.language, rulebook=wording.rulebook),
         "plan": partial(_plan, wording=wording),
+        "because": partial(_because, wording=wording),
     }
     return namers[name](key) if name in namers else key
+
+
+def _because(code: str, wording: Wording) -> str:
+    """Return one of the reasons why dispatch chose somebody."""
+    word, detail = reason(code, wording.language, wording.rulebook)
+    return wording.word("because", word).format(detail)
 
 
 def _told(name: str, wording: Wording) -> str:

@@ -7,13 +7,14 @@ with "warning:" need not be mended before the daemon runs. Pure: `ticketd check`
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from datetime import date
+from datetime import date, timedelta
 
 from daemon.errors import Problem, did_you_mean
+from daemon.rota import planned_on, swaps_on
 from daemon.routing.actions import SetField
 from daemon.routing.conditions import Always
 from daemon.rulebook import Rulebook
-from daemon.words import Outside, Role
+from daemon.words import STAFF_ROLES, Dispatch, Outside, Role
 
 WARNING = "warning: "
 _DECEMBER = 12  # by then the State Council has announced the holidays of the next year
@@ -28,6 +29,11 @@ def check_rulebook(rulebook: Rulebook, templates: Collection[str], folder: str =
         *_categories_never_routed_to(rulebook),
         *_templates_missing(rulebook, templates),
         *_teams_without_anybody(rulebook),
+        *_teams_that_can_choose_nobody(rulebook),
+        *_skills_that_are_no_category(rulebook),
+        *_rotas_of_outsiders(rulebook),
+        *_rotas_for_nothing(rulebook),
+        *_swaps_for_nothing(rulebook),
         *_roles_without_anybody(rulebook),
         *_managers_without_the_role(rulebook),
         *_silence_without_a_reminder(rulebook),
@@ -143,6 +149,54 @@ def _teams_without_anybody(rulebook: Rulebook) -> Found:
                 "people.yaml",
                 f"nobody gets the mail of the team '{team.key}'; give it members: or an address:",
             )
+
+
+def _teams_that_can_choose_nobody(rulebook: Rulebook) -> Found:
+    """Yield the teams whose tickets would wait for ever, because none of their people may be chosen."""
+    for team in rulebook.teams.values():
+        ours = [m for m in team.members if m in rulebook.people and rulebook.people[m].roles & STAFF_ROLES]
+        if team.dispatch is Dispatch.AUTO and not ours:
+            cure = "give it members of our own (a vendor is never chosen), or take 'dispatch: auto' out"
+            yield "people.yaml", f"nobody of the team '{team.key}' can be chosen for its tickets; {cure}"
+
+
+def _skills_that_are_no_category(rulebook: Rulebook) -> Found:
+    for person in rulebook.people.values():
+        for skill in person.skills:
+            if skill not in rulebook.categories:
+                cure = did_you_mean(skill, rulebook.categories) or "; write one, as in network/vpn"
+                yield "people.yaml", f"{WARNING}'{person.key}' has the skill '{skill}', which is no category{cure}"
+
+
+def _rotas_of_outsiders(rulebook: Rulebook) -> Found:
+    """Yield who is on call for a team without being in it, or without being of ours: they would get no ticket."""
+    for rota in rulebook.rota.values():
+        for key in dict.fromkeys((*rota.order, *(s.who for s in rota.swaps))):
+            if key not in rulebook.teams[rota.team].members:
+                cure = "add them to its members in people.yaml, or take them out of the rota"
+                yield rota.where, f"'{key}' is on call for the team '{rota.team}', but not in it; {cure}"
+            elif not rulebook.people[key].roles & STAFF_ROLES:
+                yield rota.where, f"'{key}' is a vendor, who is never chosen by itself; take them out of the rota"
+
+
+def _rotas_for_nothing(rulebook: Rulebook) -> Found:
+    for rota in rulebook.rota.values():
+        if rulebook.teams[rota.team].dispatch is not Dispatch.AUTO:
+            cure = f"write 'dispatch: auto' at the team '{rota.team}' in people.yaml"
+            yield rota.where, f"{WARNING}nobody is called by this rota, since the whole team gets each ticket; {cure}"
+
+
+def _swaps_for_nothing(rulebook: Rulebook) -> Found:
+    """Yield the swaps that name somebody whose turn it is not on any of these days."""
+    for rota in rulebook.rota.values():
+        for swap in rota.swaps if rota.order else ():
+            days = (swap.first + timedelta(days=n) for n in range((swap.last - swap.first).days + 1))
+            if not any(swaps_on(swap, rota, day) for day in days):
+                whose = planned_on(rota, swap.first)
+                yield (
+                    swap.where,
+                    f"{WARNING}'{swap.instead_of}' is not on call then, '{whose}' is; the swap does nothing",
+                )
 
 
 def _managers_without_the_role(rulebook: Rulebook) -> Found:

@@ -26,6 +26,7 @@ MAX_BYTES = 2_000_000
 FILES = {
     "calendars.yaml": ("calendars",),
     "people.yaml": ("people", "teams"),
+    "rota.yaml": ("rota", "out_of_hours", "recall"),
     "service_levels.yaml": ("service_levels", "hold_stops_clock", "next_in_line"),
     "customers.yaml": ("customers", "regions", "unknown_customers"),
     "categories.yaml": ("categories", "matrix"),
@@ -37,11 +38,11 @@ FILES = {
     "routing.yaml": ("rules", "error_codes"),
     "major.yaml": ("major",),
 }
-MAY_BE_MISSING = frozenset({"alerts.yaml", "major.yaml"})
+MAY_BE_MISSING = frozenset({"alerts.yaml", "major.yaml", "rota.yaml"})
 """Files without which something is simply not done."""
 PLANS = "plans"
 """The folder of emergency plans, one in each file; it may be missing."""
-OPTIONAL = frozenset({"next_in_line", "error_codes", "regions", "unknown_customers"})
+OPTIONAL = frozenset({"next_in_line", "error_codes", "regions", "unknown_customers", "rota", "out_of_hours", "recall"})
 _WHATEVER = "and what belongs to it ({} or [] for nothing)"
 _CORE_TAGS = "tag:yaml.org,2002:"
 T = TypeVar("T")
@@ -125,6 +126,9 @@ class _Book:
             calendars=calendars,
             people=sections.with_teams(people, teams),
             teams=teams,
+            rota=self._make("rota", sections.rota_from),
+            out_of_hours=self._make("out_of_hours", sections.grave_from),
+            recall=self._make("recall", sections.grave_from),
             service_levels=self._make("service_levels", sections.service_levels_from),
             hold_stops_clock=self._make("hold_stops_clock", sections.hold_reasons_from),
             next_in_line=self._make("next_in_line", sections.next_in_line_from),

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from daemon.errors import did_you_mean
+from daemon.rota import week_of
 from daemon.routing.actions import Action, ActionError, AddWatchers, SetField, action_from
 from daemon.routing.conditions import (
     WEEKDAYS,
@@ -56,14 +57,17 @@ from daemon.rulebook import (
     Forecast,
     Keyword,
     Person,
+    Rota,
     Rule,
     ServiceLevel,
     Step,
+    Swap,
     Target,
     Team,
 )
 from daemon.words import (
     CASES,
+    Dispatch,
     Duty,
     HoldReason,
     Kind,
@@ -76,7 +80,7 @@ from daemon.words import (
     State,
     Verb,
     Who,
-)  # fmt: skip
+)
 
 MAX_RULES = 5000
 MAX_DEPTH = 20
@@ -93,6 +97,9 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "Insisted": "the requester wants what was refused: sales decides",
         "Assigned": "the ticket went to a team or a person",
         "HandedUp": "functional escalation: line 2 or a vendor took over",
+        "Queued": "nobody of the team is free: the ticket waits for one of them",
+        "Recalled": "its engineer was called back from it, to work on a graver one",
+        "CalledIn": "somebody was called back from a lesser ticket, to work on this one",
         "Returned": "wrong queue: it went back to the desk",
         "MessageAdded": "the requester or a participant wrote again",
         "ProgressTold": "an engineer told the requester how it stands",
@@ -132,8 +139,8 @@ AUDIENCES: Mapping[str, str] = MappingProxyType(
         "watchers": "those whom rules let follow the ticket",
         "participants": "everybody else on the record, as in Cc of the first mail",
         "assignee": "the engineer who works on it, if there is one",
-        "assignee_or_team": "that engineer; without one the team; without a team the desk. Out of scope: the desk, or "
-        "sales once the requester insists",
+        "assignee_or_team": "that engineer; without one the team (its lead while it waits); without a team the desk. "
+        "Out of scope: the desk, or sales once the requester insists",
         "liaison": "who of ours answers for what a vendor has; nobody where no vendor has it",
         "former": "who had it before line 2 or a vendor took over (HandedUp)",
         "told": "everybody who had a mail about what is undone (Undone)",
@@ -158,6 +165,7 @@ GRADES = ("severity", "impact", "urgency", "category", "ci")
 RECORD = "record"
 CLOCKS = (RECORD, "respond", "resolve")
 _STEP_TIMES = ("percent", "after", "every")
+_LINE2, _SECOND_LINE = "line2", 2
 _QUIET = timedelta(hours=4)  # how long an acknowledgement silences a reminder, if nothing else is said
 
 
@@ -282,15 +290,15 @@ def people_from(item: Item, known: Known, bad: Complaints) -> dict[str, Person]:
     people: dict[str, Person] = {}
     at: dict[str, str] = {}
     for key, entry in as_table(item, bad, "'people'").items():
-        person = _person(key, entry, bad)
+        person = _person(key, entry, known, bad)
         known.people.add(entry, key, bad, person.aliases)
         _claim(person.addresses, key, entry, at, bad)
         people[key] = person
     return people
 
 
-def _person(key: str, item: Item, bad: Complaints) -> Person:
-    keys = ("name", "addresses", "roles", "language", "line", "skills", "capacity", "aliases", "absences")
+def _person(key: str, item: Item, known: Known, bad: Complaints) -> Person:
+    keys = ("name", "addresses", "roles", "language", "line", "skills", "capacity", "calendar", "aliases", "absences")
     table = Table(item, keys, bad, f"the person '{key}'")
     table.need("addresses", "[name@example.com]")
     table.need("roles", "[engineer]")
@@ -303,6 +311,7 @@ def _person(key: str, item: Item, bad: Complaints) -> Person:
         line=table.number("line", 1, 1, _LINES_OF_SUPPORT),
         skills=table.texts("skills"),
         capacity=table.number("capacity", 0, 0, 1000),
+        calendar=table.reference("calendar", known.calendars),
         aliases=table.texts("aliases"),
         absences=_absences(table),
     )
@@ -344,7 +353,7 @@ def teams_from(item: Item, known: Known, bad: Complaints) -> dict[str, Team]:
 
 
 def _team(key: str, item: Item, known: Known, bad: Complaints) -> Team:
-    keys = ("name", "members", "lead", "line", "address", "aliases")
+    keys = ("name", "members", "lead", "line", "address", "dispatch", "aliases")
     table = Table(item, keys, bad, f"the team '{key}'")
     return Team(
         key=key,
@@ -354,6 +363,7 @@ def _team(key: str, item: Item, known: Known, bad: Complaints) -> Team:
         line=table.number("line", 1, 1, _LINES_OF_SUPPORT),
         address="".join(_addresses(table, "address")[:1]),
         aliases=table.texts("aliases"),
+        dispatch=next(iter(table.choices("dispatch", Dispatch)), Dispatch.TEAM),
     )
 
 
@@ -363,6 +373,81 @@ def with_teams(people: Mapping[str, Person], teams: Mapping[str, Team]) -> dict[
         key: replace(person, teams=tuple(t.key for t in teams.values() if key in t.members))
         for key, person in people.items()
     }
+
+
+# --- rota.yaml ---
+
+
+def rota_from(item: Item, known: Known, bad: Complaints) -> dict[str, Rota]:
+    """Return who is on call, by team."""
+    rotas = {}
+    for word, entry in as_table(item, bad, "'rota'").items():
+        team = known.teams.find(entry, word, bad)
+        if team:
+            rotas[team] = _rota(team, entry, known, bad)
+    return rotas
+
+
+def _rota(team: str, item: Item, known: Known, bad: Complaints) -> Rota:
+    table = Table(item, ("order", "starts", "handover", "zone", "swaps"), bad, f"the rota of '{team}'")
+    table.need("order", "[somebody, somebody.else]")
+    if table.get("order") and not each(table.entries["order"]):
+        bad.add(table.entries["order"], f"nobody is in the rota of '{team}'; write order: [somebody, somebody.else]")
+    starts, handover = table.need("starts", "2026-11-23"), table.need("handover", "mon 09:00")
+    first = next(iter(_day_range(starts, bad)), None) if starts else None
+    weekday, at = _handover(handover, bad) if handover else (None, time.min)
+    if starts and first and weekday is not None and first.weekday() != weekday:
+        cure = f"write the day of its first handover, a {WEEKDAYS[weekday]}"
+        bad.add(starts, f"{first} is a {WEEKDAYS[first.weekday()]}, but the rota is handed over on another day; {cure}")
+    rota = Rota(
+        team=team, order=table.references("order", known.people), starts=first or date.min, handover=at,
+        zone=_zone(table), where=item.where,
+    )  # fmt: skip
+    swaps = table.get("swaps")
+    return replace(rota, swaps=_swaps(swaps, rota, known, bad)) if swaps and first else rota
+
+
+def _handover(item: Item, bad: Complaints) -> tuple[int | None, time]:
+    day, _, at = fold(str(item.value)).partition(" ")
+    try:
+        return WEEKDAYS.index(day), clock_time(at)
+    except (ValueError, ConditionError):
+        bad.add(item, f"{item.shown()} is no weekday with a time; write handover: mon 09:00")
+        return None, time.min
+
+
+def _swaps(item: Item, rota: Rota, known: Known, bad: Complaints) -> tuple[Swap, ...]:
+    """Return the swaps; no day may be given to two people."""
+    swaps: list[Swap] = []
+    for entry in as_list(item, bad, "'swaps'"):
+        swap = _swap(entry, rota, known, bad)
+        other = next((s for s in swaps if swap and swap.first <= s.last and s.first <= swap.last), None)
+        if swap and other:
+            cure = "make the days of one of them fewer"
+            bad.add(entry, f"the days from {swap.first} overlap with another swap ({other.where}); {cure}")
+        elif swap:
+            swaps.append(swap)
+    return tuple(swaps)
+
+
+def _swap(item: Item, rota: Rota, known: Known, bad: Complaints) -> Swap | None:
+    table = Table(item, ("week", "days", "who", "instead_of"), bad, "a swap")
+    week, days = table.get("week"), table.get("days")
+    table.need("who", "somebody")
+    if (week is None) == (days is None):
+        bad.add(item, "a swap says when it is; write week: 2026-11-30, or days: 2026-12-24 to 2026-12-26")
+        return None
+    found = _day_range(week or days or item, bad)
+    if not found:
+        return None
+    first, last = week_of(rota, found[0]) if week else (found[0], found[-1])
+    who, instead_of = table.reference("who", known.people), table.reference("instead_of", known.people)
+    return Swap(first=first, last=last, who=who, instead_of=instead_of, where=item.where) if who else None
+
+
+def grave_from(item: Item, _known: Known, bad: Complaints) -> frozenset[Severity]:
+    """Return the severities that something is done for."""
+    return frozenset(s for i in each(item) if i.value not in (None, []) and (s := severity_from(i, bad)))
 
 
 # --- customers.yaml ---
@@ -610,7 +695,7 @@ def _target(item: Item, known: Known, bad: Complaints) -> Target:
 
 
 def _step(item: Item, bad: Complaints) -> Step:
-    keys = ("name", "clock", *_STEP_TIMES, "quiet", "severities", "tell")
+    keys = ("name", "clock", *_STEP_TIMES, "quiet", "severities", "tell", "hand_up")
     table = Table(item, keys, bad, "a step")
     clock = table.text("clock") if table.need("clock", "respond") else "respond"
     if clock not in CLOCKS:
@@ -627,7 +712,18 @@ def _step(item: Item, bad: Complaints) -> Step:
         after=after,
         every=every,
         quiet=(_time(table, "quiet") or min(max(every, _QUIET), timedelta(days=1))) if every else None,
+        hand_up=_hand_up(table),
     )
+
+
+def _hand_up(table: Table) -> int:
+    """Return the line of support to which a step hands a ticket up: only the second one takes over by itself."""
+    word, item = table.text("hand_up"), table.get("hand_up")
+    if item and word != _LINE2:
+        table.bad.add(item, f"'hand_up' knows {_LINE2} only, got {item.shown()}; a vendor is brought in by a person")
+    if item and table.get("every"):
+        table.bad.add(item, "'hand_up' happens once; write it in a step with percent: or after:")
+    return _SECOND_LINE if word == _LINE2 else 0
 
 
 def _usual_name(table: Table, clock: str, percent: int) -> str:

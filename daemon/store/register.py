@@ -6,7 +6,7 @@ What comes in: Changes and the letter that caused them. What goes out: Tickets a
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
@@ -21,11 +21,11 @@ from daemon.plain import from_plain, to_plain
 from daemon.store.base import Database
 from daemon.store.tables import stamp, unstamp
 from daemon.ticket import Ticket, after
-from daemon.words import CASES, State
+from daemon.words import CASES, HoldReason, Severity, State
 
 _EVENT = "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES "
 _COLUMNS = ("kind", "state", "severity", "category", "team", "assignee", "customer", "requester", "subject",
-            "opened_at", "next_due_at", "length", "picture", "alert")  # fmt: skip
+            "opened_at", "next_due_at", "queued_at", "length", "picture", "alert")  # fmt: skip
 _DRAW = f"""INSERT INTO ticket (number, {", ".join(_COLUMNS)}) VALUES ({", ".join("?" * (len(_COLUMNS) + 1))})
  ON CONFLICT (number) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS)}"""
 _MESSAGE = """INSERT INTO message (mail, ticket, message_id, sender, sender_name, recipients, at, nature, visibility,
@@ -116,6 +116,45 @@ class Register:
         """Return when the clock must look next, or None."""
         row = self._base.one("SELECT MIN(next_due_at) FROM ticket")
         return unstamp(row[0]) if row and row[0] else None
+
+    # --- what dispatch asks ---
+
+    def load(self, people: Sequence[str], not_counted: Collection[HoldReason]) -> dict[str, int]:
+        """Return how many tickets each of these people has at hand; one on hold for these reasons does not count."""
+        marks = _marks(people)
+        sql = f"""SELECT assignee, COUNT(*) FROM ticket WHERE assignee IN ({marks}) AND state IN (?,?)
+         GROUP BY assignee"""
+        at_work = (str(State.ASSIGNED), str(State.IN_PROGRESS))
+        load = {str(a): int(n) for a, n in self._base.rows(sql, (*people, *at_work))}
+        sql = f"SELECT assignee, picture FROM ticket WHERE assignee IN ({marks}) AND state = ?"
+        for assignee, picture in self._base.rows(sql, (*people, str(State.ON_HOLD))):
+            if json.loads(picture).get("hold_reason") not in not_counted:
+                load[assignee] = load.get(assignee, 0) + 1
+        return load
+
+    def at_hand(self, people: Sequence[str]) -> tuple[Ticket, ...]:
+        """Return the tickets that these people work on, or are about to."""
+        sql = f"""SELECT picture FROM ticket WHERE assignee IN ({_marks(people)}) AND state IN (?,?)
+         ORDER BY number"""
+        values = (*people, str(State.ASSIGNED), str(State.IN_PROGRESS))
+        return tuple(_from_picture(r[0]) for r in self._base.rows(sql, values))
+
+    def anything_queued(self) -> bool:
+        """Whether any ticket waits for somebody to become free."""
+        return self._base.one("SELECT 1 FROM ticket WHERE queued_at IS NOT NULL LIMIT 1") is not None
+
+    def queued(self, teams: Sequence[str], grave: Collection[Severity], limit: int = 500) -> tuple[Ticket, ...]:
+        """Return the tickets that wait for one of these teams, or are as grave as these severities."""
+        sql = f"""SELECT picture FROM ticket WHERE queued_at IS NOT NULL
+         AND (team IN ({_marks(teams)}) OR severity IN ({_marks(grave)}))
+         ORDER BY severity, queued_at LIMIT ?"""
+        rows = self._base.rows(sql, (*teams, *(int(s) for s in grave), limit))
+        return tuple(_from_picture(r[0]) for r in rows)
+
+    def last_event(self) -> int:
+        """Return the number of the last event of all: as long as it is the same, nothing has happened."""
+        row = self._base.one("SELECT MAX(id) FROM event")
+        return int(row[0] or 0)
 
     def tickets(self) -> Iterator[Ticket]:
         """Yield every ticket as drawn, by number."""
@@ -236,6 +275,11 @@ def _on_record(ticket: Ticket) -> set[str]:
     return {ticket.requester, *ticket.participants, *ticket.watchers} - {""}
 
 
+def _marks(values: Collection[object]) -> str:
+    """Return the marks of a list in SQL; of nothing, a list in which nothing is found."""
+    return ",".join("?" * len(values)) or "NULL"
+
+
 def _from_picture(picture: str) -> Ticket:
     return from_plain(Ticket, json.loads(picture))
 
@@ -243,6 +287,7 @@ def _from_picture(picture: str) -> Ticket:
 def _row(t: Ticket) -> tuple[Any, ...]:
     return (
         str(t.kind), str(t.state), int(t.severity), t.category, t.team, t.assignee, t.customer, t.requester, t.subject,
-        stamp(t.opened_at) if t.opened_at else None, stamp(t.next_due_at) if t.next_due_at else None, t.length,
+        stamp(t.opened_at) if t.opened_at else None, stamp(t.next_due_at) if t.next_due_at else None,
+        stamp(t.queued_at) if t.queued_at else None, t.length,
         json.dumps(to_plain(t), ensure_ascii=False), t.alert,
     )  # fmt: skip

@@ -113,6 +113,7 @@ class TicketRow(Table):
     subject = pw.TextField()
     opened_at = Moment(null=True)
     next_due_at = Moment(null=True)
+    queued_at = Moment(null=True)
     length = pw.IntegerField()
     picture = pw.TextField()
     alert = pw.TextField(default="")
@@ -122,6 +123,7 @@ class TicketRow(Table):
         indexes = (
             (("alert", "number"), False),
             (("next_due_at",), False),
+            (("queued_at",), False),
             (("state", "number"), False),
             (("assignee", "state"), False),
             (("requester", "opened_at"), False),

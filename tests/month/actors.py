@@ -184,15 +184,7 @@ class Actors:
         for _ in range(choice([0, 0, 1, 1, 2])):
             word = choice(extras)
             steps += [("cust" if word in ("more", "escalate") else "eng", word, quick())]
-        kind = pick()
-        if kind < 0.12:
-            steps += [("eng", "hold_customer", quick()), ("cust", "serial", slow())]
-        elif kind < 0.20:
-            steps += [("eng", "hold_date", quick()), ("eng", "progress", 4500.0)]
-        elif kind < 0.27:
-            steps += [("eng", "hold_vendor", quick()), ("eng", "resume", slow())]
-        elif kind < 0.32:
-            steps += [("eng", "hold_change", quick()), ("eng", "progress", 4500.0)]
+        steps += self._held(quick, slow)
         if pick() < 0.07:
             return steps  # nobody ever solves it
         steps += [("eng", "resolve", quick() if pick() < 0.5 else slow())]
@@ -202,6 +194,17 @@ class Actors:
         elif ending != "silence":
             steps += [("cust", ending, quick() if pick() < 0.5 else slow())]
         return steps
+
+    def _held(self, quick: Callable[[], float], slow: Callable[[], float]) -> list[tuple[str, str, float]]:
+        """Return for whom or what the work has to wait, if it has to."""
+        kind = self.dice.random()
+        if kind < 0.12:
+            return [("eng", "hold_customer", quick()), ("cust", "serial", slow())]
+        if kind < 0.20:
+            return [("eng", "hold_date", quick()), ("eng", "progress", 4500.0)]
+        if kind < 0.27:
+            return [("eng", "hold_vendor", quick()), ("eng", "resume", slow())]
+        return [("eng", "hold_change", quick()), ("eng", "progress", 4500.0)] if kind < 0.32 else []
 
     def _report(self, life: Life, at: datetime) -> EmailMessage:
         language = CUSTOMERS[life.customer][0]
