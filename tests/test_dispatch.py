@@ -59,6 +59,7 @@ def holders(desk: TestDesk) -> list[str]:
 # --- who is chosen ---
 
 
+@pytest.mark.procedure("5/skill", "8/assignment")
 def test_one_engineer_is_chosen_and_told_why(desk: TestDesk) -> None:
     sent = vpn(desk)
     assert whom(sent) == ["zhang.san", "wang.wei"]
@@ -72,6 +73,7 @@ def test_the_customer_is_not_told_why(desk: TestDesk) -> None:
     assert "上限" not in mail_to(vpn(desk), "zhang.san").letter.text
 
 
+@pytest.mark.procedure("5/load")
 def test_line_1_first_and_line_2_when_it_is_full(desk: TestDesk) -> None:
     staffed(desk, wang_wei={"capacity": 1})
     vpn(desk, 1), vpn(desk, 2)
@@ -79,12 +81,14 @@ def test_line_1_first_and_line_2_when_it_is_full(desk: TestDesk) -> None:
     assert desk.ticket(2).line == 2 and "line:2" in desk.ticket(2).because
 
 
+@pytest.mark.procedure("5/skill")
 def test_the_closer_skill_wins_on_the_same_line(desk: TestDesk) -> None:
     staffed(desk, wang_wei={"skills": ("network",)}, zhao_min={"line": 1, "skills": ("network/vpn",)})
     vpn(desk)
     assert holders(desk) == ["zhao.min"]
 
 
+@pytest.mark.procedure("5/load")
 def test_the_load_decides_between_equals(desk: TestDesk) -> None:
     staffed(desk, zhao_min={"line": 1, "skills": ("network/vpn",), "capacity": 4})
     for n in range(6):
@@ -92,6 +96,7 @@ def test_the_load_decides_between_equals(desk: TestDesk) -> None:
     assert holders(desk) == ["wang.wei", "zhao.min", "wang.wei", "zhao.min", "wang.wei", "wang.wei"], "eight to four"
 
 
+@pytest.mark.procedure("5/hours")
 def test_who_is_away_is_not_chosen_and_a_rules_choice_is_replaced(desk: TestDesk) -> None:
     away = ((date(2026, 11, 23), date(2026, 11, 25)),)
     staffed(desk, wang_wei={"absences": away})
@@ -133,6 +138,7 @@ def test_when_nobody_is_free_it_waits_and_lead_and_desk_are_told_once(desk: Test
     assert ticket.queued_at is not None and desk.waits(minutes=5) == []
 
 
+@pytest.mark.procedure("5/urgent_first")
 def test_the_most_urgent_goes_first_as_soon_as_somebody_is_free(desk: TestDesk) -> None:
     full_house(desk)
     vpn(desk, 3)
@@ -155,6 +161,7 @@ def test_the_queue_outlives_a_restart_and_nobody_gets_it_twice(tmp_path: Path, d
     assert again.works() == [] and len(again.events(3, "Assigned")) == 1
 
 
+@pytest.mark.procedure("5/hours")
 def test_at_night_it_waits_for_the_morning(tmp_path: Path) -> None:
     desk = TestDesk(tmp_path, now=SUNDAY)
     sent = vpn(desk)
@@ -199,6 +206,7 @@ def test_reopened_while_its_engineer_is_away_it_goes_to_somebody_else(desk: Test
 # --- out of hours, and the rota ---
 
 
+@pytest.mark.procedure("5/rota", "5/hours")
 def test_out_of_hours_who_is_on_call_gets_what_is_grave(tmp_path: Path) -> None:
     desk = TestDesk(tmp_path, now=datetime(2026, 11, 28, 23, 0, tzinfo=BEIJING))
     sent = desk.receives(write(CUSTOMER, OUTAGE, subject="全公司断网"))
@@ -247,6 +255,7 @@ def test_a_swap_lasts_from_handover_to_handover() -> None:
     assert on(rota, 25, 12).swapped == "zhao.min"
 
 
+@pytest.mark.procedure("5/rota")
 def test_who_is_away_is_stood_in_for_by_the_next() -> None:
     people = {**PEOPLE, "zhao.min": replace(PEOPLE["zhao.min"], absences=((date(2026, 11, 25), date(2026, 11, 26)),))}
     there = on(ROTA, 25, 12, people=people)
@@ -260,6 +269,7 @@ def test_who_is_away_is_stood_in_for_by_the_next() -> None:
 # --- recall ---
 
 
+@pytest.mark.procedure("5/recall", "8/recall")
 def test_an_engineer_is_called_back_from_the_least_grave_work(desk: TestDesk) -> None:
     full_house(desk)
     desk.receives(write(ENGINEER, "#受理", subject="[INC-1]", **TRUSTED))
@@ -279,6 +289,7 @@ def test_an_engineer_is_called_back_from_the_least_grave_work(desk: TestDesk) ->
     assert desk.waits(minutes=2) == []
 
 
+@pytest.mark.procedure("5/recall")
 def test_nobody_is_called_back_from_work_as_grave(desk: TestDesk) -> None:
     staffed(desk, wang_wei={"capacity": 1}, zhao_min={"capacity": 1})
     for n in range(3):
@@ -304,6 +315,7 @@ def with_hand_up(desk: TestDesk) -> None:
     desk.desk.rulebook = replace(book, service_levels={"standard": replace(level, steps=steps)})
 
 
+@pytest.mark.procedure("5/share")
 def test_when_the_time_of_line_1_is_used_up_line_2_takes_over(desk: TestDesk) -> None:
     with_hand_up(desk)
     vpn(desk)
@@ -318,6 +330,7 @@ def test_when_the_time_of_line_1_is_used_up_line_2_takes_over(desk: TestDesk) ->
     assert len(desk.events(1, "HandedUp")) == 1
 
 
+@pytest.mark.procedure("5/line2")
 def test_line_2_chooses_among_its_people(desk: TestDesk) -> None:
     vpn(desk)
     desk.receives(write(ENGINEER, "#转二线 要查防火墙", subject="[INC-1]", **TRUSTED))
@@ -335,6 +348,7 @@ def person(key: str, capacity: int) -> Person:
     )
 
 
+@pytest.mark.procedure("5/load")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.integers(0, 4), min_size=3, max_size=3),
