@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from daemon.cli import run_command
 from daemon.dispatch import Staff, by_urgency, place
 from daemon.notify.catalogue import TEMPLATES
 from daemon.rota import on_call, stretches
@@ -59,6 +61,7 @@ def holders(desk: TestDesk) -> list[str]:
 # --- who is chosen ---
 
 
+@pytest.mark.procedure("5/skill")
 def test_one_engineer_is_chosen_and_told_why(desk: TestDesk) -> None:
     sent = vpn(desk)
     assert whom(sent) == ["zhang.san", "wang.wei"]
@@ -72,6 +75,7 @@ def test_the_customer_is_not_told_why(desk: TestDesk) -> None:
     assert "上限" not in mail_to(vpn(desk), "zhang.san").letter.text
 
 
+@pytest.mark.procedure("5/load")
 def test_line_1_first_and_line_2_when_it_is_full(desk: TestDesk) -> None:
     staffed(desk, wang_wei={"capacity": 1})
     vpn(desk, 1), vpn(desk, 2)
@@ -79,12 +83,14 @@ def test_line_1_first_and_line_2_when_it_is_full(desk: TestDesk) -> None:
     assert desk.ticket(2).line == 2 and "line:2" in desk.ticket(2).because
 
 
+@pytest.mark.procedure("5/skill")
 def test_the_closer_skill_wins_on_the_same_line(desk: TestDesk) -> None:
     staffed(desk, wang_wei={"skills": ("network",)}, zhao_min={"line": 1, "skills": ("network/vpn",)})
     vpn(desk)
     assert holders(desk) == ["zhao.min"]
 
 
+@pytest.mark.procedure("5/load")
 def test_the_load_decides_between_equals(desk: TestDesk) -> None:
     staffed(desk, zhao_min={"line": 1, "skills": ("network/vpn",), "capacity": 4})
     for n in range(6):
@@ -92,7 +98,8 @@ def test_the_load_decides_between_equals(desk: TestDesk) -> None:
     assert holders(desk) == ["wang.wei", "zhao.min", "wang.wei", "zhao.min", "wang.wei", "wang.wei"], "eight to four"
 
 
-def test_who_is_away_is_not_chosen_and_a_rules_choice_is_replaced(desk: TestDesk) -> None:
+@pytest.mark.procedure("5/hours")
+def test_who_is_away_is_not_chosen(desk: TestDesk) -> None:
     away = ((date(2026, 11, 23), date(2026, 11, 25)),)
     staffed(desk, wang_wei={"absences": away})
     vpn(desk)
@@ -133,6 +140,7 @@ def test_when_nobody_is_free_it_waits_and_lead_and_desk_are_told_once(desk: Test
     assert ticket.queued_at is not None and desk.waits(minutes=5) == []
 
 
+@pytest.mark.procedure("5/urgent_first")
 def test_the_most_urgent_goes_first_as_soon_as_somebody_is_free(desk: TestDesk) -> None:
     full_house(desk)
     vpn(desk, 3)
@@ -155,6 +163,7 @@ def test_the_queue_outlives_a_restart_and_nobody_gets_it_twice(tmp_path: Path, d
     assert again.works() == [] and len(again.events(3, "Assigned")) == 1
 
 
+@pytest.mark.procedure("5/hours")
 def test_at_night_it_waits_for_the_morning(tmp_path: Path) -> None:
     desk = TestDesk(tmp_path, now=SUNDAY)
     sent = vpn(desk)
@@ -199,6 +208,7 @@ def test_reopened_while_its_engineer_is_away_it_goes_to_somebody_else(desk: Test
 # --- out of hours, and the rota ---
 
 
+@pytest.mark.procedure("5/rota")
 def test_out_of_hours_who_is_on_call_gets_what_is_grave(tmp_path: Path) -> None:
     desk = TestDesk(tmp_path, now=datetime(2026, 11, 28, 23, 0, tzinfo=BEIJING))
     sent = desk.receives(write(CUSTOMER, OUTAGE, subject="全公司断网"))
@@ -234,6 +244,7 @@ def test_the_handover_keeps_its_hour_when_the_clocks_change() -> None:
     assert on_call(rota, PEOPLE, "UTC", before + timedelta(minutes=1)).person == "wang.wei"
 
 
+@pytest.mark.procedure("5/rota")
 def test_a_swap_lasts_from_handover_to_handover() -> None:
     rota = replace(
         ROTA, swaps=(Swap(first=date(2026, 11, 25), last=date(2026, 11, 25), who="wang.wei", instead_of="zhao.min"),)
@@ -260,6 +271,7 @@ def test_who_is_away_is_stood_in_for_by_the_next() -> None:
 # --- recall ---
 
 
+@pytest.mark.procedure("5/recall", "8/recall")
 def test_an_engineer_is_called_back_from_the_least_grave_work(desk: TestDesk) -> None:
     full_house(desk)
     desk.receives(write(ENGINEER, "#受理", subject="[INC-1]", **TRUSTED))
@@ -304,6 +316,7 @@ def with_hand_up(desk: TestDesk) -> None:
     desk.desk.rulebook = replace(book, service_levels={"standard": replace(level, steps=steps)})
 
 
+@pytest.mark.procedure("5/share")
 def test_when_the_time_of_line_1_is_used_up_line_2_takes_over(desk: TestDesk) -> None:
     with_hand_up(desk)
     vpn(desk)
@@ -430,3 +443,21 @@ def test_without_a_rota_file_nobody_is_on_call(tmp_path: Path) -> None:
             (tmp_path / path.name).write_bytes(path.read_bytes())
     book = load_rulebook(tmp_path)
     assert (book.rota, book.out_of_hours, book.recall) == ({}, frozenset(), frozenset())
+
+
+# --- what operators can look at ---
+
+
+def test_the_rota_is_shown_with_its_reasons(desk: TestDesk, capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(desk.folder / "ticketd.toml")
+    asked = ["--config", config, "rota", "network", "--weeks", "2", "--as-of", MONDAY_10AM.isoformat()]
+    assert run_command([*asked, "--json"]) == 0
+    (said,) = json.loads(capsys.readouterr().out)
+    assert [(s["person"], s["since"]) for s in said["on_call"]] == [
+        ("zhao.min", "2026-11-23T10:00:00+08:00"), ("wang.wei", "2026-11-30T09:00:00+08:00")
+    ]  # fmt: skip
+    assert run_command([*asked, "--lang", "zh"]) == 0
+    shown = capsys.readouterr().out
+    assert "赵敏" in shown and "轮到" in shown and "2026-11-30 09:00" in shown
+    assert run_command(["--config", config, "rota", "netwrok"]) == 1
+    assert "did you mean 'network'?" in capsys.readouterr().err
