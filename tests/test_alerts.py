@@ -187,7 +187,9 @@ def test_with_resolve_it_is_solved_by_itself(tmp_path: Path) -> None:
     ticket = desk.ticket(1)
     assert ticket.state is State.RESOLVED and "自行恢复" in ticket.solution and "10:05" in ticket.solution
     assert desk.events(1, "StateChanged")[-1].by == "Zabbix"
-    assert any("the ticket is solved" in s for s in subjects(sent)) and not [m for m in sent if m.to.startswith("zabbix")]
+    assert any("the ticket is solved" in s for s in subjects(sent)) and not [
+        m for m in sent if m.to.startswith("zabbix")
+    ]
 
 
 @pytest.mark.parametrize(

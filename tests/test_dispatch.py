@@ -61,7 +61,7 @@ def holders(desk: TestDesk) -> list[str]:
 # --- who is chosen ---
 
 
-@pytest.mark.procedure("5/skill")
+@pytest.mark.procedure("5/skill", "8/assignment")
 def test_one_engineer_is_chosen_and_told_why(desk: TestDesk) -> None:
     sent = vpn(desk)
     assert whom(sent) == ["zhang.san", "wang.wei"]
@@ -231,6 +231,7 @@ def on(rota: Rota, day: int, hour: int, month: int = 11, people=PEOPLE):
     return on_call(rota, people, "Asia/Shanghai", datetime(2026, month, day, hour, 0, tzinfo=BEIJING))
 
 
+@pytest.mark.procedure("5/rota")
 def test_the_week_is_handed_over_at_its_hour() -> None:
     assert on(ROTA, 23, 8) is None, "not yet"
     assert on(ROTA, 23, 9).person == "zhao.min" and on(ROTA, 30, 8).person == "zhao.min"
@@ -258,6 +259,7 @@ def test_a_swap_lasts_from_handover_to_handover() -> None:
     assert on(rota, 25, 12).swapped == "zhao.min"
 
 
+@pytest.mark.procedure("5/rota")
 def test_who_is_away_is_stood_in_for_by_the_next() -> None:
     people = {**PEOPLE, "zhao.min": replace(PEOPLE["zhao.min"], absences=((date(2026, 11, 25), date(2026, 11, 26)),))}
     there = on(ROTA, 25, 12, people=people)
@@ -298,6 +300,7 @@ def test_nobody_is_called_back_from_work_as_grave(desk: TestDesk) -> None:
     assert holders(desk) == ["wang.wei", "zhao.min", ""] and not desk.events(1, "Recalled")
 
 
+@pytest.mark.procedure("5/recall")
 def test_a_ticket_that_becomes_grave_while_it_waits_calls_somebody_back(desk: TestDesk) -> None:
     full_house(desk)
     vpn(desk, 3)
@@ -331,6 +334,7 @@ def test_when_the_time_of_line_1_is_used_up_line_2_takes_over(desk: TestDesk) ->
     assert len(desk.events(1, "HandedUp")) == 1
 
 
+@pytest.mark.procedure("5/line2")
 def test_line_2_chooses_among_its_people(desk: TestDesk) -> None:
     vpn(desk)
     desk.receives(write(ENGINEER, "#转二线 要查防火墙", subject="[INC-1]", **TRUSTED))
