@@ -27,7 +27,8 @@ class Actor:
 
     `pasts` is what happened to the tickets on which they want to take something back, `steps_told` are the steps of
     this ticket's timetable that they were told of, oldest first. `complaints` is how many came today, and how many of
-    them were escalated.
+    them were escalated. `related` are the other records that they name, and those linked to the ticket, `report` are
+    the words that opened it.
     """
 
     sender: Sender
@@ -37,6 +38,8 @@ class Actor:
     service: Service | None = None
     pasts: Mapping[int, Past] = field(default_factory=dict)
     steps_told: tuple[str, ...] = ()
+    related: Mapping[int, Ticket] = field(default_factory=dict)
+    report: str = ""
     complaints: tuple[int, int] = (0, 0)
 
     @property

@@ -124,9 +124,10 @@ def _recovered(alarm: Alarm, ticket: Ticket) -> AlertRecovered:
 def _resolved(alarm: Alarm, ticket: Ticket) -> Iterator[Event]:
     """Yield that it is solved, where alerts.yaml says so and the sender is proved to be a listed one.
 
-    What came back within a day comes and goes: that is left to people.
+    What came back within a day comes and goes: that is left to people, and so is a case that it was merged into.
     """
-    may = alarm.sighting.alert.resolves and alarm.sighting.trusted and alarm.proved
+    own = ticket.alert == alarm.sighting.key
+    may = own and alarm.sighting.alert.resolves and alarm.sighting.trusted and alarm.proved
     new = next_state(ticket.state, Verb.RESOLVE)
     if not may or not ticket.open or new is None or not _long_since(ticket.alert_back_at, alarm.at):
         return

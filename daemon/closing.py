@@ -22,7 +22,7 @@ _LATE = timedelta(hours=1)
 def silence_begins(ticket: Ticket, rulebook: Rulebook, zone: str, now: datetime) -> tuple[Event, ...]:
     """Return the beginning of the wait for the requester's word, if they were just asked for it."""
     rule, calendar = rulebook.duties.closing, rulebook.calendar_of(ticket.customer)
-    if ticket.state is not State.RESOLVED or ticket.silence or rule is None or calendar is None:
+    if not ticket.case or ticket.state is not State.RESOLVED or ticket.silence or rule is None or calendar is None:
         return ()
     opens, _ = hours_after(calendar, zone, now, rule.after_days - rule.remind_days_before)
     _, closes = hours_after(calendar, zone, now, rule.after_days)

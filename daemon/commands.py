@@ -20,6 +20,7 @@ from daemon.events import (
     Event,
     Graded,
     HandedUp,
+    Linked,
     MajorDeclared,
     Noted,
     ProgressTold,
@@ -33,14 +34,15 @@ from daemon.intake import arguments
 from daemon.intake.keywords import TAKES_TEXT, Command, find_commands
 from daemon.intake.ratings import rating_in
 from daemon.lifecycle import next_state
+from daemon.linking import merged, parent, raised, related, reused, split, spread
 from daemon.major import declare, publish
 from daemon.plans import activate, blocked, done
 from daemon.recording import recorded
 from daemon.rulebook import Keyword, Person, Rulebook, Team
 from daemon.scope import settled
-from daemon.ticket import Ticket, after
+from daemon.ticket import Link, Ticket, after
 from daemon.undo import taken_back
-from daemon.words import QUESTIONS, RECORDING, REVIEWS, HoldReason, Level, Severity, State, Verb, Who
+from daemon.words import QUESTIONS, RECORDING, REVIEWS, HoldReason, Kind, Level, LinkKind, Severity, State, Verb, Who
 
 TAKEN_UP = "taken up"
 MOST_COMMANDS = 20
@@ -55,7 +57,7 @@ _EITHER_OR: tuple[frozenset[Verb], ...] = (
     frozenset(
         {
             Verb.HOLD, Verb.RESOLVE, Verb.RETURN, Verb.CONFIRM, Verb.REOPEN, Verb.ARCHIVE, Verb.REJECT,
-            Verb.OUT_OF_SCOPE, Verb.IN_SCOPE, Verb.CANCEL,
+            Verb.OUT_OF_SCOPE, Verb.IN_SCOPE, Verb.CANCEL, Verb.MERGE, Verb.DUPLICATE,
         }
     ),
     frozenset({Verb.HOLD, Verb.RESUME}),
@@ -65,7 +67,7 @@ _ONE_VALUE = frozenset().union(
     *_EITHER_OR,
     {
         Verb.SEVERITY, Verb.IMPACT, Verb.URGENCY, Verb.CATEGORY, Verb.CI, Verb.CAUSE, Verb.WORKAROUND, Verb.FOR,
-        Verb.SOURCE, Verb.OCCURRED, Verb.MAJOR, *RECORDING,
+        Verb.SOURCE, Verb.OCCURRED, Verb.PARENT, Verb.MAJOR, *RECORDING,
     },
 )  # fmt: skip
 
@@ -74,7 +76,7 @@ _ONE_VALUE = frozenset().union(
 class Line:
     """What became of one command: done, refused, unknown, or unchanged (fine, but another one was not).
 
-    `number` and `subject` say which ticket, where the command named some.
+    `number` and `subject` say which ticket, where the command named some, `links` which records were tied to it.
     """
 
     text: str
@@ -83,6 +85,7 @@ class Line:
     did_you_mean: str = ""
     number: int = 0
     subject: str = ""
+    links: tuple[Link, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +94,8 @@ class Transcript:
 
     `asked`: states were asked for, of which `tickets` are those found. `kept_internal`: there was no command at all,
     and the words went to colleagues only. `opened`: the mail became a ticket, whatever became of its commands;
-    `opened_for` is the address of the customer for whom it was opened.
+    `opened_for` is the address of the customer for whom it was opened. `moved_from` is the number to which it was
+    written, where that was merged into the ticket.
     """
 
     lines: tuple[Line, ...]
@@ -104,6 +108,7 @@ class Transcript:
     opened_for: str = ""
     asked: bool = False
     allowed: tuple[Keyword, ...] = ()
+    moved_from: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +145,8 @@ def carry_out_on(
         result = _result(command, target, known, events, actor)
         line = _refused(command, result) if isinstance(result, Refusal) else _done(command, result, actor)
         if isinstance(target, int):
-            events[target] = (*events.get(target, ()), *(result if isinstance(result, tuple) else ()))
+            for number, event in _all_of(result, known[target], {**actor.related, **known}, events, actor):
+                events[number] = (*events.get(number, ()), event)
             line = _named(line, command, known[target])
         lines.append(line)
     if all(line.outcome == "done" for line in lines):
@@ -148,10 +154,24 @@ def carry_out_on(
     return Done(lines=tuple(_unchanged(line) if line.outcome == "done" else line for line in lines))
 
 
+def _all_of(
+    result: tuple[Event, ...] | Refusal, ticket: Ticket, known: Mapping[int, Ticket],
+    events: Mapping[int, tuple[Event, ...]], actor: Actor,
+) -> list[tuple[int, Event]]:  # fmt: skip
+    """Return (number, event) for what a command does to its ticket, and for what that means for others."""
+
+    def found(number: int) -> Ticket | None:
+        return after(known[number], events.get(number, ())) if number in known else None
+
+    own = result if isinstance(result, tuple) else ()
+    then = after(ticket, (*events.get(ticket.number, ()), *own))
+    return [*((ticket.number, e) for e in own), *spread(then, own, actor, found)]
+
+
 def allowed_keywords(ticket: Ticket, actor: Actor) -> tuple[Keyword, ...]:
     """Return the keywords that this person may use on this ticket as it is now."""
-    related = relations(ticket, actor)
-    return tuple(k for k in actor.rulebook.keywords if makes_sense(k.verb, ticket) and related & set(k.who))
+    relation = relations(ticket, actor)
+    return tuple(k for k in actor.rulebook.keywords if makes_sense(k.verb, ticket) and relation & set(k.who))
 
 
 def makes_sense(verb: Verb, ticket: Ticket) -> bool:
@@ -160,7 +180,7 @@ def makes_sense(verb: Verb, ticket: Ticket) -> bool:
         return False
     if verb in (Verb.DONE, Verb.BLOCKED) and not ticket.tasks:
         return False
-    return next_state(ticket.state, verb) is not None
+    return next_state(ticket.state, verb, ticket.kind) is not None
 
 
 # --- which command is for which ticket, and whether they agree ---
@@ -238,7 +258,7 @@ def _one(command: Command, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | 
     keyword = next((k for k in actor.rulebook.keywords if k.verb is command.verb), None)
     if keyword is None or not relations(ticket, actor) & set(keyword.who):
         return Refusal(code="not_yours", detail=", ".join(keyword.who) if keyword else "")
-    if next_state(ticket.state, command.verb) is None:
+    if next_state(ticket.state, command.verb, ticket.kind) is None:
         return Refusal(code="not_now", detail=ticket.state)
     if command.verb not in TAKES_TEXT and _holds_keyword(command.argument, actor.rulebook):
         return Refusal(code="one_a_line")
@@ -253,6 +273,9 @@ def _holds_keyword(argument: str, rulebook: Rulebook) -> bool:
 
 def _remark(events: tuple[Event, ...], actor: Actor) -> str:
     """Return what a person should know about a command that was done: until when a hold lasts, a level, who is away."""
+    found = next((e for e in events if isinstance(e, Linked) and e.link is LinkKind.KNOWLEDGE), None)
+    if found is not None:
+        return f"kb_solution:{found.text}"
     declared = next((e for e in events if isinstance(e, MajorDeclared) and e.threshold), None)
     if declared:
         return f"level_{declared.threshold}:{declared.level} {declared.value} {declared.limit}"
@@ -279,7 +302,8 @@ def _refused(command: Command, refusal: Refusal) -> Line:
 
 
 def _done(command: Command, events: tuple[Event, ...], actor: Actor) -> Line:
-    return Line(text=command.line, outcome="done", why=_remark(events, actor))
+    links = tuple(Link(kind=e.link, ticket=e.ticket) for e in events if isinstance(e, Linked))
+    return Line(text=command.line, outcome="done", why=_remark(events, actor), links=links)
 
 
 def _named(line: Line, command: Command, ticket: Ticket) -> Line:
@@ -289,7 +313,7 @@ def _named(line: Line, command: Command, ticket: Ticket) -> Line:
 
 
 def _unchanged(line: Line) -> Line:
-    return replace(line, outcome="unchanged", why="all_or_none")
+    return replace(line, outcome="unchanged", why="all_or_none", links=())
 
 
 # --- what each verb does: (argument, ticket, actor) → events or a refusal ---
@@ -298,7 +322,7 @@ Deed = Callable[[str, Ticket, Actor], tuple[Event, ...] | Refusal]
 
 
 def _move(verb: Verb, ticket: Ticket, actor: Actor, text: str = "") -> StateChanged:
-    new = next_state(ticket.state, verb)
+    new = next_state(ticket.state, verb, ticket.kind)
     assert new is not None, "checked by _one"
     return StateChanged(verb=verb, old=ticket.state, new=new, by=actor.name, text=text)
 
@@ -318,7 +342,8 @@ def _accept(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | 
     if person and ticket.assignee != person.key:
         team = ticket.team or next(iter(person.teams), "")
         taken = (Assigned(team=team, line=person.line, assignee=person.key, by=actor.name, reason=TAKEN_UP),)
-    return taken if ticket.state is State.IN_PROGRESS else (*taken, _move(Verb.ACCEPT, ticket, actor, argument))
+    move = _move(Verb.ACCEPT, ticket, actor, argument)
+    return taken if move.new is move.old else (*taken, move)
 
 
 def _resume(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
@@ -362,10 +387,11 @@ def _resolve(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] |
 
 
 def _part(part: str) -> Deed:
-    def deed(argument: str, _: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+    def deed(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
         if not argument:
             return Refusal(code="needs_text")
-        return (SolutionGiven(part=part, text=argument, by=actor.name),)
+        move = _move(Verb(part), ticket, actor, argument)
+        return (SolutionGiven(part=part, text=argument, by=actor.name), *(() if move.new is move.old else (move,)))
 
     return deed
 
@@ -615,6 +641,14 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.OCCURRED: _occurred,
     Verb.UNDO: _undo,
     Verb.RATE: _rate,
+    Verb.MERGE: merged(Verb.MERGE),
+    Verb.DUPLICATE: merged(Verb.DUPLICATE),
+    Verb.RELATED: related,
+    Verb.PARENT: parent,
+    Verb.SPLIT: split,
+    Verb.PROBLEM: raised(LinkKind.PROBLEM, Kind.PROBLEM, needs_text=False),
+    Verb.CHANGE: raised(LinkKind.CHANGE, Kind.CHANGE, needs_text=True),
+    Verb.KNOWLEDGE: reused,
     Verb.MAJOR: declare,
     Verb.UPDATE: publish,
     Verb.PLAN: activate,

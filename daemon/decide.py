@@ -25,6 +25,7 @@ from daemon.events import (
     Corrected,
     Event,
     FollowedBy,
+    Linked,
     MessageAdded,
     NoticeFailed,
     Opened,
@@ -64,10 +65,12 @@ from daemon.silence import may_answer, may_pass_on
 from daemon.sla import clock_events, passed_on, steps_due, waking
 from daemon.ticket import Ticket, after
 from daemon.words import (
+    OTHER_END,
     PROVED,
     QUESTIONS,
     HoldReason,
     Kind,
+    LinkKind,
     MailStatus,
     Nature,
     Outside,
@@ -79,7 +82,7 @@ from daemon.words import (
 from daemon.workhours import is_working
 
 NEW = 0
-"""The number of a ticket that the store has still to number."""
+"""The number of a ticket that a mail opens, until the store has numbered it; what its commands open is below that."""
 _LONGEST_SUBJECT = 300
 _LONGEST_SYMPTOM = 500
 VIP = "vip"
@@ -137,7 +140,8 @@ class _Desk:
         known = self.known
         return Actor(
             sender=known.sender, rulebook=self.rulebook, now=self.local, at=self.at, service=self.service,
-            pasts=known.pasts, steps_told=known.steps_told, complaints=known.complaints,
+            pasts=known.pasts, steps_told=known.steps_told, complaints=known.complaints, related=known.related,
+            report=known.report,
         )  # fmt: skip
 
 
@@ -309,7 +313,8 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
     change = Change(before=ticket, events=events)
     receipt = _receipt(done, behalf, change.now, desk)
-    return Decision(changes=(change, *_continued(report.intent, desk)), transcript=receipt, withheld=withheld)
+    further = (*_continued(report.intent, desk), *_changes(done, desk, but=NEW), *_raised(change, letter, desk))
+    return Decision(changes=(change, *further), transcript=receipt, withheld=withheld)
 
 
 def _continued(intent: NewIncident, desk: _Desk) -> tuple[Change, ...]:
@@ -470,7 +475,7 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
         further = (*_awaited(letter, ticket, desk), *_no_silence(letter, ticket, desk), *_insists(letter, ticket, desk))
         events = (message, *further, *_not_passed_on(desk))
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
-        hint = _hint(letter, ticket, desk)
+        hint = _hint(letter, ticket, desk) or _moved(letter, desk)
         return Decision(changes=(Change(before=ticket, events=events),), transcript=hint, withheld=withheld)
     transcript, events, others = _commanded(commands, ticket, desk)
     if _only_asks(letter, commands, desk):
@@ -484,7 +489,7 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
         said = AnswerWithheld(to=desk.known.sender.address, template="transcript", reason=withheld)
         events = (*events, said)
     own = Change(before=ticket, events=events)
-    others = (*others, *_rated_too(own, desk))
+    others = (*others, *_rated_too(own, desk), *_raised(own, letter, desk))
     return Decision(changes=(own, *others), transcript=transcript, withheld=withheld)
 
 
@@ -503,7 +508,16 @@ def _hint(letter: Letter, ticket: Ticket, desk: _Desk) -> Transcript | None:
         return None
     if known.sender.address == ticket.requester:
         return None
-    return Transcript(lines=(), applied=True, kept_internal=True, allowed=allowed_keywords(ticket, desk.actor))
+    allowed = allowed_keywords(ticket, desk.actor)
+    return Transcript(lines=(), applied=True, kept_internal=True, allowed=allowed, moved_from=known.moved_from)
+
+
+def _moved(letter: Letter, desk: _Desk) -> Transcript | None:
+    """Tell, once, who writes to a number that was merged into another one where their words went."""
+    known = desk.known
+    if not known.moved_from or known.told_moved or letter.nature is not Nature.HUMAN:
+        return None
+    return Transcript(lines=(), applied=True, moved_from=known.moved_from)
 
 
 def _not_passed_on(desk: _Desk) -> tuple[Event, ...]:
@@ -565,6 +579,7 @@ def _commanded(
         help=any(c.verb is Verb.HELP for c in commands),
         asked=any(c.verb in (Verb.STATUS, Verb.LIST) for c in commands),
         allowed=allowed_keywords(after(ticket, events), actor),
+        moved_from=desk.known.moved_from,
     )
     return transcript, events, _changes(done, desk, but=ticket.number)
 
@@ -646,6 +661,75 @@ def _enquired(commands: tuple[Command, ...], desk: _Desk) -> Done:
     return done
 
 
+# --- records that a command opens beside the ticket: a second matter, a problem, a change ---
+
+
+def _raised(own: Change, letter: Letter, desk: _Desk) -> tuple[Change, ...]:
+    """Return the records that the commands on this ticket open; the store gives them their numbers."""
+    links = (e for e in own.events if isinstance(e, Linked) and e.opened)
+    return tuple(_record(link, own, letter, desk) for link in links)
+
+
+def _record(link: Linked, own: Change, letter: Letter, desk: _Desk) -> Change:
+    back = Linked(link=OTHER_END[link.link], ticket=own.before.number, by=link.by, text=link.text)
+    subject, text = _titled(link.text, own.now)
+    before = Ticket(number=link.ticket)
+    if link.link is not LinkKind.SPLIT_INTO:
+        return Change(before=before, events=(*_of_our_own(link, subject, own.now, desk), back))
+    opened = _second_matter(subject, own.now, desk)
+    routing = _routing_of(opened, text or desk.known.last_words, letter, desk)
+    back = replace(back, text=text or desk.known.last_words)
+    rejected = (Rejected(reason=routing.rejected),) if routing.rejected else ()
+    requester = _requester_of(opened, desk)
+    events = (opened, _routed(routing, requester, desk.rulebook), back, *rejected)
+    return Change(before=before, events=_with_clocks(before, events, desk.rulebook, desk.service, desk.at, desk.now))
+
+
+def _titled(text: str, ticket: Ticket) -> tuple[str, str]:
+    """Return subject and words of a record: the first line, and the lines below it."""
+    first, _, rest = text.strip().partition("\n")
+    return one_line(first)[:_LONGEST_SUBJECT] or ticket.subject, rest.strip()
+
+
+def _second_matter(subject: str, ticket: Ticket, desk: _Desk) -> Opened:
+    """Return the opening of a ticket that was part of another one: the same requester's, and theirs from the start."""
+    return Opened(
+        kind=Kind.INCIDENT, subject=subject, requester=ticket.requester, requester_name=ticket.requester_name,
+        customer=ticket.customer, language=ticket.language, reported_at=desk.received_at, source=ticket.source,
+        recorded_by=desk.known.sender.address,
+    )  # fmt: skip
+
+
+def _requester_of(opened: Opened, desk: _Desk) -> Sender:
+    customer = desk.rulebook.customers.get(opened.customer)
+    return Sender(address=opened.requester, name=opened.requester_name, customer=customer)
+
+
+def _routing_of(opened: Opened, text: str, letter: Letter, desk: _Desk) -> Routing:
+    """Return what the rules say of a second matter, as though its requester had written it by itself."""
+    words = replace(letter, subject=opened.subject, text=text, new_text=text, forwarded=None, attachments=())
+    known = replace(desk.known, sender=_requester_of(opened, desk))
+    return route(facts_for_rules(words, known, desk.rulebook, desk.service, desk.now), desk.rulebook)
+
+
+def _of_our_own(link: Linked, subject: str, ticket: Ticket, desk: _Desk) -> tuple[Event, ...]:
+    """Return the opening of a problem, which the project manager owns, or of a change, which the same team makes."""
+    customer = desk.rulebook.customers.get(ticket.customer)
+    problem = link.link is LinkKind.PROBLEM
+    opened = Opened(
+        kind=Kind.PROBLEM if problem else Kind.CHANGE, subject=subject, requester="", requester_name="",
+        customer=ticket.customer, language=ticket.language, reported_at=desk.received_at,
+        recorded_by=desk.known.sender.address,
+    )  # fmt: skip
+    routed = Routed(
+        category=ticket.category, impact=ticket.impact, urgency=ticket.urgency, severity=ticket.severity,
+        team="" if problem else ticket.team, line=ticket.line, ci=ticket.ci,
+        assignee=(customer.pm if customer else "") if problem else "",
+        tags=(), watchers=(), because=(), rules=desk.rulebook.version,
+    )  # fmt: skip
+    return (opened, routed)
+
+
 # --- shared ---
 
 
@@ -656,6 +740,8 @@ def _message(letter: Letter, visibility: Visibility, desk: _Desk) -> MessageAdde
         notes.append("an earlier mail had the same Message-ID and other words")
     if known.conflict:
         notes.append("it refers to several tickets")
+    if known.moved_from:
+        notes.append(f"it came for ticket {known.moved_from}, which is handled here")
     if known.claimed:
         notes.append(f"its subject names ticket {known.claimed}, which its sender is not on")
     return MessageAdded(

@@ -105,7 +105,12 @@ def needs_somebody(ticket: Ticket, events: Iterable[Event], rulebook: Rulebook, 
     happened = tuple(events)
     team = rulebook.teams.get(ticket.team)
     waits_already = ticket.queued_at is not None or ticket.state is State.ON_HOLD
-    if team is None or waits_already or not ticket.open or not any(isinstance(e, _PLACING) for e in happened):
+    if (
+        team is None
+        or waits_already
+        or not (ticket.case and ticket.open)
+        or not any(isinstance(e, _PLACING) for e in happened)
+    ):
         return False
     if ticket.assignee:
         return _is_left_alone(ticket, happened, rulebook, today)

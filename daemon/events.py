@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from daemon.plain import from_plain, to_plain
-from daemon.words import HoldReason, Kind, Level, Matched, Nature, Proof, Severity, State, Verb, Visibility
+from daemon.words import HoldReason, Kind, Level, LinkKind, Matched, Nature, Proof, Severity, State, Verb, Visibility
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,10 +213,11 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Woken:
-    """The time of a hold ran out; `reason` is what was waited for."""
+    """The time of a hold ran out, or the `change` that it waited for is over; `reason` is what was waited for."""
 
     reason: str
     until: datetime
+    change: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -535,6 +536,50 @@ class FollowedBy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Linked:
+    """The record `ticket` is `link` to this one from now on. What goes with it stands in `text`.
+
+    Of a merged one: its words, and `people` are the addresses that came with it. Of one that was `opened` by this:
+    what it is about. Of knowledge: the solution that was taken over.
+    """
+
+    link: LinkKind
+    ticket: int
+    by: str
+    text: str = ""
+    people: tuple[str, ...] = ()
+    opened: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlinked:
+    """The record `ticket` is no longer `link` to this one."""
+
+    link: LinkKind
+    ticket: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewsShared:
+    """What was told on `ticket`, where this case is handled, was told to the requester of this record too."""
+
+    ticket: int
+    by: str
+    text: str
+    solved: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentSolved:
+    """The parent `ticket` was solved, and this one with it."""
+
+    ticket: int
+    by: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUpAsked:
     """The requester was asked for a rating (回访), in one mail about the tickets `together`."""
 
@@ -765,6 +810,10 @@ Event = (
     | Reminded
     | ClosedBySilence
     | FollowedBy
+    | Linked
+    | Unlinked
+    | NewsShared
+    | ParentSolved
     | FollowUpAsked
     | Rated
     | MajorDeclared

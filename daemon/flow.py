@@ -11,7 +11,7 @@ SETTLE touch the store. Every mail and every tick is one transaction; nothing is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from daemon.clock import Clock
+from daemon.commands import Transcript
 from daemon.decide import NEW, Change, Decision, decide, tick, undelivered
 from daemon.dispatch import (
     Placement,
@@ -40,10 +41,12 @@ from daemon.events import (
     FollowedBy,
     FollowUpAsked,
     Insisted,
+    Linked,
     MajorEnded,
     MessageAdded,
     Noted,
     NoticeFailed,
+    Opened,
     ProgressTold,
     Recalled,
 )
@@ -64,10 +67,10 @@ from daemon.reports.period import period_of
 from daemon.reports.wording import Wording
 from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
-from daemon.store import KeptMail, OwedNotice, Store, core_of, failed_key, hint_key, stem
+from daemon.store import KeptMail, OwedNotice, Store, core_of, failed_key, hint_key, moved_key, stem
 from daemon.store.ledger import Generation
 from daemon.ticket import Ticket
-from daemon.words import Duty, MailStatus, Role
+from daemon.words import Duty, LinkKind, MailStatus, Role
 
 log = structlog.get_logger()
 
@@ -310,9 +313,12 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
         known, _, decision = judge(mail, letter, desk, now)
     cause = f"mail:{mail.id}"
     changes = _numbered(decision.changes, desk)
+    if decision.transcript:
+        decision = replace(decision, transcript=_named(decision.transcript, decision.changes, changes))
     scene = scene_for(letter, known, decision, desk)
+    records = {**known.related, **{c.before.number: c.now for c in changes}}
     for change in changes:
-        _record(change, _scene_of(change, scene, desk), cause, desk, now)
+        _record(change, scene_of(change, replace(scene, records=records), desk), cause, desk, now)
         _add_messages(change, letter, mail, desk)
     concerned = changes[0].now if changes else known.ticket
     if known.ticket is None and decision.transcript and not decision.transcript.opened:
@@ -320,6 +326,8 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     answers = transcript_notice(decision, concerned, _language_for(known, letter, desk), scene)
     if answers and known.ticket and decision.transcript and decision.transcript.kept_internal:
         desk.store.write_note(hint_key(known.ticket.number, known.sender.address), "told", now)
+    if answers and known.moved_from:
+        desk.store.write_note(moved_key(known.moved_from, known.sender.address), "told", now)
     number = concerned.number if concerned else 0
     desk.store.outbox.owe(answers, number, cause, stem(letter.subject, desk.service.subject_tag), now)
     desk.store.ledger.finish(
@@ -363,21 +371,34 @@ def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Kn
 
 
 def _numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
-    """Give a new ticket its number, here and where an ended one refers to it."""
-    numbered: list[Change] = []
-    for change in changes:
-        if change.before.number == NEW:
-            number = desk.store.register.next_number()
-            numbered.append(replace(change, before=replace(change.before, number=number)))
-        else:
-            events = tuple(
-                replace(e, ticket=numbered[0].before.number)
-                if isinstance(e, FollowedBy | Recalled) and e.ticket == NEW
-                else e
-                for e in change.events
-            )
-            numbered.append(replace(change, events=events))
-    return numbered
+    """Give every new ticket its number, here and wherever another one refers to it."""
+    found = list(changes)
+    new = [c.before.number for c in found if c.before.number <= NEW]
+    first = desk.store.register.next_number()
+    numbers = {provisional: first + at for at, provisional in enumerate(new)}
+    return [
+        Change(
+            before=replace(c.before, number=numbers.get(c.before.number, c.before.number)),
+            events=tuple(_referring(e, numbers) for e in c.events),
+        )
+        for c in found
+    ]
+
+
+def _named(transcript: Transcript, provisional: Iterable[Change], numbered: Iterable[Change]) -> Transcript:
+    """Say in the answer to commands which numbers the records have got that they opened."""
+    numbers = {p.before.number: n.before.number for p, n in zip(provisional, numbered, strict=True)}
+    lines = (
+        replace(line, links=tuple(replace(x, ticket=numbers.get(x.ticket, x.ticket)) for x in line.links))
+        for line in transcript.lines
+    )
+    return replace(transcript, lines=tuple(lines))
+
+
+def _referring(event: Event, numbers: Mapping[int, int]) -> Event:
+    if isinstance(event, FollowedBy | Recalled | Linked) and event.ticket in numbers:
+        return replace(event, ticket=numbers[event.ticket])
+    return event
 
 
 def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk) -> Scene:
@@ -394,9 +415,15 @@ def scene_for(letter: Letter, known: Known, decision: Decision, desk: Desk) -> S
     )  # fmt: skip
 
 
-def _scene_of(change: Change, scene: Scene, desk: Desk) -> Scene:
-    """Return the scene for one of a mail's changes: what a mail says is not said of a ticket that it is not about."""
-    return _clock_scene(change, desk) if any(isinstance(e, Recalled) for e in change.events) else scene
+def scene_of(change: Change, scene: Scene, desk: Desk) -> Scene:
+    """Return the scene for one of a mail's changes: what a mail says is not said of a ticket that it is not about.
+
+    A second matter has words of its own.
+    """
+    if any(isinstance(e, Recalled) for e in change.events):
+        return _clock_scene(change, desk)
+    part = next((e for e in change.events if isinstance(e, Linked) and e.link is LinkKind.SPLIT_FROM), None)
+    return _with_similar(change, replace(scene, letter=None, report=part.text) if part else scene, desk)
 
 
 def _clock_scene(change: Change, desk: Desk) -> Scene:
@@ -404,7 +431,16 @@ def _clock_scene(change: Change, desk: Desk) -> Scene:
     number = change.before.number
     given = any(isinstance(e, Assigned) for e in change.events)
     story, report = (desk.store.register.story(number), desk.store.register.report(number)) if given else ("", "")
-    return Scene(rulebook=desk.rulebook, service=desk.service, story=story, report=report)
+    scene = Scene(rulebook=desk.rulebook, service=desk.service, story=story, report=report)
+    return _with_similar(change, scene, desk)
+
+
+def _with_similar(change: Change, scene: Scene, desk: Desk) -> Scene:
+    """Add the solved tickets that are like this one, where somebody is given it."""
+    if not change.now.case or not any(isinstance(e, Opened | Assigned) for e in change.events):
+        return scene
+    words = scene.letter.new_text if scene.letter else scene.report
+    return replace(scene, similar=desk.store.register.similar(change.now, words))
 
 
 def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:

@@ -15,7 +15,7 @@ from daemon.app import read_keys, service_of
 from daemon.config import Config, load_config, places_named, shipped
 from daemon.decide import Decision, facts_for_rules
 from daemon.errors import ConfigError, Problem
-from daemon.flow import Desk, judge, scene_for
+from daemon.flow import Desk, judge, scene_for, scene_of
 from daemon.intake.letter import Letter
 from daemon.intake.understand import Alerted, Known, NewIncident
 from daemon.notify.notice import Notice
@@ -125,6 +125,6 @@ def _as_if_kept(letter: Letter, mailbox: str, desk: Desk) -> KeptMail:
 
 def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> list[Notice]:
     scene = scene_for(letter, known, decision, desk)
-    chosen = [n for change in decision.changes for n in choose_notices(change, scene)]
+    chosen = [n for change in decision.changes for n in choose_notices(change, scene_of(change, scene, desk))]
     concerned = decision.changes[0].now if decision.changes else known.ticket
     return [*chosen, *transcript_notice(decision, concerned, desk.service.language, scene)]

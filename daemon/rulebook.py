@@ -11,7 +11,7 @@ from datetime import date, time, timedelta
 
 from daemon.routing.actions import Action
 from daemon.routing.conditions import Capture, Condition
-from daemon.words import Dispatch, Duty, HoldReason, Level, Outside, Role, Severity, Verb, Who, domain_of
+from daemon.words import Dispatch, Duty, HoldReason, Level, LinkKind, Outside, Role, Severity, Verb, Who, domain_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,7 +290,8 @@ class Announcement:
     """Which mail goes to whom when an event of this kind happens.
 
     For a StateChanged: `state` is the new state ("" for any), `verbs` what may have moved it (() for any). For a
-    Graded: `field` is what changed ("" for any).
+    Graded: `field` is what changed ("" for any). For a Linked or Unlinked: `links` is what the other record is to this
+    one (() for any).
     """
 
     event: str
@@ -299,6 +300,7 @@ class Announcement:
     state: str = ""
     verbs: tuple[Verb, ...] = ()
     field: str = ""
+    links: tuple[LinkKind, ...] = ()
     where: str = ""
 
 

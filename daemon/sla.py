@@ -38,7 +38,7 @@ _NONE = timedelta(0)
 
 def clock_events(ticket: Ticket, rulebook: Rulebook, zone: str, now: datetime) -> tuple[Event, ...]:
     """Return what must happen to the clocks so that they agree with the ticket's state, grade and contract."""
-    level = service_level(ticket, rulebook)
+    level = service_level(ticket, rulebook) if ticket.case else None
     target = level.targets.get(ticket.severity) if level else None
     if level is None or target is None:
         return ()

@@ -32,6 +32,7 @@ from daemon.events import (
     Graded,
     HandedUp,
     Insisted,
+    Linked,
     MajorDeclared,
     MajorUpdated,
     Opened,
@@ -50,9 +51,10 @@ from daemon.events import (
     StateChanged,
     StepReached,
     Undone,
+    Unlinked,
 )
 from daemon.lifecycle import OPEN_STATES
-from daemon.words import HoldReason, Kind, Level, Severity, State, Verb
+from daemon.words import CASES, HoldReason, Kind, Level, LinkKind, Severity, State, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +112,15 @@ class Silence:
     def due_at(self) -> datetime:
         """When it is the clock's turn."""
         return self.close_at if self.reminded_at else self.remind_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """Another record, and what it is to this one; `people` are the addresses that came from it."""
+
+    kind: LinkKind
+    ticket: int
+    people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,6 +198,7 @@ class Ticket:
     rating: int = 0
     rating_text: str = ""
     rated_at: datetime | None = None
+    links: tuple[Link, ...] = ()
     major: str = ""
     major_run: MajorRun | None = None
     plans: tuple[PlanRun, ...] = ()
@@ -201,7 +213,7 @@ class Ticket:
     @property
     def open(self) -> bool:
         """Whether somebody still has work to do on it."""
-        return self.state in OPEN_STATES
+        return self.state in OPEN_STATES or self.state is State.KNOWN_ERROR
 
     @property
     def next_due_at(self) -> datetime | None:
@@ -248,6 +260,21 @@ class Ticket:
         """Return the step that comes next, with its clock; reminders after a breach only where nothing else is left."""
         pending = [(c, s) for c in self.clocks if c.running for s in c.steps]
         return min(pending, key=lambda p: (p[1].every is not None, p[1].due_at), default=None)
+
+    @property
+    def case(self) -> bool:
+        """Whether somebody reported it: problems and changes are records of our own, without requester and clocks."""
+        return self.kind in CASES
+
+    def linked(self, *kinds: LinkKind) -> tuple[int, ...]:
+        """Return the numbers of the records that are this to it, in the order in which they were linked."""
+        return tuple(x.ticket for x in self.links if x.kind in kinds)
+
+    @property
+    def moved_to(self) -> int:
+        """The number under which this case is handled since it was merged, or found to be the same; else 0."""
+        found = self.linked(LinkKind.MERGED_INTO, LinkKind.DUPLICATE_OF)
+        return found[-1] if found and self.state is State.CANCELLED else 0
 
     def concerns(self, address: str) -> bool:
         """Whether this address is on the record."""
@@ -306,7 +333,7 @@ def _detail(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, workaround=text)
         case Graded():
             return _graded(ticket, event)
-        case HandedUp() | RecordedFor() | Corrected() | Undone():
+        case HandedUp() | RecordedFor() | Corrected() | Undone() | Linked() | Unlinked():
             return _put_right(ticket, event)
         case EscalationAcknowledged(by=by):
             return replace(ticket, clocks=tuple(_acknowledged(c, by) for c in ticket.clocks))
@@ -338,6 +365,20 @@ def _afterwards(ticket: Ticket, event: Event) -> Ticket:
             return _in_emergency(ticket, event)
         case _:
             return ticket
+
+
+def _linked(ticket: Ticket, e: Linked) -> Ticket:
+    """Link it, and put on the record whoever came with the other one and was not there yet."""
+    people = tuple(p for p in e.people if not ticket.concerns(p))
+    link = Link(kind=e.link, ticket=e.ticket, people=people)
+    return replace(ticket, links=(*ticket.links, link), participants=(*ticket.participants, *people))
+
+
+def _unlinked(ticket: Ticket, e: Unlinked) -> Ticket:
+    gone = [x for x in ticket.links if (x.kind, x.ticket) == (e.link, e.ticket)]
+    people = {p for x in gone for p in x.people}
+    left = tuple(x for x in ticket.links if x not in gone)
+    return replace(ticket, links=left, participants=tuple(p for p in ticket.participants if p not in people))
 
 
 def _placed(ticket: Ticket, e: Assigned | Returned | Queued | Recalled) -> Ticket:
@@ -398,7 +439,7 @@ def _routed(ticket: Ticket, e: Routed) -> Ticket:
         service=e.service,
         place=e.place or ticket.place,
         error_codes=e.error_codes,
-        state=State.ASSIGNED if e.team or e.assignee else State.NEW,
+        state=State.ASSIGNED if ticket.case and (e.team or e.assignee) else State.NEW,
     )
 
 
@@ -462,8 +503,12 @@ def _graded(ticket: Ticket, e: Graded) -> Ticket:
             return replace(ticket, ci=e.new)
 
 
-def _put_right(ticket: Ticket, event: HandedUp | RecordedFor | Corrected | Undone) -> Ticket:
+def _put_right(ticket: Ticket, event: HandedUp | RecordedFor | Corrected | Undone | Linked | Unlinked) -> Ticket:
     match event:
+        case Linked():
+            return _linked(ticket, event)
+        case Unlinked():
+            return _unlinked(ticket, event)
         case HandedUp():
             participants = (*ticket.participants, *(v for v in event.vendors if not ticket.concerns(v)))
             return replace(ticket, handed_up=ticket.handed_up + 1, liaison=event.liaison, participants=participants)

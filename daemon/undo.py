@@ -23,11 +23,13 @@ from daemon.events import (
     Event,
     Graded,
     HandedUp,
+    Linked,
     MajorDeclared,
     MajorEnded,
     MajorUpdated,
     Noted,
     Opened,
+    ParentSolved,
     PlanActivated,
     PlanEnded,
     ProgressTold,
@@ -39,14 +41,15 @@ from daemon.events import (
     TaskDone,
     Told,
     Undone,
+    Unlinked,
 )
 from daemon.intake.understand import Happened, Past
 from daemon.ticket import CORRECTABLE, Clock, Ticket, after, in_words
-from daemon.words import Verb
+from daemon.words import JOINED, LinkKind, Verb
 
 WINDOW = timedelta(minutes=15)
 TAKEN_BACK = "taken back"
-_CHANGES = (StateChanged, Assigned, HandedUp, Returned, Graded, SolutionGiven, Corrected)
+_CHANGES = (StateChanged, Assigned, HandedUp, Returned, Graded, SolutionGiven, Corrected, Linked, Unlinked)
 _FOR_GOOD = (
     Opened, RecordedFor, ProgressTold, EscalationAsked, EscalationAcknowledged, MajorDeclared, MajorUpdated,
     PlanActivated, TaskDone, TaskBlocked,
@@ -55,6 +58,15 @@ _FOR_GOOD = (
 _DEEDS = (*_CHANGES, *_FOR_GOOD, MajorEnded, PlanEnded, Noted, Undone)
 _GRADES = ("severity", "impact", "urgency", "category", "ci")
 _PARTS = ("solution", "cause", "workaround")
+_OTHER_ENDS = frozenset(
+    {
+        LinkKind.MERGED, LinkKind.DUPLICATE, LinkKind.CHILD, LinkKind.SPLIT_FROM, LinkKind.INCIDENT,
+        LinkKind.CHANGE_FOR, LinkKind.REUSED_BY,
+    }
+)  # fmt: skip
+"""The ends of links that were made on the other record: they are taken back there."""
+_FOLLOWED = (*JOINED, LinkKind.CHILD, LinkKind.CHANGE_FOR)
+"""The links along which others hear that a ticket is solved."""
 _NOT_ABOUT_A_CHANGE = frozenset({"transcript", "new_reply"})
 
 
@@ -66,7 +78,7 @@ def taken_back(ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
     if at is None:
         return Refusal(code="nothing_to_undo")
     mine, later = deeds[at], [h for group in deeds[at + 1 :] for h in group]
-    refusal = _why_not(mine, later, actor)
+    refusal = _why_not(mine, later, ticket, actor)
     if refusal:
         return refusal
     before = after(Ticket(number=ticket.number), [h.event for group in deeds[:at] for h in group])
@@ -81,12 +93,14 @@ def _done_by(name: str, group: list[Happened]) -> bool:
     return any(isinstance(h.event, _DEEDS) and getattr(h.event, "by", "") == name for h in group)
 
 
-def _why_not(mine: list[Happened], later: list[Happened], actor: Actor) -> Refusal | None:
+def _why_not(mine: list[Happened], later: list[Happened], ticket: Ticket, actor: Actor) -> Refusal | None:
     done = [h.event for h in mine]
     if any(isinstance(e, Undone) for e in done):
         return Refusal(code="undone_already")
     if (actor.at or actor.now) - mine[0].at > WINDOW:
         return Refusal(code="undo_late", detail=str(int(WINDOW.total_seconds() // 60)))
+    if (tied := _why_tied(done, ticket)) is not None:
+        return tied
     if any(isinstance(e, _FOR_GOOD) for e in done) or not any(isinstance(e, _CHANGES) for e in done):
         return Refusal(code="undo_words")
     since = next((h.event for h in later if isinstance(h.event, (*_CHANGES, RecordedFor, ProgressTold, Undone))), None)
@@ -95,6 +109,21 @@ def _why_not(mine: list[Happened], later: list[Happened], actor: Actor) -> Refus
     by = str(getattr(since, "by", ""))
     person = actor.rulebook.people.get(by)
     return Refusal(code="undo_overtaken", detail=person.name if person else by)
+
+
+def _why_tied(done: list[Event], ticket: Ticket) -> Refusal | None:
+    """Return why something cannot be taken back because of the records that are linked to it."""
+    for event in done:
+        match event:
+            case Linked(opened=True, ticket=number):
+                return Refusal(code="undo_opened", detail=str(number))
+            case Linked(link=link, ticket=number) | Unlinked(link=link, ticket=number) if link in _OTHER_ENDS:
+                return Refusal(code="undo_elsewhere", detail=str(number))
+            case ParentSolved(ticket=number):
+                return Refusal(code="undo_elsewhere", detail=str(number))
+            case StateChanged(verb=Verb.RESOLVE) if ticket.linked(*_FOLLOWED):
+                return Refusal(code="undo_followed")
+    return None
 
 
 def _restored(now: Ticket, before: Ticket, actor: Actor) -> Iterator[Event]:
@@ -107,6 +136,7 @@ def _restored(now: Ticket, before: Ticket, actor: Actor) -> Iterator[Event]:
             verb=Verb.UNDO, old=now.state, new=before.state, by=by,
             hold_reason=before.hold_reason, hold_until=before.hold_until,
         )  # fmt: skip
+    yield from _links_restored(now, before, by)
     for name in _GRADES:
         old, new = getattr(now, name), getattr(before, name)
         if old != new:
@@ -117,6 +147,15 @@ def _restored(now: Ticket, before: Ticket, actor: Actor) -> Iterator[Event]:
     for name in CORRECTABLE:
         if in_words(now, name) != in_words(before, name):
             yield Corrected(field=name, old=in_words(now, name), new=in_words(before, name), by=by)
+
+
+def _links_restored(now: Ticket, before: Ticket, by: str) -> Iterator[Event]:
+    for link in now.links:
+        if link not in before.links:
+            yield Unlinked(link=link.kind, ticket=link.ticket, by=by)
+    for link in before.links:
+        if link not in now.links:
+            yield Linked(link=link.kind, ticket=link.ticket, by=by)
 
 
 def _plain(value: object) -> str:

@@ -63,6 +63,8 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "returned": ticket.returned,
         "follows": ticket.follows or None,
         "followed_by": list(ticket.followed_by),
+        "links": [{"kind": str(x.kind), "ticket": x.ticket} for x in ticket.links],
+        "moved_to": ticket.moved_to or None,
         "closes_at": iso(ticket.silence.close_at if ticket.silence else None, zone),
         "rating": ticket.rating or None,
         "rating_text": ticket.rating_text,
@@ -177,7 +179,7 @@ def explanation(
         "rules": [to_plain(t) for t in traces],
         "changes": [
             {
-                "ticket": c.before.number or None,
+                "ticket": c.before.number if c.before.number > 0 else None,
                 "events": [{"kind": type(e).__name__, "data": event_data(e)} for e in c.events],
             }
             for c in decision.changes

@@ -22,6 +22,7 @@ class State(StrEnum):
     ARCHIVED = "archived"
     OUT_OF_SCOPE = "out_of_scope"
     CANCELLED = "cancelled"
+    KNOWN_ERROR = "known_error"
 
 
 class Kind(StrEnum):
@@ -29,6 +30,8 @@ class Kind(StrEnum):
 
     INCIDENT = "incident"
     SERVICE_REQUEST = "service_request"
+    PROBLEM = "problem"
+    CHANGE = "change"
 
 
 class Verb(StrEnum):
@@ -79,6 +82,14 @@ class Verb(StrEnum):
     CUSTOMER = "customer"
     UNDO = "undo"
     RATE = "rate"
+    MERGE = "merge"
+    DUPLICATE = "duplicate"
+    RELATED = "related"
+    PARENT = "parent"
+    SPLIT = "split"
+    PROBLEM = "problem"
+    CHANGE = "change"
+    KNOWLEDGE = "kb"
     STATUS = "status"
     LIST = "list"
     HELP = "help"
@@ -190,6 +201,26 @@ class HoldReason(StrEnum):
     DATE = "date"
 
 
+class LinkKind(StrEnum):
+    """What another record is to this one; a link has two ends, and each end says it in its own way."""
+
+    RELATED = "related"
+    MERGED_INTO = "merged_into"
+    MERGED = "merged"
+    DUPLICATE_OF = "duplicate_of"
+    DUPLICATE = "duplicate"
+    PARENT = "parent"
+    CHILD = "child"
+    SPLIT_FROM = "split_from"
+    SPLIT_INTO = "split_into"
+    PROBLEM = "problem"
+    INCIDENT = "incident"
+    CHANGE = "change"
+    CHANGE_FOR = "change_for"
+    KNOWLEDGE = "knowledge"
+    REUSED_BY = "reused_by"
+
+
 class Outside(StrEnum):
     """What happens to a report that is outside the agreement; the values of `outside:` in customers.yaml."""
 
@@ -267,6 +298,32 @@ QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 REVIEWS = frozenset({Verb.ARCHIVE, Verb.REJECT, Verb.UNDO})
 """The verbs that may name several tickets: `#archive 12 13`."""
 
+CASES = (Kind.INCIDENT, Kind.SERVICE_REQUEST)
+"""The kinds of record that people report: with a requester, and with clocks. The others belong to our own processes."""
+
+LINKS = frozenset(
+    {
+        Verb.MERGE, Verb.DUPLICATE, Verb.RELATED, Verb.PARENT, Verb.SPLIT, Verb.PROBLEM, Verb.CHANGE,
+        Verb.KNOWLEDGE,
+    }
+)  # fmt: skip
+"""The verbs that tie records together: `#merge 12`."""
+
+OTHER_END = {
+    LinkKind.RELATED: LinkKind.RELATED,
+    LinkKind.MERGED_INTO: LinkKind.MERGED,
+    LinkKind.DUPLICATE_OF: LinkKind.DUPLICATE,
+    LinkKind.PARENT: LinkKind.CHILD,
+    LinkKind.SPLIT_INTO: LinkKind.SPLIT_FROM,
+    LinkKind.PROBLEM: LinkKind.INCIDENT,
+    LinkKind.CHANGE: LinkKind.CHANGE_FOR,
+    LinkKind.KNOWLEDGE: LinkKind.REUSED_BY,
+}
+OTHER_END |= {other: one for one, other in OTHER_END.items()}
+"""What this record is to the other, where the other is that to this one."""
+
+JOINED = frozenset({LinkKind.MERGED, LinkKind.DUPLICATE})
+"""The records of which this one says: they are the same case, and it is handled here."""
 RECORDING = frozenset({
     Verb.USER, Verb.CONTACT, Verb.PLACE, Verb.REGION, Verb.SYMPTOM, Verb.SERVICE, Verb.CODE, Verb.AFFECTED,
     Verb.CUSTOMER,

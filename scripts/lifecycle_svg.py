@@ -70,7 +70,7 @@ def lifecycle_svg() -> str:
     ]
     lines += [line for new, verbs in shared.items() if new not in OPEN_STATES for line in _way_from_all(new, verbs)]
     lines += list(_within({new: verbs for new, verbs in shared.items() if new in OPEN_STATES}))
-    lines += [line for state in State for line in _state(state)]
+    lines += [line for state in _CENTRES for line in _state(state)]
     return "\n".join([*lines, "</svg>"]) + "\n"
 
 

@@ -14,10 +14,23 @@ from daemon.config import shipped
 from daemon.emergency import MajorRun, PlanRun, Task
 from daemon.intake.keywords import Command
 from daemon.intake.understand import Sender
-from daemon.lifecycle import ENDED_STATES, NEXT_STATE, OPEN_STATES, STAYS, as_markdown, as_mermaid, next_state, verbs_in
+from daemon.lifecycle import (
+    CASE_STATES,
+    ENDED_STATES,
+    NEIGHBOURS,
+    NEXT_STATE,
+    OPEN_STATES,
+    STAYS,
+    as_markdown,
+    as_mermaid,
+    moves_of,
+    next_state,
+    verbs_in,
+)
 from daemon.routing.loader import load_rulebook
+from daemon.service import Service
 from daemon.ticket import Ticket, after
-from daemon.words import Role, State, TaskState, Verb
+from daemon.words import Kind, Role, State, TaskState, Verb
 from tests.desk import MONDAY_10AM
 
 BOOK = load_rulebook(shipped("rules"))
@@ -32,18 +45,18 @@ def test_every_state_can_be_reached_from_new() -> None:
         fresh = {new for (before, _), new in NEXT_STATE.items() if before is old} - reached
         reached |= fresh
         frontier += fresh
-    assert reached == set(State)
+    assert reached == CASE_STATES
 
 
 def test_the_end_is_the_end_and_nothing_else_is() -> None:
-    assert {s for s in State if not any(old is s for old, _ in NEXT_STATE)} == TERMINAL
+    assert {s for s in CASE_STATES if not any(old is s for old, _ in NEXT_STATE)} == TERMINAL
 
 
 def test_from_every_other_state_there_is_a_way_to_an_end() -> None:
     leads = set(TERMINAL)
     for _ in State:
         leads |= {old for (old, _), new in NEXT_STATE.items() if new in leads}
-    assert leads == set(State)
+    assert leads == CASE_STATES
 
 
 def test_every_verb_is_good_somewhere_and_has_a_keyword() -> None:
@@ -53,7 +66,7 @@ def test_every_verb_is_good_somewhere_and_has_a_keyword() -> None:
 
 def test_open_and_ended_states_do_not_overlap() -> None:
     assert not OPEN_STATES & ENDED_STATES
-    assert set(State) - OPEN_STATES - ENDED_STATES == {State.OUT_OF_SCOPE, State.CANCELLED}
+    assert {State.OUT_OF_SCOPE, State.CANCELLED} == CASE_STATES - OPEN_STATES - ENDED_STATES
 
 
 def test_next_state_agrees_with_the_two_tables_for_every_pair() -> None:
@@ -72,8 +85,9 @@ def _argument(verb: Verb) -> str:
         Verb.ASSIGN: "赵敏", Verb.SEVERITY: "1 全公司断网", Verb.IMPACT: "high 都断了", Verb.URGENCY: "high 很急",
         Verb.CATEGORY: "network/vpn", Verb.CI: "gw-1", Verb.HOLD: "客户 请提供日志",
         Verb.VENDOR: "高峰 备件", Verb.FOR: "li.si@huaxin.example", Verb.SOURCE: "电话", Verb.OCCURRED: "8:30",
-        Verb.RATE: "4", Verb.MAJOR: "red", Verb.PLAN: "power-failure", Verb.DONE: "1", Verb.BLOCKED: "1 等备件", Verb.AFFECTED: "1200",
-        Verb.CUSTOMER: "huaxin",
+        Verb.RATE: "4", Verb.MERGE: "2", Verb.DUPLICATE: "INC-2", Verb.RELATED: "2, 3", Verb.PARENT: "2",
+        Verb.KNOWLEDGE: "3", Verb.MAJOR: "red", Verb.PLAN: "power-failure", Verb.DONE: "1", Verb.BLOCKED: "1 等备件",
+        Verb.AFFECTED: "1200", Verb.CUSTOMER: "huaxin",
     }.get(verb, "写几句话")  # fmt: skip
 
 
@@ -84,7 +98,17 @@ def _actor() -> Actor:
     vendor = replace(BOOK.people["tom.baker"], key="gao.feng", name="高峰", roles=frozenset({Role.VENDOR}), aliases=())
     book = replace(BOOK, people={**BOOK.people, "wang.wei": person, "gao.feng": vendor})
     sender = Sender(address=person.address, name=person.name, person=person, customer=None)
-    return Actor(sender=sender, rulebook=book, now=MONDAY_10AM, steps_told=("resolve 50%",))
+    service = Service(
+        name="", address="support@example.com", language="zh", timezone="Asia/Shanghai", subject_tag="INC",
+        own_addresses=frozenset({"support@example.com"}),
+    )  # fmt: skip
+    others = {
+        2: Ticket(number=2, state=State.IN_PROGRESS, requester="wang.wei@example.com", length=1),
+        3: Ticket(number=3, state=State.ARCHIVED, solution="更换了网关证书", length=1),
+    }
+    return Actor(
+        sender=sender, rulebook=book, now=MONDAY_10AM, steps_told=("resolve 50%",), service=service, related=others
+    )
 
 
 _HOUR = timedelta(hours=1)
@@ -113,6 +137,42 @@ def test_a_command_moves_a_ticket_as_the_table_says_and_no_other_way(state: Stat
         assert after(ticket, events).state is expected
 
 
+# --- problems and changes have tables of their own ---
+
+OWN_KINDS = sorted(NEIGHBOURS)
+
+
+@pytest.mark.parametrize("kind", OWN_KINDS)
+def test_problems_and_changes_begin_and_come_to_an_end(kind: Kind) -> None:
+    moves = moves_of(kind)
+    states = {State.NEW, *moves.values()}
+    assert states == {State.NEW, *(old for old, _ in moves)} | TERMINAL
+    assert not any(old in TERMINAL for old, _ in moves)
+    leads = set(TERMINAL)
+    for _ in State:
+        leads |= {old for (old, _), new in moves.items() if new in leads}
+    assert leads == states
+
+
+@pytest.mark.parametrize("kind", OWN_KINDS)
+@pytest.mark.parametrize("verb", sorted({Verb.CONFIRM, Verb.PROGRESS, Verb.HOLD, Verb.MERGE, Verb.SPLIT, Verb.RATE}))
+def test_what_speaks_to_a_requester_is_nothing_for_problems_and_changes(kind: Kind, verb: Verb) -> None:
+    assert all(next_state(state, verb, kind) is None for state in State)
+
+
+@pytest.mark.parametrize(
+    ("kind", "old", "verb", "new"),
+    [(k, old, verb, new) for k in OWN_KINDS for (old, verb), new in NEIGHBOURS[k].items()],
+)
+def test_a_command_moves_a_problem_or_change_as_its_table_says(kind: Kind, old: State, verb: Verb, new: State) -> None:
+    ticket = Ticket(number=1, kind=kind, state=old, assignee="wang.wei", length=1, opened_at=MONDAY_10AM)
+    command = Command(verb=verb, word=str(verb), argument=_argument(verb), line=f"#{verb}")
+    events, lines = carry_out((command,), ticket, _actor())
+    if verb is not Verb.UNDO:
+        assert [line.outcome for line in lines] == ["done"], lines
+    assert after(ticket, events).state is new
+
+
 # --- documents ---
 
 
@@ -135,4 +195,4 @@ def test_the_diagram_names_every_move() -> None:
 
 @pytest.mark.parametrize("document", [as_markdown, as_mermaid])
 def test_documents_name_every_state(document: Callable[[], str]) -> None:
-    assert all(str(s) in document() for s in State)
+    assert all(str(s) in document() for s in CASE_STATES)

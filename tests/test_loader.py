@@ -374,7 +374,7 @@ BROKEN_FILES = {
     "unknown state": (
         "announcements.yaml", "state: archived", "state: closed",
         "'state' knows no 'closed'; write one of new, assigned, in_progress, on_hold, resolved, pending_review, "
-        "archived, out_of_scope, cancelled",
+        "archived, out_of_scope, cancelled, known_error",
     ),
     "state of another event": (
         "announcements.yaml", "{event: Returned,", "{event: Returned, state: new,",

@@ -18,7 +18,7 @@ from daemon.notify.catalogue import NO_TICKET, SAMPLE_TICKET, sparse_facts, temp
 from daemon.notify.envelope import Keys, bounced_notice, check_token, find_tokens, is_echo
 from daemon.notify.notice import Notice
 from daemon.notify.render import SAMPLE_FACTS, TEMPLATES, Rendered, Renderer, ServiceFacts, check_templates
-from daemon.words import HoldReason, Level, Nature, Role, Severity, State, Visibility
+from daemon.words import HoldReason, Kind, Level, LinkKind, Nature, Role, Severity, State, Visibility
 
 ROOT = Path(__file__).parent.parent
 SHIPPED = ROOT / "templates" / "email"
@@ -94,7 +94,7 @@ def test_every_word_that_data_can_hold_has_a_translation(language: str) -> None:
     voice = RENDERER._voice(language)
     groups = {"state": State, "severity": [int(s) for s in Severity], "level": Level, "hold_reason": HoldReason,
               "role": Role, "nature": Nature, "label": [f for f in NO_TICKET if f not in ("number", "category")],
-              "template": TEMPLATES, "clock": ["respond", "resolve"], "kind": ["incident", "service_request"]}  # fmt: skip
+              "template": TEMPLATES, "clock": ["respond", "resolve"], "kind": Kind, "link": LinkKind}  # fmt: skip
     missing = {(g, str(v)) for g, values in groups.items() for v in values if str(v) not in voice.words[g]}
     assert missing == set()
 
@@ -470,6 +470,7 @@ def test_requesters_get_public_templates_only_where_the_catalogue_says_so() -> N
         "new_reply",
         "escalation",
         "handed_up",
+        "linked",
         "queued",
         "recall",
         "recalled",

@@ -35,6 +35,8 @@ MOVES: dict[Verb, tuple[str, str, str]] = {
     Verb.CANCEL: (CUSTOMER, "#取消", "#cancel"),
     Verb.LINE2: (DESK, "#转二线", "#line2"),
     Verb.VENDOR: (DESK, "#转厂商 华岳网络", "#vendor Huayue"),
+    Verb.MERGE: (DESK, "#合并 {other}", "#merge {other}"),
+    Verb.DUPLICATE: (DESK, "#重复 {other}", "#duplicate {other}"),
 }
 BEFORE = sorted({old for old, _ in NEXT_STATE})
 EVERY = sorted({*BEFORE, *NEXT_STATE.values()})

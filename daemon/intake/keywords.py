@@ -14,7 +14,7 @@ from daemon.errors import nearest
 from daemon.intake.body import KEPT_WHOLE, without_parting
 from daemon.intake.letter import Letter
 from daemon.rulebook import Keyword
-from daemon.words import RECORDING, Verb
+from daemon.words import LINKS, RECORDING, Verb
 
 TAKES_TEXT = frozenset(
     {
@@ -34,6 +34,9 @@ TAKES_TEXT = frozenset(
         Verb.RATE,
         Verb.LINE2,
         Verb.VENDOR,
+        Verb.SPLIT,
+        Verb.PROBLEM,
+        Verb.CHANGE,
         Verb.SYMPTOM,
         Verb.IN_SCOPE,
         Verb.MAJOR,
@@ -45,7 +48,7 @@ MOST_COMMANDS = 30
 _NEVER_ALONE = frozenset(
     {
         Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR, Verb.MAJOR, Verb.UPDATE, Verb.PLAN, Verb.DONE, Verb.BLOCKED,
-        *RECORDING,
+        *RECORDING, *LINKS,
     }
 )  # fmt: skip
 """The verbs that say nothing without what stands behind them, or say it to many: as a lone word they are a word."""

@@ -95,7 +95,9 @@ class Known:
     `answers_*` and `opens_*` count what this sender caused lately, `replies_told` how many mails about new words on
     this ticket one person had within an hour. `hinted`: the sender was told that words without a keyword stay among
     colleagues. `late`: the mail lay in the mailbox for over a day. `answered` names the template of the mail of ours
-    that it replies to. `related` are the tickets that its commands name,
+    that it replies to. `related` are the tickets that its commands name, and those linked to the ticket where that
+    matters, `report` the words that opened it, `last_words` what its requester wrote last; `moved_from` is the number
+    under which the mail came, where that was merged into the ticket, and `told_moved` says that its sender knows.
     `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
     the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many
     came today, and how many of them were escalated. `alert`: a monitoring tool wrote the mail, and `ticket` is the last
@@ -114,6 +116,10 @@ class Known:
     duplicate_of: int = 0
     failed: tuple[FailedNotice, ...] = ()
     related: Mapping[int, Ticket] = field(default_factory=dict)
+    report: str = ""
+    last_words: str = ""
+    moved_from: int = 0
+    told_moved: bool = False
     pasts: Mapping[int, Past] = field(default_factory=dict)
     steps_told: tuple[str, ...] = ()
     mine: tuple[Ticket, ...] = ()

@@ -40,7 +40,18 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "reopened": TemplateInfo("not solved after all: we go on", PUBLIC, ("reason",)),
     "closed": TemplateInfo("reviewed and closed", PUBLIC),
     "cancelled": TemplateInfo("withdrawn or not needed any more", PUBLIC, ("reason",)),
-    "assignment": TemplateInfo("to the engineer or team: everything known, deadlines, how to answer", INTERNAL),
+    "merged": TemplateInfo("the same case as another number, under which it is handled now", PUBLIC, ("other",)),
+    "shared_news": TemplateInfo(
+        "to the requester of a merged one: news of the case, or its solution", PUBLIC, ("other", "solved")
+    ),
+    "assignment": TemplateInfo(
+        "to the engineer or team: everything known, deadlines, how to answer", INTERNAL, ("similar",)
+    ),
+    "linked": TemplateInfo(
+        "to those at work: another record was linked, or a problem or change opened",
+        INTERNAL,
+        ("link", "other", "opened", "ended"),
+    ),
     "new_reply": TemplateInfo(
         "to those at work: somebody wrote about the ticket", INTERNAL, ("author", "proved", "nature")
     ),
@@ -78,7 +89,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         INTERNAL,
         ("address", "reason", "template", "permanent"),
     ),
-    "woken": TemplateInfo("the time of a hold is over: to those at work", INTERNAL, ("reason",)),
+    "woken": TemplateInfo("the time of a hold is over: to those at work", INTERNAL, ("reason", "other")),
     "confirm_reminder": TemplateInfo("no answer yet whether it is solved: please say so", PUBLIC, ("late_for",)),
     "next_action": TemplateInfo("to those at work: nobody knows the next step, please write it", INTERNAL),
     "day_list": TemplateInfo("to the project manager: what was not solved today", INTERNAL, ("tickets", "late_for")),
@@ -119,7 +130,18 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "transcript": TemplateInfo(
         "answer to keywords: what was done and what was not, states asked for, help",
         PUBLIC,
-        ("lines", "applied", "unproved", "tickets", "help", "kept_internal", "opened", "opened_for", "found_nothing"),
+        (
+            "lines",
+            "applied",
+            "unproved",
+            "tickets",
+            "help",
+            "kept_internal",
+            "opened",
+            "opened_for",
+            "found_nothing",
+            "moved_from",
+        ),
     ),
     "alarm": TemplateInfo("to the operator: the daemon itself needs a hand", INTERNAL, ("title", "lines")),
 }
@@ -160,6 +182,8 @@ NO_TICKET: Mapping[str, object] = {
     "hold_until": "",
     "tags": (),
     "follows": 0,
+    "links": (),
+    "split_from": 0,
     "close_at": "",
     "major": "",
 }
@@ -259,10 +283,6 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "reasons": ((), "who of the team is not free: {name, why (away, off_hours, full), detail (until when, or 8/8)}"),
     "opens": ("", "when the next of them begins to work, or empty"),
     "name": ("", "name of the engineer who was called back"),
-    "other": (
-        {"number": 0, "subject": "", "severity": 0},
-        "recall: what is put down; recalled: what the engineer is needed for: {number, subject, severity}",
-    ),
     "field": ("", "severity, impact, urgency, category or ci"),
     "old": ("", "what it was"),
     "new": ("", "what it is now"),
@@ -282,7 +302,16 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "help": (False, "true when help was asked for"),
     "found_nothing": (False, "true when states were asked for and no such ticket is the reader's"),
     "kept_internal": (False, "true when there was no keyword, so that the words went to colleagues only"),
-    "opened": (False, "true when the mail became a ticket"),
+    "opened": (False, "true when the mail became a ticket, or the link opened the other record"),
+    "moved_from": (0, "the number to which the mail was written, where that was merged into this one; else 0"),
+    "link": ("", 'what the other record is to this one, or parent_solved: `link\\|word("link_told")` says it'),
+    "other": (
+        NO_TICKET,
+        "the other record, with the fields of `ticket`; number 0 where there is none. recall: what is put down, "
+        "recalled: what the engineer is needed for (number, subject and severity only)",
+    ),
+    "ended": (False, "true when the link was taken away"),
+    "similar": ((), "solved tickets like it: {number, subject, solution}"),
     "opened_for": ("", 'address of the customer whose mail one of ours passed on, or ""'),
     "title": ("", "the alarm in one line"),
     "late_for": ("", "when this mail was due, if it is late; else empty"),
@@ -290,7 +319,7 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "back": (False, "true when the alert had ended meanwhile"),
     "times": (1, "how often the alert has come"),
     "recovered_at": ("", "when the monitoring tool said that it is over"),
-    "solved": (False, "true when the ticket was solved by that"),
+    "solved": (False, "true when it is solved (by the end of the alert, or where the case is handled)"),
     "answered": (0, "how many requesters gave a rating"),
     "average": ("", "their average, e.g. 4.5, or empty"),
     "news": (
@@ -352,6 +381,7 @@ SAMPLE_TICKET: Mapping[str, object] = {
     "hold_reason": "customer",
     "hold_until": "2026-11-25T10:00:00+08:00",
     "tags": ["vip"],
+    "links": [{"kind": "problem", "number": 1190}, {"kind": "related", "number": 1201}],
 }
 
 _SAMPLE_WORDS: Mapping[str, object] = {
@@ -373,6 +403,8 @@ _SAMPLE_WORDS: Mapping[str, object] = {
     "reason": "Not part of the contract & needs an offer",
     "author": "Li Wei",
 }
+
+_SAMPLE_OTHER = {**SAMPLE_TICKET, "number": 1203, "subject": "VPN 网关无响应 / VPN gateway does not answer"}
 
 _SAMPLE_STEP = {
     **NO_STEP,
@@ -471,6 +503,18 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "ticket": {**SAMPLE_TICKET, "state": "resolved", "close_at": "2026-11-26T18:00:00+08:00"},
         "text": SAMPLE_TICKET["solution"],
     },
+    "merged": {"ticket": {**SAMPLE_TICKET, "state": "cancelled"}, "other": {**_SAMPLE_OTHER, "state": "in_progress"}},
+    "shared_news": {"text": SAMPLE_TICKET["solution"], "other": _SAMPLE_OTHER, "solved": True},
+    "linked": {"link": "merged", "other": _SAMPLE_OTHER},
+    "assignment": {
+        "similar": [
+            {
+                "number": 871,
+                "subject": "VPN 连不上 / VPN down",
+                "solution": "更换了网关证书。\nThe certificate was renewed.",
+            }
+        ],
+    },
     "progress": {"text": "备用网关已开通，请先使用 vpn2.example.com。\nPlease use vpn2.example.com for now."},
     "on_hold": {"text": "请提供出错时的完整截图。\nPlease send us a full screenshot of the error."},
     "new_reply": {"proved": False, "nature": "human"},
@@ -532,6 +576,7 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "opened": False,
         "opened_for": "",
         "found_nothing": False,
+        "moved_from": 0,
     },
     "confirm_reminder": {"ticket": {**SAMPLE_TICKET, "state": "resolved", "close_at": "2026-11-26T18:00:00+08:00"}},
     "day_list": {"ticket": None, "tickets": _SAMPLE_LIST, "late_for": "2026-11-23T17:00:00+08:00"},

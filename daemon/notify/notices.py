@@ -7,7 +7,7 @@ Rulebook and the Service. What goes out: Notices, at most one per template and r
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -31,11 +31,14 @@ from daemon.events import (
     Graded,
     HandedUp,
     Insisted,
+    Linked,
     MajorEnded,
     MajorUpdateOwed,
     MessageAdded,
+    NewsShared,
     NoticeFailed,
     Opened,
+    ParentSolved,
     PlanEnded,
     Queued,
     Rated,
@@ -50,6 +53,7 @@ from daemon.events import (
     TaskOverdue,
     TaskUnanswered,
     Undone,
+    Unlinked,
     Woken,
 )
 from daemon.intake.keywords import find_commands, spoken
@@ -71,7 +75,7 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Contract, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import PROVED, RECORDING, Role, State, Verb, Visibility, Who
+from daemon.words import CASES, PROVED, RECORDING, LinkKind, Role, State, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused", "scope_passed_on"})
 _LONGEST_TEXT = 20_000
@@ -79,6 +83,7 @@ _LONGEST_TEXT = 20_000
 _SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
     "taken_up": ("progress",), "resumed": ("progress",), "regraded": ("assignment", "alert_repeated"),
     "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
+    "cancelled": ("merged",), "linked": ("assignment",),
     "assignment": ("recall", "queued", "scope_question"), "queued": ("recalled",),
     # That a major incident is over, or goes on.
     "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report"),
@@ -119,7 +124,8 @@ class Scene:
     """What the choosing of notices looks at: the mail that caused it (None for the clock) and the books.
 
     `report` are the words that opened the ticket, `story` these and the notes since, `told` the addresses whose bounces
-    were told of within a day, `history` all that happened to the ticket before, where a report is due.
+    were told of within a day. `records` are the other tickets that it is linked to, `similar` solved ones like it,
+    `history` all that happened to the ticket before, where a report is due.
     """
 
     rulebook: Rulebook
@@ -131,6 +137,8 @@ class Scene:
     report: str = ""
     story: str = ""
     told: frozenset[str] = frozenset()
+    records: Mapping[int, Ticket] = field(default_factory=dict)
+    similar: tuple[Ticket, ...] = ()
     history: tuple[tuple[datetime, Event], ...] = ()
 
 
@@ -208,6 +216,10 @@ def _announcements(event: Event, rulebook: Rulebook) -> Iterator[Announcement]:
 def _speaks_of(announcement: Announcement, event: Event) -> bool:
     if isinstance(event, Graded):
         return announcement.field in ("", event.field)
+    if isinstance(event, Opened):
+        return event.kind in CASES  # a problem or a change is told of by the link that opened it
+    if isinstance(event, Linked | Unlinked):
+        return not announcement.links or event.link in announcement.links
     if isinstance(event, AlertRepeated | AlertRecovered):
         return event.told
     if not isinstance(event, StateChanged):
@@ -542,7 +554,13 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
         "keywords": keyword_facts(_likely(ticket, to, scene), to.language) if internal else [],
-        **(_put_right(event, to) or _dispatched(event, scene) or _particulars(event, ticket)),
+        **(
+            _put_right(event, to)
+            or _link_facts(event, ticket, to, scene)
+            or _dispatched(event, scene)
+            or _particulars(event, ticket)
+        ),
+        **_similar(event, to, scene),
         **_step_facts(event, to, scene),
         **_scope_facts(event, ticket, to, scene),
         **_emergency_facts(event, ticket, to, scene),
@@ -561,6 +579,36 @@ def _put_right(event: Event, to: Recipient) -> dict[str, Any]:
             return {"template": template, "done_at": iso(done_at)}
         case _:
             return {}
+
+
+def _link_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> dict[str, Any]:
+    """Return what the mails about linked records may speak of; nothing for other events."""
+    match event:
+        case Linked(link=link, ticket=number, opened=opened):
+            facts = {"link": str(link), "opened": opened}
+        case Unlinked(link=link, ticket=number):
+            facts = {"link": str(link), "ended": True}
+        case NewsShared(ticket=number, solved=solved):
+            facts = {"solved": solved}
+        case ParentSolved(ticket=number):
+            facts = {"link": "parent_solved"}
+        case StateChanged(verb=Verb.MERGE | Verb.DUPLICATE):
+            number, facts = ticket.moved_to, {}
+        case Woken(reason=reason, change=number) if number:
+            facts = {"reason": reason}
+        case _:
+            return {}
+    other = scene.records.get(number)
+    known = ticket_facts(other, to.language, scene.rulebook) if other else {"number": number}
+    return {**facts, "other": known}
+
+
+def _similar(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
+    """Return what was done about incidents like it; solutions are for our own people to judge."""
+    if not isinstance(event, Opened | Assigned) or not of_ours(scene.rulebook.people.get(to.key)):
+        return {}
+    found = [{"number": t.number, "subject": t.subject, "solution": t.solution} for t in scene.similar]
+    return {"similar": found}
 
 
 def _dispatched(event: Event, scene: Scene) -> dict[str, Any]:
@@ -721,6 +769,8 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "hold_until": iso(ticket.hold_until),
         "tags": list(ticket.tags),
         "follows": ticket.follows,
+        "links": [{"kind": str(x.kind), "number": x.ticket} for x in ticket.links],
+        "split_from": next(iter(ticket.linked(LinkKind.SPLIT_FROM)), 0),
         "close_at": iso(ticket.silence.close_at if ticket.silence else None),
         "major": level_name(ticket.major, language, rulebook) if ticket.major else "",
     }
@@ -739,6 +789,7 @@ def transcript_facts(transcript: Transcript, language: str, scene: Scene) -> dic
         "opened": transcript.opened,
         "opened_for": transcript.opened_for,
         "found_nothing": transcript.asked and not transcript.tickets,
+        "moved_from": transcript.moved_from,
         "keywords": keyword_facts(transcript.allowed, language),
         "text": "",
         "by": "",
@@ -781,6 +832,7 @@ def _line_facts(line: Line, language: str, rulebook: Rulebook) -> dict[str, Any]
     return {
         "text": line.text, "outcome": line.outcome, "why": code, "detail": detail,
         "did_you_mean": line.did_you_mean, "number": line.number, "subject": line.subject,
+        "links": [{"kind": str(x.kind), "number": x.ticket} for x in line.links],
     }  # fmt: skip
 
 
@@ -813,7 +865,7 @@ def _written(ticket: Ticket, scene: Scene, *, internal: bool) -> str:
     """The words of a mail; of a customer's mail that one of ours passed on, a customer sees the customer's own."""
     letter = scene.letter
     if letter is None:
-        return ""
+        return scene.report if internal else ""
     if not internal and _from_ours(scene):
         inner = letter.forwarded
         return inner.text if inner and inner.sender.address == ticket.requester else ""

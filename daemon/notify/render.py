@@ -77,6 +77,7 @@ __all__ = [
 ]
 
 _LAST_LANGUAGE = "en"
+_MOST_LINKS = 10
 _TEXT_CHARS = 20_000
 """A longer fact is cut: a mail is read by people, and the whole text is kept in the ticket."""
 
@@ -328,6 +329,8 @@ def _facts(notice: Notice) -> dict[str, Any]:
     bounded["ticket"] = _ticket(bounded.get("ticket"))
     if "tickets" in bounded:
         bounded["tickets"] = [_ticket(ticket) for ticket in bounded["tickets"]]
+    if "other" in bounded:
+        bounded["other"] = _ticket(bounded["other"]) or dict(NO_TICKET)
     if "step" in bounded:
         bounded["step"] = {**NO_STEP, **(bounded["step"] or {})}
     return bounded
@@ -505,7 +508,8 @@ class _Voice:
             elif code in _DETAILS:
                 parts = [self.word(part.strip(), _DETAILS[code]) for part in detail.split(",")]
                 detail = self.word_at("comma").join(parts)
-            return self.word(code, "why").replace("{}", detail)
+            links = self._links(line.get("links", ()), str(context.get("tag", "")))
+            return "\n".join(filter(None, [self.word(code, "why").replace("{}", detail), links]))
 
         return sentence
 
@@ -518,8 +522,13 @@ class _Voice:
 
         @jinja2.pass_context
         def rows(context: Context, ticket: Mapping[str, Any], *names: str) -> list[tuple[str, str]]:
-            year = self._year(context)
-            return [(self.word(name, "label"), self._shown(ticket, name, year)) for name in names if ticket[name]]
+            year, tag = self._year(context), str(context.get("tag", ""))
+            shown = {"links": lambda: self._links(ticket["links"], tag)}
+            return [
+                (self.word(name, "label"), shown.get(name, partial(self._shown, ticket, name, year))())
+                for name in names
+                if ticket[name]
+            ]
 
         return rows
 
@@ -530,6 +539,12 @@ class _Voice:
         if name in _GROUPS:
             return self.word(value, _GROUPS[name])
         return self.word_at("comma").join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+    def _links(self, links: Iterable[Mapping[str, Any]], tag: str) -> str:
+        """Return the linked records in words, many of one kind cut short."""
+        told = [f"{self.word(x['kind'], 'link')} {tag}-{x['number']}" for x in links]
+        more = [f"… ({len(told)})"] if len(told) > _MOST_LINKS else []
+        return self.word_at("comma").join([*told[:_MOST_LINKS], *more])
 
     def _write_moment(self, value: str, this_year: str, zone: bool) -> str:
         moment = datetime.fromisoformat(value).astimezone(self._zone)
@@ -742,7 +757,7 @@ def _unknown_names(tree: nodes.Template, name: str, voice: _Voice) -> Iterable[t
     for unknown in find_undeclared_variables(tree) - known:
         hint = did_you_mean(unknown, known)
         yield lines.get(unknown, 1), f"'{unknown}' is not a fact of this template{hint}"
-    fields: dict[str, Iterable[str]] = {"ticket": NO_TICKET, "step": NO_STEP, "words": voice.words}
+    fields: dict[str, Iterable[str]] = {"ticket": NO_TICKET, "other": NO_TICKET, "step": NO_STEP, "words": voice.words}
     for node in tree.find_all(nodes.Getattr):
         owner = node.node.name if isinstance(node.node, nodes.Name) else ""
         if owner in fields and node.attr not in fields[owner]:

@@ -21,6 +21,7 @@ from daemon.rulebook import Rulebook
 from daemon.sla import Measure
 from daemon.store import Store
 from daemon.ticket import Ticket
+from daemon.words import Kind
 from daemon.workhours import working_between
 
 NO_CUSTOMER = "none"
@@ -38,12 +39,17 @@ def known_customer(word: str, rulebook: Rulebook) -> str:
 
 
 def cohort_of(store: Store, rulebook: Rulebook, zone: str, period: Period, customers: Collection[str] = ()) -> Cohort:
-    """Return every ticket that had to do with the period, of these customers or, where none is named, of all."""
+    """Return every ticket that had to do with the period, of these customers or, where none is named, of all.
+
+    Problems are counted by themselves, changes not at all: neither is something that a customer reported.
+    """
     worktime = _worktime(Measure(rulebook, zone))
     lives = (
         life_of(number, history, period.until, worktime) for number, history in store.register.histories(period.start)
     )
-    return Cohort([x for x in lives if x and (not customers or x.ticket.customer in customers)], period)
+    found = [x for x in lives if x and (not customers or x.ticket.customer in customers)]
+    problems = [x for x in found if x.ticket.kind is Kind.PROBLEM]
+    return Cohort([x for x in found if x.ticket.case], period, problems)
 
 
 def compile_report(store: Store, wording: Wording, period: Period, heading: Heading) -> dict[str, Any]:

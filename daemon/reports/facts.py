@@ -61,12 +61,12 @@ def _whose(customers: tuple[str, ...], wording: Wording) -> str:
 
 
 def _kpi(kpi: Kpi, cohort: Cohort, wording: Wording) -> dict[str, Any]:
-    rows = list(kpi.rows(cohort)) if kpi.rows else []
+    rows = list(kpi.rows(cohort))
     return {
         "key": kpi.key,
         "name": wording.named(kpi.name),
         "formula": wording.named(kpi.formula),
-        "recorded": kpi.rows is not None,
+        "recorded": True,  # since every KPI is, now; programs may still ask
         "columns": [{"key": c.key, "name": wording.named(c.name), "unit": c.unit} for c in kpi.columns],
         "rows": [_row(row, kpi.columns, wording) for row in rows],
     }

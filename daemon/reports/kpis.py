@@ -61,10 +61,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    """What is counted: every ticket that had to do with the period."""
+    """What is counted: every ticket that had to do with the period, and beside them the problems."""
 
     lives: Sequence[Life]
     period: Period
+    problems: Sequence[Life] = ()
 
     @property
     def reported(self) -> list[Life]:
@@ -77,13 +78,13 @@ Rows = Callable[[Cohort], Iterable[Row]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kpi:
-    """One KPI. `rows` is None for what ticketd does not keep yet: then it says that there is no data."""
+    """One KPI."""
 
     key: str
     name: Names
     formula: Names
     columns: tuple[Column, ...]
-    rows: Rows | None
+    rows: Rows
 
 
 # --- pieces ---
@@ -321,6 +322,19 @@ def _rating(cohort: Cohort) -> Iterator[Row]:
         yield Row("points", str(points), (Figure(float(points), _numbers(given)), _count(given), Figure(None)))
 
 
+def _problems(cohort: Cohort) -> Iterator[Row]:
+    raised = [x for x in cohort.problems if cohort.period.holds(x.reported_at)]
+    unsolved = [x for x in cohort.problems if x.ticket.open]
+    known = [x for x in unsolved if x.ticket.state is State.KNOWN_ERROR]
+    yield Row("total", "", (_count(raised), _count(unsolved), _count(known)))
+
+
+def _knowledge(cohort: Cohort) -> Iterator[Row]:
+    used = [x for x in cohort.lives if any(map(cohort.period.holds, x.reused))]
+    solved = [x for x in cohort.lives if _solved_in(x, cohort.period)]
+    yield Row("total", "", (_count(used), _share((x for x in solved if x.reused), solved)))
+
+
 def _last_rating(life: Life, period: Period) -> int:
     found = [points for at, points in life.rated if period.holds(at)]
     return found[-1] if found else 0
@@ -386,16 +400,6 @@ def _time_kpi(clock: str, zh: str, en: str) -> Kpi:
         },
         columns=_TOOK,
         rows=_times(clock),
-    )
-
-
-def _not_kept(key: str, zh: str, en: str) -> Kpi:
-    return Kpi(
-        key=key,
-        name={"zh": zh, "en": en},
-        formula={"zh": "目前没有记录这项数据", "en": "not recorded yet"},
-        columns=(_COUNT,),
-        rows=None,
     )
 
 
@@ -523,8 +527,32 @@ KPIS: tuple[Kpi, ...] = (
         ),
         rows=_rating,
     ),
-    _not_kept("problems", "提出的问题", "Problems raised"),
-    _not_kept("knowledge", "知识复用", "Knowledge reuse"),
+    Kpi(
+        key="problems",
+        name={"zh": "提出的问题", "en": "Problems raised"},
+        formula={
+            "zh": "期内提出的问题；期末尚未解决的问题，和其中已有临时办法的（已知错误）",
+            "en": "problems raised in the period; those not resolved at its end, and how many of these had a "
+            "workaround (known errors)",
+        },
+        columns=(
+            Column("count", {"zh": "提出", "en": "raised"}, "count"),
+            Column("open", {"zh": "未解决", "en": "unresolved"}, "count"),
+            Column("known", {"zh": "其中已知错误", "en": "known errors"}, "count"),
+        ),
+        rows=_problems,
+    ),
+    Kpi(
+        key="knowledge",
+        name={"zh": "知识复用", "en": "Knowledge reuse"},
+        formula={
+            "zh": "期内用了以前解决办法的工单；复用率 = 期内解决、期末仍为已解决的工单中用过的 ÷ 全部",
+            "en": "tickets for which a past solution was used in the period; rate = of those resolved in the period "
+            "and still so at its end, the ones for which that was ever done",
+        },
+        columns=(_COUNT, _RATE),
+        rows=_knowledge,
+    ),
 )
 
 

@@ -24,6 +24,7 @@ from daemon.events import (
     EscalationAsked,
     Event,
     FollowUpAsked,
+    Linked,
     MessageAdded,
     Opened,
     Rated,
@@ -34,7 +35,7 @@ from daemon.events import (
     Undone,
 )
 from daemon.ticket import Segment, Ticket, after
-from daemon.words import State, Verb
+from daemon.words import LinkKind, State, Verb
 
 History = Sequence[tuple[datetime, Event]]
 """When each event was written down, and the event, oldest first."""
@@ -80,7 +81,7 @@ class Life:
     """Everything that KPIs ask of one ticket; `ticket` is as it was when knowledge ends, without its clocks.
 
     `solved`, `steps` and `rated` hold (moment, who was at work), (moment, what was reached) and (moment, points);
-    `lines` those that had it, `asked` when the requester was asked for a rating.
+    `lines` those that had it, `asked` when the requester was asked for a rating, `reused` when it was solved as before.
     """
 
     ticket: Ticket
@@ -96,6 +97,7 @@ class Life:
     asked: tuple[datetime, ...] = ()
     rated: tuple[tuple[datetime, int], ...] = ()
     lines: frozenset[int] = frozenset()
+    reused: tuple[datetime, ...] = ()
 
     @property
     def number(self) -> int:
@@ -172,6 +174,7 @@ class _Tally:
     reopened: list[datetime] = field(default_factory=list)
     dispatched: list[datetime] = field(default_factory=list)
     returned: list[datetime] = field(default_factory=list)
+    reused: list[datetime] = field(default_factory=list)
     lines: set[int] = field(default_factory=set)
     runs: dict[str, _Run] = field(default_factory=dict)
 
@@ -224,6 +227,7 @@ class _Biography:
             outcomes=tuple(tally.outcomes), done=tuple(tally.done), solved=tuple(tally.solved),
             reopened=tuple(tally.reopened), dispatched=tuple(tally.dispatched), returned=tuple(tally.returned),
             steps=tuple(self.steps), asked=tuple(self.asked), rated=tuple(self.rated), lines=frozenset(tally.lines),
+            reused=tuple(tally.reused),
         )  # fmt: skip
 
     def _note(self, moment: datetime, event: Event) -> None:
@@ -247,6 +251,8 @@ class _Biography:
                 self.steps.append((moment, _step_name(event)))
             case EscalationAsked():
                 self.steps.append((moment, "asked"))
+            case Linked(link=LinkKind.KNOWLEDGE):
+                self.tally.reused.append(moment)
             case FollowUpAsked():
                 self.asked.append(moment)
             case Rated(rating=points):

@@ -26,10 +26,12 @@ from daemon.events import (
     Event,
     Graded,
     HandedUp,
+    Linked,
     MajorDeclared,
     MajorEnded,
     MajorUpdated,
     MessageAdded,
+    NewsShared,
     Opened,
     PlanActivated,
     PlanEnded,
@@ -46,7 +48,7 @@ from daemon.events import (
 from daemon.notify.emergencies import aftermath_facts, level_name
 from daemon.plans import RULE
 from daemon.reports.wording import Wording
-from daemon.ticket import Clock, Ticket
+from daemon.ticket import Clock, Link, Ticket
 from daemon.words import HoldReason, Verb, Visibility
 
 Cell = str | int | float | bool | datetime | None
@@ -57,13 +59,14 @@ _UNSHOWN = frozenset({
 })  # fmt: skip
 _INTERNAL_FIELDS = frozenset({
     "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom",
-    "alert", "scope_final", "because", "queued_at",
+    "alert", "links", "scope_final", "because", "queued_at",
 })  # fmt: skip
 _FOR_COLLEAGUES = frozenset({
     "Queued", "Recalled", "CalledIn",
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
     "AlertRepeated", "AlertRecovered", "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed",
-    "AnswerWithheld", "MajorUpdateOwed", "PlanProposed", "PlanActivated", "TaskStarted", "TaskDone", "TaskBlocked",
+    "AnswerWithheld", "Linked", "Unlinked", "ParentSolved",
+    "MajorUpdateOwed", "PlanProposed", "PlanActivated", "TaskStarted", "TaskDone", "TaskBlocked",
     "TaskOverdue", "TaskUnanswered", "PlanEnded",
 })  # fmt: skip
 """Kinds of events of which a customer does not hear."""
@@ -251,7 +254,17 @@ def _without_reasons(event: Event) -> Event:
 def _words_are_public(event: Event) -> bool:
     if isinstance(event, StateChanged):
         return event.verb in _FOR_THE_REQUESTER
-    told = MessageAdded | ProgressTold | SolutionGiven | Rejected | Rated | MajorDeclared | MajorUpdated | MajorEnded
+    told = (
+        MessageAdded
+        | ProgressTold
+        | NewsShared
+        | SolutionGiven
+        | Rejected
+        | Rated
+        | MajorDeclared
+        | MajorUpdated
+        | MajorEnded
+    )
     return isinstance(event, told)
 
 
@@ -284,6 +297,8 @@ def _variant(event: Event) -> str:
             return "recorded" if by else ""
         case Routed(team=team, assignee=assignee):
             return "to" if team or assignee else ""
+        case Linked(link=link, opened=opened):
+            return f"{link}.opened" if opened else str(link)
         case _:
             return _placing_variant(event)
 
@@ -383,6 +398,8 @@ def _shown(name: str, value: object, wording: Wording) -> str:
         return wording.moment(value)
     if isinstance(value, timedelta):
         return wording.span(value)
+    if isinstance(value, Link):
+        return f"{wording.word('link', value.kind)} {value.ticket}"
     if isinstance(value, Iterable) and not isinstance(value, str):
         return ", ".join(_shown(name, part, wording) for part in value)
     return _named(name, "" if value is None else str(int(value) if isinstance(value, int) else value), wording)
@@ -432,5 +449,5 @@ def _plan(key: str, wording: Wording) -> str:
 _GROUPS = {
     "state": "state", "old": "state", "new": "state", "kind": "kind", "severity": "severity", "impact": "level",
     "urgency": "level", "hold_reason": "hold_reason", "source": "source", "clock": "clock", "part": "part",
-    "field": "field", "template": "template",
+    "field": "field", "template": "template", "link": "link",
 }  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from daemon.errors import did_you_mean
-from daemon.words import Kind, Level, Severity
+from daemon.words import CASES, Kind, Level, Severity
 
 FieldValue = str | int | Level | Kind
 
@@ -140,8 +140,8 @@ def _set_level(word: str, value: object) -> Action:
 
 def _set_kind(word: str, value: object) -> Action:
     text = _text(word, value).casefold()
-    if text not in set(Kind):
-        raise ActionError(f"'{word}' is {' or '.join(Kind)}, got {_shown(value)}{did_you_mean(text, Kind)}")
+    if text not in CASES:
+        raise ActionError(f"'{word}' is {' or '.join(CASES)}, got {_shown(value)}{did_you_mean(text, CASES)}")
     return SetField(word, Kind(text))
 
 

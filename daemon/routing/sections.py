@@ -66,11 +66,13 @@ from daemon.rulebook import (
     Team,
 )
 from daemon.words import (
+    CASES,
     Dispatch,
     Duty,
     HoldReason,
     Kind,
     Level,
+    LinkKind,
     OnRecovery,
     Outside,
     Role,
@@ -109,6 +111,10 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "Graded": "severity, impact, urgency, category or ci changed; `field:` says which",
         "RecordedFor": "a colleague's report was put in a customer's name",
         "Undone": "somebody took back what they had just done",
+        "Linked": "another record was linked to it; `links:` says as what",
+        "Unlinked": "a link to another record was taken away; `links:` says which",
+        "NewsShared": "there is news of the case that it was merged with, or is the same as",
+        "ParentSolved": "its parent was solved, and it together with that",
         "NoticeFailed": "a mail of ours did not arrive",
         "AlertRepeated": "a monitoring alert came again, and those at work are to hear of it",
         "AlertRecovered": "a monitoring tool says that its alert is over",
@@ -581,7 +587,7 @@ def _category(word: str, item: Item, parent: Category, known: Known, bad: Compla
         key=f"{parent.key}/{word}" if parent.key else word,
         name=table.by_language("name") or {"zh": word, "en": word},
         aliases=table.texts("aliases"),
-        kind=next(iter(table.choices("kind", Kind)), parent.kind),
+        kind=_reported_kind(table) or parent.kind,
         team=table.reference("team", known.teams) or parent.team,
         line=table.number("line", parent.line, 1, _LINES_OF_SUPPORT),
         line2=table.reference("line2", known.teams) or parent.line2,
@@ -589,6 +595,15 @@ def _category(word: str, item: Item, parent: Category, known: Known, bad: Compla
         urgency=next(iter(table.choices("urgency", Level)), parent.urgency),
         where=item.where,
     )
+
+
+def _reported_kind(table: Table) -> Kind | None:
+    """Return the kind of record that mails of this category open: problems and changes are raised by keyword only."""
+    kind = next(iter(table.choices("kind", Kind)), None)
+    if kind is None or kind in CASES:
+        return kind
+    table.bad.add(table.entries["kind"], f"no mail opens a {kind}; write one of {', '.join(CASES)}")
+    return None
 
 
 def matrix_from(item: Item, _known: Known, bad: Complaints) -> dict[tuple[Level, Level], Severity]:
@@ -858,7 +873,7 @@ def announcements_from(item: Item, _known: Known, bad: Complaints) -> tuple[Anno
 
 
 def _announcement(item: Item, bad: Complaints) -> Announcement:
-    table = Table(item, ("event", "state", "verbs", "field", "template", "to"), bad, "an announcement")
+    table = Table(item, ("event", "state", "verbs", "field", "links", "template", "to"), bad, "an announcement")
     table.need("event", "Opened")
     table.need("template", "acknowledgement")
     event = table.text("event")
@@ -868,6 +883,8 @@ def _announcement(item: Item, bad: Complaints) -> Announcement:
     for key in ("state", "verbs"):
         if table.get(key) and event != "StateChanged":
             bad.add(table.entries[key], f"'{key}' belongs to 'event: StateChanged' only; take it out")
+    if table.get("links") and event not in ("Linked", "Unlinked"):
+        bad.add(table.entries["links"], "'links' belongs to 'event: Linked' and 'event: Unlinked' only; take it out")
     return Announcement(
         event=event,
         template=_template(table),
@@ -875,6 +892,7 @@ def _announcement(item: Item, bad: Complaints) -> Announcement:
         state=next(iter(table.choices("state", State)), ""),
         verbs=table.choices("verbs", Verb),
         field=_field(table, event),
+        links=table.choices("links", LinkKind),
         where=item.where,
     )
 

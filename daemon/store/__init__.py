@@ -9,12 +9,12 @@ from pathlib import Path
 from daemon.store.base import Database
 from daemon.store.duties import DutyBook
 from daemon.store.ledger import KeptMail, Ledger
-from daemon.store.lookup import Lookup, core_of, failed_key, hint_key
+from daemon.store.lookup import Lookup, core_of, failed_key, hint_key, moved_key
 from daemon.store.outbox import Outbox, OwedNotice, stem
 from daemon.store.register import Register
 from daemon.store.tables import stamp
 
-__all__ = ["SPOOL", "KeptMail", "OwedNotice", "Store", "core_of", "failed_key", "hint_key", "stem"]
+__all__ = ["SPOOL", "KeptMail", "OwedNotice", "Store", "core_of", "failed_key", "hint_key", "moved_key", "stem"]
 
 
 SPOOL = "spool"

@@ -102,7 +102,7 @@ class DutyBook:
         sql = """SELECT DISTINCT ticket FROM event WHERE kind = 'StateChanged' AND at >= ? AND data LIKE ?"""
         numbers = {int(r[0]) for r in self._base.rows(sql, (stamp(moment), '%"new": "archived"%'))}
         closed = [t for n in sorted(numbers) if (t := self._ticket(n)) is not None]
-        return [Entry(ticket=t) for t in closed if t.state is State.ARCHIVED and t.asked_at is None]
+        return [Entry(ticket=t) for t in closed if t.case and t.state is State.ARCHIVED and t.asked_at is None]
 
     def asked_since(self, moment: datetime) -> list[Entry]:
         """Return the tickets whose requester was asked for a rating, or gave one, since that moment."""
@@ -121,7 +121,8 @@ class DutyBook:
 
     def _tickets(self, states: Sequence[State]) -> list[Ticket]:
         sql = f"SELECT picture FROM ticket WHERE state IN ({','.join('?' * len(states))}) ORDER BY severity, number"
-        return [from_plain(Ticket, json.loads(r[0])) for r in self._base.rows(sql, tuple(map(str, states)))]
+        found = (from_plain(Ticket, json.loads(r[0])) for r in self._base.rows(sql, tuple(map(str, states))))
+        return [t for t in found if t.case]
 
     def _ticket(self, number: int) -> Ticket | None:
         row = self._base.one("SELECT picture FROM ticket WHERE number = ?", (number,))

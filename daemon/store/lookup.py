@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -21,6 +21,7 @@ from daemon.intake.identity import prove
 from daemon.intake.keywords import Command, find_commands, spoken
 from daemon.intake.letter import FailedRecipient, Letter
 from daemon.intake.understand import FailedNotice, Happened, Known, Past, Sender, sender_of
+from daemon.linking import follow
 from daemon.notify.envelope import (
     Keys,
     bounced_notice,
@@ -39,12 +40,15 @@ from daemon.store.outbox import Outbox, stem
 from daemon.store.register import Register
 from daemon.store.tables import stamp
 from daemon.ticket import Ticket
-from daemon.words import REVIEWS, STAFF_ROLES, MailStatus, Matched, Nature, NoticeState, Verb
+from daemon.words import JOINED, LINKS, REVIEWS, STAFF_ROLES, LinkKind, MailStatus, Matched, Nature, NoticeState, Verb
 
 _MOST_REFERENCES = 40
 _MOST_ANSWERED = 5
 _MOST_NAMED = 100
+_MOST_LINKED = 50
 _ASKS = frozenset({Verb.STATUS, Verb.LIST})
+_REACHES = frozenset({Verb.PROGRESS, Verb.RESOLVE, Verb.CANCEL, Verb.UNDO, *LINKS})
+"""The verbs that may mean something for the records linked to a ticket."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class _Match:
     issued_to: str | None = None
     conflict: bool = False
     claimed: int = 0
+    moved_from: int = 0
 
 
 class Lookup:
@@ -76,12 +81,15 @@ class Lookup:
         duplicate, repeated = self._seen_before(letter, mail)
         to_address, to_subject = self._answers_lately(letter, sender, service, now)
         commands = find_commands(spoken(letter), rulebook.keywords)[0] if letter.nature is Nature.HUMAN else ()
+        verbs = {c.verb for c in commands}
+        match = match if Verb.UNDO in verbs else self._moved(match)
         asked = [c for c in commands if c.verb in _ASKS]
         numbers = {n for c in asked for n in numbers_in(c.argument, service.subject_tag)}
         named = {n for c in commands if c.verb in REVIEWS for n in leading_numbers(c.argument, service.subject_tag)[0]}
         named |= set(match.ticket.asked_with) if match.ticket else set()
         wanted = (*sorted(numbers)[:20], *sorted(named)[:_MOST_NAMED])
-        related = {n: t for n in wanted if (t := self._register.ticket(n))}
+        ticket = match.ticket
+        related = self._linked(commands, ticket, self._register.tickets_of(wanted), service.subject_tag)
         assignee = sender.person.key if sender.person else ""
         return Known(
             sender=sender,
@@ -96,7 +104,13 @@ class Lookup:
             duplicate_of=duplicate,
             failed=self._failed(letter, service, keys),
             related=related,
-            pasts=self._pasts(commands, match.ticket, named),
+            report=self._register.report(ticket.number) if ticket and Verb.MERGE in verbs else "",
+            last_words=self._register.last_words(ticket.number, ticket.requester)
+            if ticket and Verb.SPLIT in verbs
+            else "",
+            moved_from=match.moved_from,
+            told_moved=match.moved_from > 0 and self._noted(moved_key(match.moved_from, sender.address)),
+            pasts=self._pasts(commands, ticket, named),
             steps_told=self._steps_told(commands, match.ticket, sender, rulebook),
             complaints=self._complaints(commands, rulebook, service, now),
             mine=self._register.mine(sender.address, assignee) if asked else (),
@@ -112,6 +126,28 @@ class Lookup:
             alert=alert,
             answered=self._answered(letter, sender, rulebook),
         )
+
+    def _moved(self, match: _Match) -> _Match:
+        """Return the match with the ticket under which the case is handled since its own was merged into that."""
+        ticket = match.ticket
+        if ticket is None or not ticket.moved_to:
+            return match
+        return replace(match, ticket=follow(ticket, self._register.ticket), moved_from=ticket.number)
+
+    def _linked(
+        self, commands: tuple[Command, ...], ticket: Ticket | None, named: dict[int, Ticket], tag: str
+    ) -> dict[int, Ticket]:
+        """Return the tickets that are named, those that link commands name, and those that the news would reach."""
+        verbs = {c.verb for c in commands}
+        numbers = {n for c in commands if c.verb in LINKS for n in leading_numbers(c.argument, tag)[0][:_MOST_LINKED]}
+        found = named | self._register.tickets_of(numbers - named.keys())
+        reach = [*found.values(), *([ticket] if ticket else [])] if verbs & _REACHES else []
+        while reach:
+            further = {x.ticket for t in reach for x in t.links} - found.keys() - {ticket.number if ticket else 0}
+            reached = self._register.tickets_of(further)
+            found |= reached
+            reach = [t for t in reached.values() if t.linked(*JOINED, LinkKind.CHILD) or t.moved_to]
+        return found
 
     def _pasts(self, commands: tuple[Command, ...], ticket: Ticket | None, named: Iterable[int]) -> dict[int, Past]:
         """Return the histories that taking back needs: of the ticket and of those named, and who was told what."""
@@ -163,15 +199,21 @@ class Lookup:
             return _Match(issued_to=reader)
         if ranked:
             ticket, issued_to = ranked[0]
-            others = {t.number for t, _ in ranked} | ({claimed} if claimed else set())
+            tagged = self._register.ticket(claimed) if claimed else None
+            others = {self._end(t) for t, _ in ranked} | ({self._end(tagged) if tagged else claimed} - {0})
             return _Match(ticket=ticket, matched=Matched.TOKEN, issued_to=issued_to,
-                          conflict=bool(others - {ticket.number}))  # fmt: skip
-        if referred := self._by_reference(letter, sender):
-            return _Match(ticket=referred, matched=Matched.REFERENCE, conflict=claimed not in (0, referred.number))
+                          conflict=bool(others - {self._end(ticket)}))  # fmt: skip
         tagged = self._register.ticket(claimed) if claimed else None
+        if referred := self._by_reference(letter, sender):
+            named = self._end(tagged) if tagged else claimed
+            return _Match(ticket=referred, matched=Matched.REFERENCE, conflict=named not in (0, self._end(referred)))
         if tagged and _on_record(tagged, sender):
             return _Match(ticket=tagged, matched=Matched.TAG)
         return _Match(claimed=claimed if tagged else 0)
+
+    def _end(self, ticket: Ticket) -> int:
+        """Return the number under which this ticket's case is handled."""
+        return follow(ticket, self._register.ticket).number
 
     def _of_alert(self, alert: Sighting, match: _Match) -> _Match:
         """Return the last ticket of the same alert: what it refers to does not count, its key does."""
@@ -345,6 +387,11 @@ def failed_key(notice: int) -> str:
 def hint_key(ticket: int, address: str) -> str:
     """Return the key of the note that this person was told once that words without a keyword stay among colleagues."""
     return f"hint:{ticket}:{address}"
+
+
+def moved_key(ticket: int, address: str) -> str:
+    """Return the key of the note that this person was told once under which number their case is handled."""
+    return f"moved:{ticket}:{address}"
 
 
 def _said(failed: FailedRecipient | None) -> str:

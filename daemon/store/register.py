@@ -6,7 +6,7 @@ What comes in: Changes and the letter that caused them. What goes out: Tickets a
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from itertools import groupby
@@ -16,11 +16,12 @@ from typing import Any
 from daemon.decide import Change
 from daemon.events import Event, MessageAdded, event_data, event_from
 from daemon.intake.letter import Letter
+from daemon.likeness import shared, telling_words
 from daemon.plain import from_plain, to_plain
 from daemon.store.base import Database
 from daemon.store.tables import stamp, unstamp
 from daemon.ticket import Ticket, after
-from daemon.words import HoldReason, Severity, State
+from daemon.words import CASES, HoldReason, Severity, State
 
 _EVENT = "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES "
 _COLUMNS = ("kind", "state", "severity", "category", "team", "assignee", "customer", "requester", "subject",
@@ -29,6 +30,16 @@ _DRAW = f"""INSERT INTO ticket (number, {", ".join(_COLUMNS)}) VALUES ({", ".joi
  ON CONFLICT (number) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS)}"""
 _MESSAGE = """INSERT INTO message (mail, ticket, message_id, sender, sender_name, recipients, at, nature, visibility,
  subject, text, attachments) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (mail) DO NOTHING"""
+
+
+_AT_ONCE = 400
+"""Numbers in one query: databases bear no more than about a thousand."""
+
+
+_LOOKED_AT = 300
+"""So many solved tickets of a category, the latest, are compared with a new one."""
+_LIKE_ENOUGH = 2
+_MOST_SIMILAR = 3
 
 
 class Register:
@@ -47,6 +58,16 @@ class Register:
         row = self._base.one("SELECT picture FROM ticket WHERE number = ?", (number,))
         return _from_picture(row[0]) if row else None
 
+    def tickets_of(self, numbers: Iterable[int]) -> dict[int, Ticket]:
+        """Return those of these numbers that there are, as last drawn."""
+        wanted = sorted(set(numbers))
+        found: dict[int, Ticket] = {}
+        for at in range(0, len(wanted), _AT_ONCE):
+            some = wanted[at : at + _AT_ONCE]
+            sql = f"SELECT number, picture FROM ticket WHERE number IN ({','.join('?' * len(some))})"
+            found |= {int(number): _from_picture(picture) for number, picture in self._base.rows(sql, some)}
+        return found
+
     def append(self, change: Change, cause: str, now: datetime) -> None:
         """Append the events to a ticket's history and redraw it. A second writer fails on (ticket, seq)."""
         if not change.events:
@@ -62,10 +83,11 @@ class Register:
     def draw(self, ticket: Ticket, known: Ticket | None = None) -> None:
         """Write the ticket's row and who is on the record."""
         self._base.run(_DRAW, (ticket.number, *_row(ticket)))
-        people = {ticket.requester, *ticket.participants, *ticket.watchers} - {""}
-        if known is not None and known.exists:
-            people -= {known.requester, *known.participants, *known.watchers}
-        for address in people:
+        people = _on_record(ticket)
+        before = _on_record(known) if known is not None and known.exists else set()
+        for address in before - people:
+            self._base.run("DELETE FROM participant WHERE address = ? AND ticket = ?", (address, ticket.number))
+        for address in people - before:
             self._base.run(
                 "INSERT INTO participant (address, ticket) VALUES (?,?) ON CONFLICT (address, ticket) DO NOTHING",
                 (address, ticket.number),
@@ -86,8 +108,9 @@ class Register:
 
     def unasked(self, limit: int = 500) -> list[int]:
         """Return the solved tickets for which the clock does not wait: solved before there was a rule about it."""
-        sql = "SELECT number FROM ticket WHERE state = ? AND next_due_at IS NULL ORDER BY number LIMIT ?"
-        return [int(r[0]) for r in self._base.rows(sql, (str(State.RESOLVED), limit))]
+        sql = """SELECT number FROM ticket WHERE state = ? AND next_due_at IS NULL AND kind IN (?,?)
+         ORDER BY number LIMIT ?"""
+        return [int(r[0]) for r in self._base.rows(sql, (str(State.RESOLVED), *map(str, CASES), limit))]
 
     def next_due(self) -> datetime | None:
         """Return when the clock must look next, or None."""
@@ -200,16 +223,31 @@ class Register:
 
     def story(self, number: int) -> str:
         """Return what somebody has to know who takes a ticket over: the words that opened it, and the notes since."""
-        kinds = ("Noted", "ProgressTold", "Returned")
-        sql = "SELECT data FROM event WHERE ticket = ? AND kind IN (?,?,?) ORDER BY seq"
+        kinds = ("Noted", "ProgressTold", "Returned", "Linked")
+        sql = "SELECT data FROM event WHERE ticket = ? AND kind IN (?,?,?,?) ORDER BY seq"
         notes = (json.loads(data) for (data,) in self._base.rows(sql, (number, *kinds)))
-        said = [f"{n['by']}: {n.get('text') or n.get('reason', '')}" for n in notes]
+        said = [f"{n['by']}: {words}" for n in notes if (words := n.get("text") or n.get("reason", ""))]
         return "\n\n".join(filter(None, [self.report(number), *said]))
 
     def report(self, number: int) -> str:
         """Return the words that opened a ticket."""
         row = self._base.one("SELECT text FROM message WHERE ticket = ? ORDER BY mail LIMIT 1", (number,))
         return str(row[0]) if row else ""
+
+    def last_words(self, number: int, sender: str) -> str:
+        """Return what this address wrote on a ticket last."""
+        sql = "SELECT text FROM message WHERE ticket = ? AND sender = ? ORDER BY mail DESC LIMIT 1"
+        row = self._base.one(sql, (number, sender))
+        return str(row[0]) if row else ""
+
+    def similar(self, ticket: Ticket, words: str) -> tuple[Ticket, ...]:
+        """Return a few archived tickets of the same category whose words are like its own, the likest first."""
+        sql = "SELECT picture FROM ticket WHERE category = ? AND state = ? ORDER BY number DESC LIMIT ?"
+        rows = self._base.rows(sql, (ticket.category, str(State.ARCHIVED), _LOOKED_AT))
+        mine = telling_words(f"{ticket.subject} {words}")
+        scored = [(_likeness(mine, ticket.ci, picture), picture) for picture in (json.loads(r[0]) for r in rows)]
+        best = sorted((s for s in scored if s[0] >= _LIKE_ENOUGH), key=lambda s: -s[0])[:_MOST_SIMILAR]
+        return tuple(from_plain(Ticket, picture) for _, picture in best)
 
     def rebuild(self) -> list[int]:
         """Redraw every ticket from its events; return the numbers whose stored picture differed."""
@@ -223,6 +261,18 @@ class Register:
             if differs:
                 self.draw(ticket)
             return differs
+
+
+def _likeness(mine: frozenset[str], ci: str, picture: dict[str, Any]) -> int:
+    """Return how much a solved ticket is like one with these words; one without a solution is of no use."""
+    if not picture.get("solution"):
+        return 0
+    told = f"{picture['subject']} {picture.get('cause', '')} {picture['solution']}"
+    return shared(mine, telling_words(told)) + (_LIKE_ENOUGH if ci and picture.get("ci") == ci else 0)
+
+
+def _on_record(ticket: Ticket) -> set[str]:
+    return {ticket.requester, *ticket.participants, *ticket.watchers} - {""}
 
 
 def _marks(values: Collection[object]) -> str:

@@ -127,6 +127,7 @@ class TicketRow(Table):
             (("state", "number"), False),
             (("assignee", "state"), False),
             (("requester", "opened_at"), False),
+            (("category", "state", "number"), False),
         )
 
 
