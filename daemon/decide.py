@@ -17,7 +17,7 @@ from daemon.actors import Actor, of_ours, usable
 from daemon.alerting import NOT_ANSWERED, Alarm, Course, alert_events, course_of
 from daemon.closing import silence_begins, silence_due
 from daemon.commands import MOST_COMMANDS, Done, Line, Transcript, allowed_keywords, carry_out_on
-from daemon.dispatch import hand_up_due
+from daemon.dispatch import Placement, Staff, gave_away, hand_up_due, needs_somebody, place
 from daemon.events import (
     AlertRepeated,
     AnswerWithheld,
@@ -191,6 +191,28 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, un
     silence = silence_due(ticket, rulebook, zone, now, until)
     events = (*steps, *up, *woken, *silence, *overdue)
     return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, at, now))
+
+
+def needs_dispatch(change: Change, staff: Staff) -> bool:
+    """Whether a change leaves its ticket without anybody who would work on it."""
+    return needs_somebody(change.now, change.events, staff.rulebook, staff.today)
+
+
+def dispatched(change: Change, staff: Staff, at_hand: Iterable[Ticket] = ()) -> tuple[Change, ...]:
+    """Return a change that needs dispatch with whoever gets the ticket, or why it waits.
+
+    A second change is what that does to the lesser ticket, one of those `at_hand`, that somebody was called back from.
+    """
+    placement = place(change.now, staff, at_hand, gave_away(change.before, change.events))
+    return placed(change, placement)
+
+
+def placed(change: Change, placement: Placement) -> tuple[Change, ...]:
+    """Return the change with what became of its ticket, and the one that this brings about elsewhere."""
+    own = replace(change, events=(*change.events, *placement.events))
+    if placement.recalled is None:
+        return (own,)
+    return (own, Change(before=placement.recalled, events=placement.after_recall))
 
 
 def undelivered(ticket: Ticket, failed: Iterable[FailedNotice], now: datetime) -> Change:

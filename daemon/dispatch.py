@@ -43,6 +43,7 @@ _PLACING = (Routed, Assigned, StateChanged, Undone)
 _GOES_ON = (Verb.REOPEN, Verb.REJECT)
 _AT_HAND = (State.ASSIGNED, State.IN_PROGRESS)
 _ABOUT_PEOPLE = ("instead", "swapped", "stands_in")
+_MOST_OPENINGS = 30
 _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
@@ -322,6 +323,19 @@ def reason(code: str, language: str, rulebook: Rulebook) -> tuple[str, str]:
 def by_urgency(waiting: Iterable[Ticket]) -> list[Ticket]:
     """Return the tickets that wait, the most urgent first: by severity, then by when they are due, then by age."""
     return sorted(waiting, key=lambda t: (t.severity, t.due("resolve") or _LATEST, t.opened_at or _LATEST, t.number))
+
+
+def next_free(ticket: Ticket, staff: Staff) -> tuple[datetime, Placement] | None:
+    """Return when somebody begins to work who can take a waiting ticket, and what becomes of it then; None if nobody."""
+    for _ in range(_MOST_OPENINGS):
+        placement = place(ticket, staff, (), ticket.not_for)
+        if placement.found:
+            return staff.now, placement
+        opens = next((e.until for e in placement.events if isinstance(e, Queued)), None)
+        if opens is None:
+            return None
+        staff = replace(staff, now=opens)
+    return None
 
 
 def with_somebody_free(staff: Staff) -> tuple[str, ...]:

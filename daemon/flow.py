@@ -21,18 +21,8 @@ import structlog
 
 from daemon.clock import Clock
 from daemon.commands import Transcript
-from daemon.decide import NEW, Change, Decision, decide, tick, undelivered
-from daemon.dispatch import (
-    Placement,
-    Staff,
-    by_urgency,
-    colleagues,
-    everybody,
-    gave_away,
-    needs_somebody,
-    place,
-    with_somebody_free,
-)
+from daemon.decide import NEW, Change, Decision, decide, dispatched, needs_dispatch, placed, tick, undelivered
+from daemon.dispatch import Staff, by_urgency, colleagues, everybody, place, with_somebody_free
 from daemon.duties import Entry, Owed, owed_duties
 from daemon.errors import UnreachableError
 from daemon.events import (
@@ -540,26 +530,17 @@ def _dispatched(changes: Iterable[Change], desk: Desk, now: datetime) -> tuple[C
 
 
 def _placed_after(change: Change, desk: Desk, now: datetime) -> tuple[Change, ...]:
-    ticket = change.now
     staff = Staff(rulebook=desk.rulebook, zone=desk.service.timezone, now=now)
-    if not needs_somebody(ticket, change.events, desk.rulebook, staff.today):
+    if not needs_dispatch(change, staff):
         return (change,)
-    placement = _place(ticket, staff, gave_away(change.before, change.events), desk)
-    return _with_recall(replace(change, events=(*change.events, *placement.events)), placement)
+    return dispatched(change, *_staff_of(change.now, staff, desk))
 
 
-def _place(ticket: Ticket, staff: Staff, but: tuple[str, ...], desk: Desk) -> Placement:
-    """LOOK UP what the team has at hand, and place the ticket."""
+def _staff_of(ticket: Ticket, staff: Staff, desk: Desk) -> tuple[Staff, tuple[Ticket, ...]]:
+    """LOOK UP how much the ticket's team has at hand; and which tickets, where somebody may be called back."""
     people, book = colleagues(ticket, desk.rulebook), desk.store.register
-    staff = replace(staff, load=book.load(people, desk.rulebook.hold_stops_clock))
-    return place(ticket, staff, book.at_hand(people) if ticket.severity in desk.rulebook.recall else (), but)
-
-
-def _with_recall(change: Change, placement: Placement) -> tuple[Change, ...]:
-    """Return the change, and what it does to the lesser ticket that somebody was called back from."""
-    if placement.recalled is None:
-        return (change,)
-    return (change, Change(before=placement.recalled, events=placement.after_recall))
+    at_hand = book.at_hand(people) if ticket.severity in desk.rulebook.recall else ()
+    return replace(staff, load=book.load(people, desk.rulebook.hold_stops_clock)), at_hand
 
 
 def dispatch_queue(desk: Desk) -> int:
@@ -585,10 +566,10 @@ def _place_waiting(number: int, staff: Staff, desk: Desk) -> bool:
         ticket = desk.store.register.ticket(number)
         if ticket is None or ticket.queued_at is None or ticket.team not in desk.rulebook.teams:
             return False
-        placement = _place(ticket, staff, ticket.not_for, desk)
+        placement = place(ticket, *_staff_of(ticket, staff, desk), ticket.not_for)
         if not placement.found:
             return False
-        for change in _with_recall(Change(before=ticket, events=placement.events), placement):
+        for change in placed(Change(before=ticket, events=()), placement):
             _record(change, _clock_scene(change, desk), f"clock:{staff.now.isoformat()}", desk, staff.now)
     log.info("ticket.dispatched", ticket=number, waited_since=str(ticket.queued_at))
     return True

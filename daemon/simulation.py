@@ -17,7 +17,8 @@ from itertools import groupby
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from daemon.decide import decide
+from daemon.decide import Change, decide, dispatched, needs_dispatch, placed
+from daemon.dispatch import Staff, next_free
 from daemon.duties import Entry, Owed, owed_duties
 from daemon.events import Event
 from daemon.intake.letter import Letter, read_letter
@@ -255,11 +256,17 @@ def _reported(number: int, incident: Incident, play: _Play) -> Happening:
         NewIncident(letter), known, book, play.service, now=incident.at, received_at=incident.at, mail=number
     )
     (change, *_) = decision.changes
-    change = replace(change, before=replace(change.before, number=number))
+    change = _given_out(replace(change, before=replace(change.before, number=number)), incident.at, play)
     play.courses[number] = [(incident.at, change.now)]
     scene = Scene(rulebook=book, service=play.service, letter=letter)
     mails = tuple(mail_of(n) for n in choose_notices(change, scene))
     return Happening(at=incident.at, number=number, what="reported", events=change.events, mails=mails)
+
+
+def _given_out(change: Change, at: datetime, play: _Play) -> Change:
+    """Dispatch what a change leaves without anybody, as if nobody had anything else at hand."""
+    staff = Staff(rulebook=play.rulebook, zone=play.service.timezone, now=at)
+    return dispatched(change, staff)[0] if needs_dispatch(change, staff) else change
 
 
 def _graded(severity: int, rulebook: Rulebook) -> Iterator[Action]:
@@ -274,7 +281,12 @@ def _ticks(number: int, until: datetime, play: _Play) -> Iterator[Happening]:
     """Let the clock run on one ticket up to this moment."""
     course = play.courses[number]
     for _ in range(_MOST_TURNS):
-        turn = next_turn(course[-1][1], play.rulebook, play.service, course[-1][0])
+        at, ticket = course[-1]
+        turn = next_turn(ticket, play.rulebook, play.service, at)
+        found = _found(number, at, min(until, turn[0].at if turn else until), play)
+        if found:
+            yield found
+            continue
         if turn is None or turn[0].at >= until:
             return
         coming, ticket = turn
@@ -282,6 +294,20 @@ def _ticks(number: int, until: datetime, play: _Play) -> Iterator[Happening]:
         yield Happening(
             at=coming.at, number=number, what="", events=coming.events, mails=coming.mails, goes_on=coming.for_ever
         )
+
+
+def _found(number: int, since: datetime, until: datetime, play: _Play) -> Happening | None:
+    """Return that a ticket which waits goes to somebody who begins to work, if that is before the clock's next turn."""
+    ticket = play.courses[number][-1][1]
+    staff = Staff(rulebook=play.rulebook, zone=play.service.timezone, now=since)
+    found = next_free(ticket, staff) if ticket.queued_at else None
+    if found is None or found[0] >= until:
+        return None
+    at, placement = found
+    (change, *_) = placed(Change(before=ticket, events=()), placement)
+    play.courses[number].append((at, change.now))
+    mails = tuple(mail_of(n) for n in choose_notices(change, Scene(rulebook=play.rulebook, service=play.service)))
+    return Happening(at=at, number=number, what="", events=change.events, mails=mails)
 
 
 def _done(number: int, verb: Verb, at: datetime, play: _Play) -> Iterator[Happening]:
@@ -296,7 +322,8 @@ def _done(number: int, verb: Verb, at: datetime, play: _Play) -> Iterator[Happen
     intent = understand(letter, known, play.rulebook)
     decision = decide(intent, known, play.rulebook, play.service, now=at, received_at=at, mail=0)
     scene = Scene(rulebook=play.rulebook, service=play.service, letter=letter, actor=person.key)
-    for change in decision.changes[:1]:
+    for done in decision.changes[:1]:
+        change = _given_out(done, at, play)
         play.courses[number].append((at, change.now))
         mails = tuple(mail_of(n) for n in choose_notices(change, scene))
         yield Happening(at=at, number=number, what=str(verb), events=change.events, mails=mails)

@@ -488,6 +488,7 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "when": "when", "what": "what", "who": "who is told", "nobody": "nobody", "goes_on": ", and so on",
         "MajorUpdateOwed": "an update on the major incident is missing",
         "TaskOverdue": "a task of the plan is overdue", "TaskUnanswered": "a task of the plan is still not answered",
+        "Assigned": "it is given to somebody", "HandedUp": "the next line takes over", "Queued": "it waits for somebody",
         "Woken": "the hold is over", "StateChanged": "the state changes",
     },
     "zh": {
@@ -517,6 +518,7 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "when": "时间", "what": "事项", "who": "通知谁", "nobody": "没有人", "goes_on": "，以后照此继续",
         "MajorUpdateOwed": "重大事件没有按时通报", "TaskOverdue": "预案任务逾期",
         "TaskUnanswered": "预案任务催办后没有答复",
+        "Assigned": "派给处理人", "HandedUp": "转下一线", "Queued": "排队等人",
         "Woken": "挂起到期", "StateChanged": "状态改变",
     },
 }  # fmt: skip

@@ -63,6 +63,14 @@ def test_what_is_foretold_is_what_really_comes_mail_for_mail(tmp_path: Path) -> 
     assert foretold.tickets[1].due("resolve") == _first_due(desk)
 
 
+def test_what_comes_when_nobody_works_is_given_to_somebody_when_they_do(tmp_path: Path) -> None:
+    incident = Incident(at=at(9, 30, 20, 0), severity=0, subject="VPN 连不上", text=VPN, sender=ZHANG)
+    played = play(tmp_path, incident)
+    given = [h for h in played.happenings if any(type(e).__name__ == "Assigned" for e in h.events)]
+    assert [(h.at, told(h.mails)) for h in given] == [(at(10, 8, 9, 0), ["wang.wei@example.com assignment"])]
+    assert "zhao.min@example.com queued" in told(played.happenings[0].mails)
+
+
 def _template(desk: TestDesk, message_id: str) -> str:
     ((template,),) = desk.desk.store.base.rows(
         "SELECT template FROM notice WHERE message_id = ?", (message_id.strip("<>"),)
