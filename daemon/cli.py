@@ -24,10 +24,10 @@ import click
 from click.core import ParameterSource
 
 import daemon
-from daemon import app, log, simulation, timetable, views
+from daemon import app, log, rota, simulation, timetable, views
 from daemon.clock import Clock
 from daemon.config import Config, find_config, load_config, shipped, starter_config
-from daemon.errors import ConfigError, TicketdError
+from daemon.errors import ConfigError, TicketdError, did_you_mean
 from daemon.inspection import check_everything, explain_mail
 from daemon.intake.as_json import letter_as_json
 from daemon.intake.as_rows import letter_rows
@@ -353,6 +353,34 @@ def _known_ticket(store: Store, number: int) -> Ticket:
         store.close()
         raise TicketdError(f"there is no ticket {number}")
     return found
+
+
+@cli.command("rota")
+@click.argument("team", default="")
+@click.option("--weeks", default=4, type=click.IntRange(1, 104), help="How far to look ahead (default: 4).")
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON array.")
+@_LANGUAGE
+@_AS_OF
+@click.pass_context
+def rota_command(ctx: click.Context, team: str, weeks: int, as_json: bool, lang: str, as_of: str | None) -> int:
+    """Show who is on call in the coming weeks, and why; of TEAM, or of every team that has a rota."""
+    config = _config(ctx)
+    book, now = load_rulebook(Path(config.paths.rules)), _as_of(as_of) if as_of else Clock().now()
+    if team and team not in book.rota:
+        raise TicketdError(f"there is no rota of a team '{team}' in rota.yaml{did_you_mean(team, book.rota)}")
+    zone = ZoneInfo(config.service.timezone)
+    found = {
+        key: list(rota.stretches(one, book.people, zone.key, now, weeks))
+        for key, one in book.rota.items()
+        if team in ("", key)
+    }
+    if as_json:
+        said = [rota.rota_data(key, s, book.people, zone) for key, s in found.items()]
+        click.echo(json.dumps(said, ensure_ascii=False, indent=1))
+        return OK
+    rows = [row for key, s in found.items() for row in rota.rota_rows(key, s, book.people, zone, lang)]
+    _table(rota.rota_heads(lang), rows)
+    return OK
 
 
 @cli.group("timetable")

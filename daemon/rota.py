@@ -6,10 +6,11 @@ from its first week, so nothing is stored and nothing can be forgotten.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.rulebook import Person, Rota, Swap
@@ -111,3 +112,63 @@ def _turns(rota: Rota, zone: str, now: datetime, weeks: int) -> Iterator[datetim
         day = first + n * DAY
         yield datetime.combine(day, time.min, tzinfo=where)
         yield datetime.combine(day - DAY, rota.handover, tzinfo=where)
+
+
+def rota_data(team: str, found: Iterable[Stretch], people: Mapping[str, Person], zone: ZoneInfo) -> dict[str, Any]:
+    """Return the rota of a team as plain data."""
+    return {
+        "team": team,
+        "on_call": [
+            {
+                "since": s.since.astimezone(zone).isoformat(timespec="seconds"),
+                "until": s.until.astimezone(zone).isoformat(timespec="seconds"),
+                "person": s.who.person, "name": _name(s.who.person, people), "planned": s.who.planned,
+                "swapped": s.who.swapped, "absent": list(s.who.absent),
+            }
+            for s in found
+        ],
+    }  # fmt: skip
+
+
+def rota_rows(
+    team: str, found: Iterable[Stretch], people: Mapping[str, Person], zone: ZoneInfo, language: str
+) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield rows of team, since, until, who, and why it is they."""
+    for s in found:
+        since, until = (f"{m.astimezone(zone):%Y-%m-%d %H:%M}" for m in (s.since, s.until))
+        yield (
+            team,
+            since,
+            until,
+            _name(s.who.person, people) or _SAYS[language]["nobody"],
+            _why(s.who, people, language),
+        )
+
+
+def rota_heads(language: str) -> tuple[str, str, str, str, str]:
+    """Return the headings of these rows."""
+    says = _SAYS[language]
+    return says["team"], says["since"], says["until"], says["who"], says["why"]
+
+
+def _why(who: OnCall, people: Mapping[str, Person], language: str) -> str:
+    says = _SAYS[language]
+    reasons = [says["swapped"].format(_name(who.swapped, people))] if who.swapped else []
+    reasons += [says["absent"].format(_name(key, people)) for key in who.absent]
+    return says["comma"].join(reasons) or says["turn"]
+
+
+def _name(key: str, people: Mapping[str, Person]) -> str:
+    return people[key].name if key in people else key
+
+
+_SAYS: Mapping[str, Mapping[str, str]] = {
+    "en": {
+        "team": "team", "since": "from", "until": "until", "who": "on call", "why": "why", "turn": "their turn",
+        "swapped": "in exchange with {}", "absent": "{} is away", "nobody": "nobody", "comma": ", ",
+    },
+    "zh": {
+        "team": "班组", "since": "从", "until": "到", "who": "值班", "why": "原因", "turn": "轮到",
+        "swapped": "与{}换班", "absent": "{}不在", "nobody": "没有人", "comma": "，",
+    },
+}  # fmt: skip

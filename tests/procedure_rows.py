@@ -272,9 +272,6 @@ ROWS = {
     )
 }  # fmt: skip
 
-# What is still being built. A row leaves this list with its test; the list must end empty.
-WAITING: frozenset[str] = frozenset()
-
 
 def shown_by() -> dict[str, list[str]]:
     """Return for each row that a test names the tests that show it, as file::function."""

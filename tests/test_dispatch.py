@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from daemon.cli import run_command
 from daemon.dispatch import Staff, by_urgency, place
 from daemon.notify.catalogue import TEMPLATES
 from daemon.rota import on_call, stretches
@@ -97,7 +99,7 @@ def test_the_load_decides_between_equals(desk: TestDesk) -> None:
 
 
 @pytest.mark.procedure("5/hours")
-def test_who_is_away_is_not_chosen_and_a_rules_choice_is_replaced(desk: TestDesk) -> None:
+def test_who_is_away_is_not_chosen(desk: TestDesk) -> None:
     away = ((date(2026, 11, 23), date(2026, 11, 25)),)
     staffed(desk, wang_wei={"absences": away})
     vpn(desk)
@@ -206,7 +208,7 @@ def test_reopened_while_its_engineer_is_away_it_goes_to_somebody_else(desk: Test
 # --- out of hours, and the rota ---
 
 
-@pytest.mark.procedure("5/rota", "5/hours")
+@pytest.mark.procedure("5/rota")
 def test_out_of_hours_who_is_on_call_gets_what_is_grave(tmp_path: Path) -> None:
     desk = TestDesk(tmp_path, now=datetime(2026, 11, 28, 23, 0, tzinfo=BEIJING))
     sent = desk.receives(write(CUSTOMER, OUTAGE, subject="全公司断网"))
@@ -229,6 +231,7 @@ def on(rota: Rota, day: int, hour: int, month: int = 11, people=PEOPLE):
     return on_call(rota, people, "Asia/Shanghai", datetime(2026, month, day, hour, 0, tzinfo=BEIJING))
 
 
+@pytest.mark.procedure("5/rota")
 def test_the_week_is_handed_over_at_its_hour() -> None:
     assert on(ROTA, 23, 8) is None, "not yet"
     assert on(ROTA, 23, 9).person == "zhao.min" and on(ROTA, 30, 8).person == "zhao.min"
@@ -242,6 +245,7 @@ def test_the_handover_keeps_its_hour_when_the_clocks_change() -> None:
     assert on_call(rota, PEOPLE, "UTC", before + timedelta(minutes=1)).person == "wang.wei"
 
 
+@pytest.mark.procedure("5/rota")
 def test_a_swap_lasts_from_handover_to_handover() -> None:
     rota = replace(
         ROTA, swaps=(Swap(first=date(2026, 11, 25), last=date(2026, 11, 25), who="wang.wei", instead_of="zhao.min"),)
@@ -289,7 +293,6 @@ def test_an_engineer_is_called_back_from_the_least_grave_work(desk: TestDesk) ->
     assert desk.waits(minutes=2) == []
 
 
-@pytest.mark.procedure("5/recall")
 def test_nobody_is_called_back_from_work_as_grave(desk: TestDesk) -> None:
     staffed(desk, wang_wei={"capacity": 1}, zhao_min={"capacity": 1})
     for n in range(3):
@@ -297,6 +300,7 @@ def test_nobody_is_called_back_from_work_as_grave(desk: TestDesk) -> None:
     assert holders(desk) == ["wang.wei", "zhao.min", ""] and not desk.events(1, "Recalled")
 
 
+@pytest.mark.procedure("5/recall")
 def test_a_ticket_that_becomes_grave_while_it_waits_calls_somebody_back(desk: TestDesk) -> None:
     full_house(desk)
     vpn(desk, 3)
@@ -348,7 +352,6 @@ def person(key: str, capacity: int) -> Person:
     )
 
 
-@pytest.mark.procedure("5/load")
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(st.integers(0, 4), min_size=3, max_size=3),
@@ -444,3 +447,21 @@ def test_without_a_rota_file_nobody_is_on_call(tmp_path: Path) -> None:
             (tmp_path / path.name).write_bytes(path.read_bytes())
     book = load_rulebook(tmp_path)
     assert (book.rota, book.out_of_hours, book.recall) == ({}, frozenset(), frozenset())
+
+
+# --- what operators can look at ---
+
+
+def test_the_rota_is_shown_with_its_reasons(desk: TestDesk, capsys: pytest.CaptureFixture[str]) -> None:
+    config = str(desk.folder / "ticketd.toml")
+    asked = ["--config", config, "rota", "network", "--weeks", "2", "--as-of", MONDAY_10AM.isoformat()]
+    assert run_command([*asked, "--json"]) == 0
+    (said,) = json.loads(capsys.readouterr().out)
+    assert [(s["person"], s["since"]) for s in said["on_call"]] == [
+        ("zhao.min", "2026-11-23T10:00:00+08:00"), ("wang.wei", "2026-11-30T09:00:00+08:00")
+    ]  # fmt: skip
+    assert run_command([*asked, "--lang", "zh"]) == 0
+    shown = capsys.readouterr().out
+    assert "赵敏" in shown and "轮到" in shown and "2026-11-30 09:00" in shown
+    assert run_command(["--config", config, "rota", "netwrok"]) == 1
+    assert "did you mean 'network'?" in capsys.readouterr().err
