@@ -761,6 +761,7 @@ _LISTED = ("tags", "participants", "watchers", "error_codes", "attachments")
 def _show_ticket(whole: dict[str, Any]) -> None:
     plain = [(k, str(v)) for k, v in whole.items() if not isinstance(v, list | dict) and v not in (None, "")]
     plain += [(k, ", ".join(map(str, v))) for k, v in whole.items() if k in _LISTED and v]
+    plain += [("links", ", ".join(f"{x['kind']} {x['ticket']}" for x in whole["links"]))] if whole["links"] else []
     _table(("", ""), plain)
     for m in whole["messages"]:
         arrow = "→" if m["direction"] == "out" else "←"

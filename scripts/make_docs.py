@@ -11,6 +11,7 @@ import sys
 import tomllib
 from collections.abc import Callable, Iterable
 from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -36,7 +37,7 @@ from daemon.routing.conditions import (  # noqa: E402
 from daemon.routing.loader import load_rulebook  # noqa: E402
 from daemon.routing.sections import AUDIENCES, EVENTS  # noqa: E402
 from daemon.timetable import span, timetable  # noqa: E402
-from daemon.words import State  # noqa: E402
+from daemon.words import Kind, State  # noqa: E402
 from scripts.lifecycle_svg import lifecycle_svg  # noqa: E402
 from tests.procedure_rows import ROWS, SECTIONS, shown_by  # noqa: E402
 
@@ -216,7 +217,13 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
     "service-levels.md": {"targets": targets_table, "timetable": timetable_table},
     "keywords.md": {"keywords": keywords_table},
     "duties.md": {"duties": duties_table, "ratings": ratings_table},
-    "lifecycle.md": {"diagram": lifecycle_diagram, "moves": as_markdown, "stays": stays_table},
+    "lifecycle.md": {
+        "diagram": lifecycle_diagram,
+        "moves": as_markdown,
+        "stays": stays_table,
+        "problem_moves": partial(as_markdown, Kind.PROBLEM),
+        "change_moves": partial(as_markdown, Kind.CHANGE),
+    },
     "json.md": {"history": history_table},
     "templates.md": {"templates": templates_table},
     "reports.md": {"kpis": kpis_table},

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 
 from daemon import flow
+from daemon.cli import cli
+from daemon.views import ticket_whole
 from daemon.words import LinkKind, State
-from tests.desk import Sent, TestDesk, reply, write
+from tests.desk import BEIJING, Sent, TestDesk, reply, write
 from tests.test_conversations import DESK, ENGINEER, LEAD, PM
 from tests.test_procedure_keywords import TRUSTED, VENDOR, answer_to, to
 from tests.test_procedure_keywords import desk as desk_with_vendor
@@ -458,9 +461,6 @@ def test_a_ticket_may_be_linked_as_it_is_opened(desk: TestDesk) -> None:
 
 
 def test_links_show_in_assignments_reports_and_json(desk: TestDesk) -> None:
-    from daemon.views import ticket_whole
-    from tests.desk import BEIJING
-
     two(desk)
     orders(desk, 2, "#关联 1")
     sent = orders(desk, 2, "#转派 赵敏", who=DESK)
@@ -481,3 +481,10 @@ def test_words_that_begin_like_a_keyword_are_words(desk: TestDesk) -> None:
     _, ack = two(desk)
     desk.receives(reply(ack, LI, "问题\n还是老样子"))
     assert desk.ticket(2).open and desk.ticket(3) is None
+
+
+def test_ticket_show_names_the_links(desk: TestDesk) -> None:
+    two(desk)
+    orders(desk, 2, "#父单 1")
+    said = CliRunner().invoke(cli, ["--config", str(desk.folder / "ticketd.toml"), "ticket", "show", "1"])
+    assert said.exit_code == 0 and "child 2" in said.output

@@ -376,6 +376,18 @@ BROKEN_FILES = {
         "'state' knows no 'closed'; write one of new, assigned, in_progress, on_hold, resolved, pending_review, "
         "archived, out_of_scope, cancelled, known_error",
     ),
+    "links of another event": (
+        "announcements.yaml", "{event: Returned,", "{event: Returned, links: [merged],",
+        "'links' belongs to 'event: Linked' and 'event: Unlinked' only; take it out",
+    ),
+    "unknown link": (
+        "announcements.yaml", "links: [related, merged,", "links: [relatd, merged,",
+        "'links' knows no 'relatd' (did you mean 'related'?)",
+    ),
+    "a mail that opens a problem": (
+        "categories.yaml", "kind: service_request", "kind: problem",
+        "no mail opens a problem; write one of incident, service_request",
+    ),
     "state of another event": (
         "announcements.yaml", "{event: Returned,", "{event: Returned, state: new,",
         "'state' belongs to 'event: StateChanged' only; take it out",
