@@ -326,7 +326,7 @@ def by_urgency(waiting: Iterable[Ticket]) -> list[Ticket]:
 
 
 def next_free(ticket: Ticket, staff: Staff) -> tuple[datetime, Placement] | None:
-    """Return when somebody begins to work who can take a waiting ticket, and what becomes of it then; None if nobody."""
+    """Return when somebody begins to work who can take a waiting ticket, and what then becomes of it, or None."""
     for _ in range(_MOST_OPENINGS):
         placement = place(ticket, staff, (), ticket.not_for)
         if placement.found:

@@ -488,7 +488,7 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "when": "when", "what": "what", "who": "who is told", "nobody": "nobody", "goes_on": ", and so on",
         "MajorUpdateOwed": "an update on the major incident is missing",
         "TaskOverdue": "a task of the plan is overdue", "TaskUnanswered": "a task of the plan is still not answered",
-        "Assigned": "it is given to somebody", "HandedUp": "the next line takes over", "Queued": "it waits for somebody",
+        "Assigned": "it is given to somebody", "HandedUp": "the next line takes over", "Queued": "it waits",
         "Woken": "the hold is over", "StateChanged": "the state changes",
     },
     "zh": {
