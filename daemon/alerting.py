@@ -70,7 +70,11 @@ def course_of(sighting: Sighting, ticket: Ticket | None, at: datetime) -> Course
 
 def alert_events(course: Course, alarm: Alarm, ticket: Ticket) -> tuple[Event, ...]:
     """Return what such a mail does to the ticket that is there already."""
+    # The case of a customer, into which the alert was merged, is moved only by a sender who is proved.
+    may = alarm.proved or ticket.alert == alarm.sighting.key
     match course:
+        case Course.JOINS | Course.COMES_BACK if not may:
+            return (_repeated(alarm, ticket),)
         case Course.JOINS:
             return (*_worse(alarm, ticket), _repeated(alarm, ticket))
         case Course.COMES_BACK:

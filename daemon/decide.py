@@ -17,7 +17,7 @@ from daemon.actors import Actor, of_ours, usable
 from daemon.alerting import NOT_ANSWERED, Alarm, Course, alert_events, course_of
 from daemon.closing import silence_begins, silence_due
 from daemon.commands import MOST_COMMANDS, Done, Line, Transcript, allowed_keywords, carry_out_on
-from daemon.dispatch import Placement, Staff, gave_away, hand_up_due, needs_somebody, place
+from daemon.dispatch import Placement, Staff, gave_away, hand_up_due, is_at_hand, needs_somebody, place
 from daemon.events import (
     AlertRepeated,
     AnswerWithheld,
@@ -96,6 +96,12 @@ class Change:
 
     before: Ticket
     events: tuple[Event, ...]
+
+    def joined_to(self, earlier: Change | None) -> Change:
+        """Return one change for both, where this one was decided on what an earlier one had made of the ticket."""
+        if earlier is None or earlier.before.length == self.before.length:
+            return self
+        return replace(earlier, events=(*earlier.events, *self.events))
 
     @cached_property
     def now(self) -> Ticket:
@@ -205,6 +211,16 @@ def dispatched(change: Change, staff: Staff, at_hand: Iterable[Ticket] = ()) -> 
     """
     placement = place(change.now, staff, at_hand, gave_away(change.before, change.events))
     return placed(change, placement)
+
+
+def load_after(load: Mapping[str, int], changes: Iterable[Change], rulebook: Rulebook) -> dict[str, int]:
+    """Return how much everybody has at hand once these changes have happened too."""
+    now = dict(load)
+    for change in changes:
+        for ticket, more in ((change.before, -1), (change.now, 1)):
+            if ticket.assignee in now or more > 0:
+                now[ticket.assignee] = now.get(ticket.assignee, 0) + more * is_at_hand(ticket, rulebook)
+    return now
 
 
 def placed(change: Change, placement: Placement) -> tuple[Change, ...]:
@@ -563,8 +579,11 @@ def _no_silence(letter: Letter, ticket: Ticket, desk: _Desk) -> tuple[Event, ...
     Proved, it puts the ticket back to work; unproved, it must at least not be taken for silence.
     """
     known = desk.known
-    theirs = letter.nature is Nature.HUMAN and known.sender.address == ticket.requester
-    if ticket.silence is None or not theirs or known.proof in PROVED or not may_object(letter, desk.rulebook):
+    whose = known.sender.address
+    # Others on the record, of whose case this one has become the number, cannot reopen it, but are no silence either.
+    theirs = letter.nature is Nature.HUMAN and known.sender.person is None and ticket.concerns(whose)
+    proved = whose == ticket.requester and known.proof in PROVED
+    if ticket.silence is None or not theirs or proved or not may_object(letter, desk.rulebook):
         return ()
     return silence_begins(replace(ticket, silence=None), desk.rulebook, desk.service.timezone, desk.at)
 

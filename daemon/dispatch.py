@@ -132,6 +132,13 @@ def gave_away(before: Ticket, events: Iterable[Event]) -> tuple[str, ...]:
     return (before.assignee,) if to_team and before.assignee else ()
 
 
+def is_at_hand(ticket: Ticket, rulebook: Rulebook) -> bool:
+    """Whether this ticket is work for whoever has it: on hold for one of the reasons that stop the clock it is not."""
+    return ticket.state in _AT_HAND or (
+        ticket.state is State.ON_HOLD and ticket.hold_reason not in rulebook.hold_stops_clock
+    )
+
+
 def colleagues(ticket: Ticket, rulebook: Rulebook) -> tuple[str, ...]:
     """Return the keys of those who may be chosen for the team's tickets. A vendor never is."""
     team = rulebook.teams.get(ticket.team)

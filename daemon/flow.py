@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -21,7 +22,18 @@ import structlog
 
 from daemon.clock import Clock
 from daemon.commands import Transcript
-from daemon.decide import NEW, Change, Decision, decide, dispatched, needs_dispatch, placed, tick, undelivered
+from daemon.decide import (
+    NEW,
+    Change,
+    Decision,
+    decide,
+    dispatched,
+    load_after,
+    needs_dispatch,
+    placed,
+    tick,
+    undelivered,
+)
 from daemon.dispatch import Staff, by_urgency, colleagues, everybody, place, with_somebody_free
 from daemon.duties import Entry, Owed, owed_duties
 from daemon.errors import UnreachableError
@@ -410,7 +422,8 @@ def scene_of(change: Change, scene: Scene, desk: Desk) -> Scene:
 
     A second matter has words of its own.
     """
-    if any(isinstance(e, Recalled) for e in change.events):
+    kinds = {type(e) for e in change.events}
+    if Recalled in kinds and MessageAdded not in kinds:
         return _clock_scene(change, desk)
     part = next((e for e in change.events if isinstance(e, Linked) and e.link is LinkKind.SPLIT_FROM), None)
     return _with_similar(change, replace(scene, letter=None, report=part.text) if part else scene, desk)
@@ -526,21 +539,27 @@ def _tick_one(number: int, now: datetime, desk: Desk, until: datetime | None = N
 
 def _dispatched(changes: Iterable[Change], desk: Desk, now: datetime) -> tuple[Change, ...]:
     """Return the changes, with whoever gets the tickets that they leave without anybody, or why these have to wait."""
-    return tuple(one for change in changes for one in _placed_after(change, desk, now))
-
-
-def _placed_after(change: Change, desk: Desk, now: datetime) -> tuple[Change, ...]:
+    made = {c.before.number: c for c in changes}
     staff = Staff(rulebook=desk.rulebook, zone=desk.service.timezone, now=now)
-    if not needs_dispatch(change, staff):
-        return (change,)
-    return dispatched(change, *_staff_of(change.now, staff, desk))
+    for number in tuple(made):
+        if needs_dispatch(made[number], staff):
+            # A ticket has one change, whatever happens to it: who is called back may be at work on one of these.
+            for one in dispatched(made[number], *_staff_of(made[number].now, staff, desk, made)):
+                made[one.before.number] = one.joined_to(made.get(one.before.number))
+    return tuple(made.values())
 
 
-def _staff_of(ticket: Ticket, staff: Staff, desk: Desk) -> tuple[Staff, tuple[Ticket, ...]]:
-    """LOOK UP how much the ticket's team has at hand; and which tickets, where somebody may be called back."""
+def _staff_of(
+    ticket: Ticket, staff: Staff, desk: Desk, made: Mapping[int, Change] = MappingProxyType({})
+) -> tuple[Staff, tuple[Ticket, ...]]:
+    """LOOK UP how much the ticket's team has at hand; and which tickets, where somebody may be called back.
+
+    `made` are changes that are still to be recorded: they count as though they were.
+    """
     people, book = colleagues(ticket, desk.rulebook), desk.store.register
     at_hand = book.at_hand(people) if ticket.severity in desk.rulebook.recall else ()
-    return replace(staff, load=book.load(people, desk.rulebook.hold_stops_clock)), at_hand
+    load = load_after(book.load(people, desk.rulebook.hold_stops_clock), made.values(), desk.rulebook)
+    return replace(staff, load=load), tuple(made[t.number].now if t.number in made else t for t in at_hand)
 
 
 def dispatch_queue(desk: Desk) -> int:

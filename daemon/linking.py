@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from daemon.actors import Actor, Refusal
+from daemon.actors import Actor, Refusal, of_ours
 from daemon.events import (
     Event,
     Linked,
@@ -48,6 +48,8 @@ def merged(verb: Verb) -> Callable[[str, Ticket, Actor], tuple[Event, ...] | Ref
     """Return the deed that ends a ticket because it is the same case as another one."""
 
     def deed(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
+        if ticket.in_alarm:
+            return Refusal(code="major_first")
         target = _case_of(argument, ticket, actor) if ticket.number else Refusal(code="opens_now")
         if isinstance(target, Refusal):
             return target
@@ -175,7 +177,9 @@ def reused(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | R
     text = getattr(target, part)
     if not text:
         return Refusal(code="kb_no_solution", detail=str(target.number))
-    draft = () if getattr(ticket, part) else (SolutionGiven(part=part, text=text, by=actor.name),)
+    # Words that were written for another customer are read by our own people first, and go to nobody by themselves.
+    ready = same_customer(ticket, target) and not getattr(ticket, part)
+    draft = () if not ready else (SolutionGiven(part=part, text=text, by=actor.name),)
     return (Linked(link=LinkKind.KNOWLEDGE, ticket=target.number, by=actor.name, text=text), *draft)
 
 
@@ -247,7 +251,9 @@ def _news(ticket: Ticket, text: str, actor: Actor, found: Found, *, solved: bool
         if one.requester not in told:
             told.add(one.requester)
             yield one.number, NewsShared(ticket=ticket.number, by=actor.name, text=text, solved=solved)
-    for child in filter(None, map(found, ticket.linked(LinkKind.CHILD))):
+    # A vendor speaks for the ticket that they were given, not for others that hang on it.
+    children = ticket.linked(LinkKind.CHILD) if of_ours(actor.sender.person) else ()
+    for child in filter(None, map(found, children)):
         if child.open:
             followed = _solved(child, ticket, text, actor) if solved else (ProgressTold(by=actor.name, text=text),)
             yield from ((child.number, event) for event in followed)

@@ -293,6 +293,15 @@ def test_an_engineer_is_called_back_from_the_least_grave_work(desk: TestDesk) ->
     assert desk.waits(minutes=2) == []
 
 
+@pytest.mark.parametrize("words", ["#关联 2\n#转派 网络组", "#拆分 全公司断网，所有人都上不了网"])
+def test_a_mail_may_touch_the_very_ticket_that_somebody_is_called_back_from(desk: TestDesk, words: str) -> None:
+    full_house(desk)
+    desk.receives(write(ENGINEER, "#级别 1 全断\n#受理", subject="[INC-1]", **TRUSTED))
+    sent = desk.receives(write(ENGINEER, words, subject="[INC-1]", message_id="<next@example.com>", **TRUSTED))
+    assert desk.mail_status()[-1][0] == "handled" and any("已按您的来信更新" in m.subject for m in sent)
+    assert len(desk.events(2, "Recalled")) == 1 and desk.desk.store.register.rebuild() == []
+
+
 def test_nobody_is_called_back_from_work_as_grave(desk: TestDesk) -> None:
     staffed(desk, wang_wei={"capacity": 1}, zhao_min={"capacity": 1})
     for n in range(3):

@@ -334,6 +334,47 @@ def test_children_follow_the_news_of_their_parent_each_in_their_language(desk: T
     assert "canary-child" not in ann.letter.text and "VPN 断了" not in ann.letter.text
 
 
+def test_an_update_of_a_major_incident_reaches_the_requesters_of_its_children(desk: TestDesk) -> None:
+    family(desk)
+    orders(desk, 1, "#重大 红色", who=PM)
+    sent = orders(desk, 1, "#通报 正在抢修", who=PM)
+    assert {m.to.partition("@")[0] for m in sent if "正在抢修" in m.letter.text} >= {"zhang.san", "li.si", "ann"}
+
+
+def test_a_vendor_speaks_for_the_ticket_they_were_given_and_for_no_other(desk: TestDesk) -> None:
+    family(desk)
+    orders(desk, 1, "#转厂商 华岳网络")
+    verdict = {"Authentication-Results": "mx.example.com; dmarc=pass header.from=vendor.example"}
+    sent = orders(desk, 1, "#解决 换了模块", who=VENDOR, **verdict)
+    assert desk.ticket(1).state is State.RESOLVED and desk.ticket(2).open and desk.ticket(3).open
+    assert not to(sent, "ann") and not to(sent, "li.si")
+
+
+def test_a_vendor_does_not_hear_what_hangs_together(desk: TestDesk) -> None:
+    two(desk)
+    orders(desk, 1, "#转厂商 华岳网络")
+    sent = orders(desk, 2, "#关联 1", who=DESK)
+    assert not to(sent, "gao.feng") and to(sent, "chen.jing")
+
+
+def test_a_major_incident_is_not_merged_away(desk: TestDesk) -> None:
+    two(desk)
+    orders(desk, 1, "#重大 红色", who=PM)
+    sent = orders(desk, 1, "#合并 2", who=DESK)
+    assert desk.ticket(1).open and desk.ticket(1).in_alarm and "它是重大事件" in answer_to(sent, "chen.jing")
+
+
+def test_the_objection_of_a_merged_requester_is_no_silence(desk: TestDesk) -> None:
+    two(desk)
+    orders(desk, 2, "#合并 1", who=DESK)
+    sent = orders(desk, 1, "#受理\n#解决 换了证书")
+    desk.waits(days=2)
+    desk.receives(reply(to(sent, "li.si")[0], LI, "还是不行，连不上！"))
+    assert len(desk.events(1, "AnswerAwaited")) == 2, "the wait for a word begins anew"
+    desk.waits(days=1)
+    assert desk.ticket(1).state is State.RESOLVED
+
+
 @pytest.mark.procedure("7/parent")
 def test_solving_the_parent_solves_the_open_children_and_asks_each_requester(desk: TestDesk) -> None:
     family(desk)

@@ -86,7 +86,7 @@ def notices(desk: TestDesk) -> list[dict[str, Any]]:
 def test_our_mails_come_through_unharmed(desk: TestDesk, way: Way) -> None:
     """Postfix puts its Received on top and changes nothing below it, so a signature over it all would hold."""
     sent = desk.receives(write(ZHANG, "VPN 连不上，" + "很长的一行" * 300))
-    assert len(sent) == 3
+    assert len(sent) == 2
     for mail in sent:
         taken = way.arrives(lambda t, mail=mail: mail.mail.message_id.encode() in t.content)  # type: ignore[misc]
         assert taken.content.endswith(mail.mail.content)
@@ -115,7 +115,7 @@ def test_a_refused_recipient_is_dead_at_once_and_the_ticket_knows(desk: TestDesk
 
 def test_a_full_mailbox_is_tried_again_and_the_other_mails_are_not_held_up(desk: TestDesk, way: Way) -> None:
     sent = desk.receives(write("某人 <full@huaxin.example>", "VPN 连不上。"))
-    assert {m.to for m in sent} == {"wang.wei@example.com", "zhao.min@example.com"}
+    assert {m.to for m in sent} == {"wang.wei@example.com"}
     first = notices(desk)[0]
     assert (first["state"], first["attempts"]) == ("owed", 1) and "452" in first["last_reply"]
     desk.waits(minutes=2)
@@ -152,7 +152,7 @@ def test_it_waits_while_postfix_is_away(tmp_path: Path) -> None:
             assert desk.receives(write(ZHANG, "VPN 连不上。")) == []
             assert {n["state"] for n in notices(desk)} == {"owed"}
             postfix.start()
-            assert len(desk.waits(minutes=10)) == 3
+            assert len(desk.waits(minutes=10)) == 2
             assert {n["state"] for n in notices(desk)} == {"sent"}
         finally:
             postman.close()

@@ -119,7 +119,7 @@ def test_the_story_ends_the_same_on_real_servers(url: str, tmp_path: Path) -> No
         toml = tmp_path / "desk" / "ticketd.toml"
         toml.write_text(toml.read_text("utf-8").replace("sqlite:///ticketd.db", url), "utf-8")
         place.arrives(write(ZHANG, "VPN 连不上。"))
-        assert len(place.round()) == 3
+        assert len(place.round()) == 2
         assert place.round(minutes=1) == []
         assert place.ticketd("rebuild").stdout.strip() == "redrawn; 0 differed"
         assert place.folder_sizes() == {"INBOX": 0, "Handled": 1, "Quarantine": 0}
@@ -195,7 +195,8 @@ def test_connections_ended_before_any_statement_of_a_round_change_nothing(
         with_retries(desk, fault)
         uncut, fault[0] = fault[0] > 0, 0
         ticket = ticket_whole(desk.ticket(number), desk.desk.store, BEIJING)
-        assert [n["template"] for n in ticket["notices"]][:3] == ["acknowledgement", "assignment", "assignment"]
+        first, second, *_ = [n["template"] for n in ticket["notices"]]
+        assert first == "acknowledgement" and second in ("assignment", "queued"), "in the end nobody has room"
         owed = [(n["template"], n["to"]) for n in ticket["notices"]]
         assert len(owed) == len(set(owed)), "the day goes on meanwhile, but it brings nothing twice either"
         assert {n["state"] for n in ticket["notices"]} == {"sent"}

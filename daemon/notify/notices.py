@@ -244,7 +244,7 @@ def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: 
     """Yield whom to tell. That a mail came back is never told to the address that it came back from."""
     audience = _audience(announcement, event, ticket)
     if not isinstance(event, NoticeFailed):
-        found = list(_told(audience, event, ticket, scene))
+        found = [to for to in _told(audience, event, ticket, scene) if _may_hear(event, to, scene)]
         for_people_of_ours = bool(set(audience) - {"requester", "watchers"})
         yield from found or (recipients(("desk",), ticket, scene) if for_people_of_ours else ())
         return
@@ -253,6 +253,12 @@ def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: 
     names = (*(() if event.template == "notice_failed" else audience), *(("desk",) if for_us else ()))
     found = [to for to in recipients(names, ticket, scene) if to.address != event.address]
     yield from found or [to for to in recipients(("desk",), ticket, scene) if to.address != event.address]
+
+
+def _may_hear(event: Event, to: Recipient, scene: Scene) -> bool:
+    """Whether this reader may be told: which tickets hang together is nothing for a vendor, who has one of them."""
+    person = scene.rulebook.people.get(to.key)
+    return not isinstance(event, Linked | Unlinked | ParentSolved) or person is None or of_ours(person)
 
 
 def _waited_in_vain(to: Recipient, event: Event) -> bool:
@@ -855,9 +861,10 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
 def _story(event: Assigned | CalledIn, ticket: Ticket, to: Recipient, scene: Scene) -> str:
     """Return what somebody reads who is given a ticket: why, what was reported, and what was noted since."""
     why = event.reason if isinstance(event, Assigned) and event.reason != TAKEN_UP else ""
-    # What was noted among us before a vendor joined stays with us.
+    # What was noted among us before a vendor joined stays with us, and what one of ours wrote above a customer's mail.
     person = scene.rulebook.people.get(to.key)
-    story = scene.story if person is None or of_ours(person) else scene.report
+    told = ticket.symptom if ticket.recorded_by and ticket.symptom else scene.report
+    story = scene.story if person is None or of_ours(person) else told
     return "\n\n".join(p for p in (why, story or _written(ticket, scene, internal=True)) if p)
 
 

@@ -47,7 +47,7 @@ _MOST_ANSWERED = 5
 _MOST_NAMED = 100
 _MOST_LINKED = 50
 _ASKS = frozenset({Verb.STATUS, Verb.LIST})
-_REACHES = frozenset({Verb.PROGRESS, Verb.RESOLVE, Verb.CANCEL, Verb.UNDO, *LINKS})
+_REACHES = frozenset({Verb.PROGRESS, Verb.UPDATE, Verb.RESOLVE, Verb.CANCEL, Verb.UNDO, *LINKS})
 """The verbs that may mean something for the records linked to a ticket."""
 
 
