@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from daemon.routing.items import Complaints, Item, Known, Names, Table
 from daemon.rulebook import MajorRules, Plan, Rule, Rulebook
 
 MAX_BYTES = 2_000_000
+_REMEMBERED = 200_000  # bytes: the nodes of a larger file are not worth their memory
 FILES = {
     "calendars.yaml": ("calendars",),
     "people.yaml": ("people", "teams"),
@@ -196,7 +198,7 @@ def _parse(path: Path, content: bytes | None, bad: Complaints) -> Item | None:
     if content is None:
         return None
     try:
-        node = YAML(typ="safe", pure=True).compose(content.decode("utf-8-sig"))
+        node = (_composed if len(content) <= _REMEMBERED else _composed.__wrapped__)(content)
         return Item(str(path), 1, None) if node is None else _Walk(str(path), bad).item(node)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
@@ -210,6 +212,13 @@ def _parse(path: Path, content: bytes | None, bad: Complaints) -> Item | None:
         problem = Problem(str(path), 0, "is nested too deeply; make it flatter")
     bad.problems.append(problem)
     return None
+
+
+@lru_cache(maxsize=64)
+def _composed(content: bytes) -> Node | None:
+    """Return the nodes of this text. They take longest by far: after a change only what changed is read anew."""
+    node: Node | None = YAML(typ="safe", pure=True).compose(content.decode("utf-8-sig"))
+    return node
 
 
 def _not_yaml(why: str) -> str:
