@@ -416,7 +416,8 @@ class Rulebook:
     """Everything that operators may change without touching code.
 
     Tickets as grave as `out_of_hours` go to who is on call when nobody works; for those of `recall` somebody is called
-    back from lesser work.
+    back from lesser work. `files` are the bytes that it was read from, by their names within the folder: with `version`
+    they say what counted.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -442,6 +443,7 @@ class Rulebook:
     alerts: tuple[Alert, ...] = ()
     unknown_customers: Outside = Outside.ACCEPT
     version: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def person_at(self, address: str) -> Person | None:
         """Return the person with this address, compared without regard to case."""
