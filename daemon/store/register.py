@@ -13,6 +13,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from daemon.comparing import Decided
 from daemon.decide import Change
 from daemon.events import Event, MessageAdded, event_data, event_from
 from daemon.intake.letter import Letter
@@ -21,7 +22,7 @@ from daemon.plain import from_plain, to_plain
 from daemon.store.base import Database
 from daemon.store.tables import stamp, unstamp
 from daemon.ticket import Ticket, after
-from daemon.words import CASES, HoldReason, Severity, State
+from daemon.words import CASES, HoldReason, Proof, Severity, State
 
 _EVENT = "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES "
 _COLUMNS = ("kind", "state", "severity", "category", "team", "assignee", "customer", "requester", "subject",
@@ -192,6 +193,32 @@ class Register:
         for number, events in groupby(rows, key=itemgetter(0)):
             yield int(number), [(unstamp(at), event_from(kind, json.loads(data))) for _, at, kind, data in events]
 
+    def decided(self, since: datetime | None = None, limit: int = 0) -> list[Decided]:
+        """Return the mails that rules have decided on since then, oldest first; of more than `limit` the newest."""
+        found = sorted((*self._opened_by_mail(since), *self._turned_away(since)), key=lambda d: d.mail)
+        return found[-limit:] if limit else found
+
+    def _opened_by_mail(self, since: datetime | None) -> Iterator[Decided]:
+        """Yield the mails that opened a ticket, when they did; the second event names the mail."""
+        sql = """SELECT o.ticket, o.at, o.data, m.data, mail.mailbox, mail.received_at, mail.id FROM event o
+         JOIN event m ON m.ticket = o.ticket AND m.seq = 2 AND m.kind = 'MessageAdded' AND m.cause = o.cause
+         JOIN mail ON mail.id = CAST(SUBSTR(o.cause, 6) AS INTEGER)
+         WHERE o.seq = 1 AND o.kind = 'Opened' AND o.cause LIKE 'mail:%' AND o.at >= ? ORDER BY mail.id"""
+        for ticket, at, opened, message, mailbox, received_at, mail in self._base.rows(sql, (_from(since),)):
+            said = json.loads(opened)
+            yield Decided(
+                mail=int(mail), at=unstamp(at), mailbox=mailbox, received_at=unstamp(received_at), ticket=int(ticket),
+                subject=said["subject"], follows=said["follows"], proof=Proof(json.loads(message)["proof"]),
+            )  # fmt: skip
+
+    def _turned_away(self, since: datetime | None) -> Iterator[Decided]:
+        """Yield the mails that rules ignored, or passed on; when they were handled is not kept, when they came is."""
+        sql = """SELECT id, mailbox, received_at FROM mail WHERE received_at >= ? AND ticket = 0
+         AND (reason LIKE 'a rule says: %' OR reason LIKE 'passed on to %') ORDER BY id"""
+        for mail, mailbox, received_at in self._base.rows(sql, (_from(since),)):
+            at = unstamp(received_at)
+            yield Decided(mail=int(mail), at=at, mailbox=mailbox, received_at=at)
+
     def raw_events(self, number: int) -> list[dict[str, Any]]:
         """Return a ticket's history as plain data, as it was written."""
         sql = "SELECT seq, kind, data, at, cause FROM event WHERE ticket = ? ORDER BY seq"
@@ -261,6 +288,10 @@ class Register:
             if differs:
                 self.draw(ticket)
             return differs
+
+
+def _from(since: datetime | None) -> str:
+    return stamp(since) if since else ""
 
 
 def _likeness(mine: frozenset[str], ci: str, picture: dict[str, Any]) -> int:
