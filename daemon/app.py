@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import schedule
@@ -26,6 +27,7 @@ import structlog
 
 from daemon import flow, inforce
 from daemon.backoff import Backoff
+from daemon.backtest import Question, back_test, trial_data
 from daemon.clock import Clock
 from daemon.config import Config, MailboxConfig, secret_file_fault, shipped
 from daemon.errors import ConfigError, Problem, RulesChangedError, TicketdError, UnreachableError
@@ -36,6 +38,7 @@ from daemon.intake.reader import ReadsInChild, calm_collector
 from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
 from daemon.notify.render import Renderer, ServiceFacts, check_templates, word_lists
+from daemon.proving import Tried
 from daemon.reports.wording import Wording
 from daemon.routing.check import is_warning
 from daemon.routing.loader import load_rulebook
@@ -49,6 +52,7 @@ log = structlog.get_logger()
 _WAKE_SECONDS = 5
 _ALARM_AFTER = 600.0
 _STUCK_AFTER = 900.0
+_TRIED_AT_RELOAD = 100
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
@@ -306,8 +310,14 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the rules and templates again: whole, or not at all. They count from the next handful of mails on."""
-        places, now = places_of(self.config), self.desk.clock.now()
-        tried = inforce.try_folder(places, self.desk.store, now)
+        now = self.desk.clock.now()
+        try:
+            tried = inforce.try_folder(places_of(self.config), self.desk.store, now)
+            self._reload(tried, now)
+        except UnreachableError as e:
+            log.error("rules.kept", version=self.desk.rulebook.version, problems=[str(e)])
+
+    def _reload(self, tried: Tried, now: datetime) -> None:
         try:
             rulebook = tried.sound()
             _refuse_bad_templates(self.config)
@@ -317,9 +327,15 @@ class Daemon:
         for warning in tried.warnings:
             log.warning("rules.doubtful", problem=str(warning))
         renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
-        wish = Wish(who=inforce.DAEMON, how="reload", at=now, trial={})
+        wish = Wish(who=inforce.DAEMON, how="reload", at=now, trial=self._trial(rulebook))
         self.fresh = Fresh(rulebook=rulebook, renderer=renderer, wish=wish)
         self.work.set()
+
+    def _trial(self, rulebook: Rulebook) -> dict[str, Any]:
+        """Return what new rules would change of the last mails: few enough not to keep the watchdog waiting."""
+        desk = self.desk
+        question = Question(old=desk.rulebook, new=rulebook, service=desk.service, limit=_TRIED_AT_RELOAD)
+        return trial_data(back_test(question, desk.store, workers=1), ZoneInfo(desk.service.timezone), most=20)
 
     def _kept(self, problems: Iterable[Problem], what: str) -> None:
         """Say in the log and to the operator that the rules stay as they are, and why; each fault once a day."""
@@ -417,7 +433,8 @@ class Daemon:
             return
         self._work_with(fresh.rulebook, number)
         self.desk.renderer = fresh.renderer
-        log.info("rules.reloaded", version=fresh.rulebook.version, number=number)
+        changed = {k: fresh.wish.trial[k] for k in ("mails", "changed")}
+        log.info("rules.reloaded", version=fresh.rulebook.version, number=number, backtest=changed)
 
     def _take_applied(self, number: int) -> None:
         """Take up what `ticketd rules apply` has put in force, and the templates beside it if they are sound."""
