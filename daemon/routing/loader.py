@@ -169,13 +169,18 @@ class _Book:
             announcements=self._make("announcements", sections.announcements_from),
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
-            rules=self._make("rules", ruling.rules_from),
             major=self._major(),
             alerts=self._make("alerts", sections.alerts_from),
             error_codes=self._make("error_codes", ruling.error_codes_from),
             version=version,
         )
-        return replace(book, plans=self._plans({r.name: r for r in book.rules}))
+        rules = self._make("rules", ruling.rules_from)
+        return replace(
+            book,
+            rules=tuple(r for r in rules if not r.off),
+            switched_off=tuple(r for r in rules if r.off),
+            plans=self._plans({r.name: r for r in rules}),
+        )
 
     def _major(self) -> MajorRules:
         item = self.sections.get("major")
