@@ -23,7 +23,7 @@ from daemon.notify.notices import choose_notices, transcript_notice
 from daemon.notify.render import check_templates
 from daemon.proving import try_rules
 from daemon.routing.check import check_addresses, is_warning
-from daemon.routing.evaluate import explain_routing
+from daemon.routing.traces import explain_routing
 from daemon.rulebook import Rulebook
 from daemon.store import KeptMail
 from daemon.views import explanation
