@@ -337,6 +337,17 @@ def test_who_works_on_a_parent_that_goes_on_hears_which_children_are_still_solve
     assert "VPN 3" not in told(sent, "zhang.san") and not to(sent, "ann") and not to(sent, "li.si")
 
 
+def test_an_end_of_a_major_incident_that_was_a_mistake_is_put_right_in_one_mail(desk: TestDesk) -> None:
+    two(desk)
+    orders(desk, 1, "#重大 红色", who=PM)
+    orders(desk, 1, "#取消", who=DESK)
+    sent = orders(desk, 1, "#撤销", who=DESK)
+    assert desk.ticket(1).in_alarm
+    names = [m.to for m in sent if "INC-1" in m.subject and m.letter.header("Auto-Submitted") != "auto-replied"]
+    assert sorted(set(names)) == sorted(names) and "zhang.san@huaxin.example" in names
+    assert "刚才的通知有误" in one(sent, "zhang.san").subject
+
+
 # --- vendors and watchers ---
 
 

@@ -86,8 +86,8 @@ _SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
     "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
     "cancelled": ("merged",), "linked": ("assignment",),
     "assignment": ("recall", "queued", "scope_question"), "queued": ("recalled",),
-    # That a major incident is over, or goes on.
-    "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report"),
+    # That a major incident is over, or goes on; where a mistake was put right all is as it was, the alarm too.
+    "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report", "undone"),
 }  # fmt: skip
 _SECOND_LINE = 2
 _OF_LINKS = Linked | Unlinked | ParentSolved | ParentEnded
