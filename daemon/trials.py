@@ -8,7 +8,7 @@ database: the sender is new here, has no ticket, and is taken at their word unle
 from __future__ import annotations
 
 import mimetypes
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import EmailMessage
@@ -23,12 +23,13 @@ from daemon.intake.letter import Attachment, Letter, read_letter
 from daemon.intake.understand import Known, sender_of, understand
 from daemon.routing.alerts import sighted
 from daemon.routing.conditions import AllOf, AnyOf, Condition, MailFacts, Not
-from daemon.routing.evaluate import Routing, route
+from daemon.routing.evaluate import Routing, route, trials
+from daemon.routing.evaluate import Trial as RuleTrial
 from daemon.routing.traces import ConditionTrace, RuleTrace, conditions_tried, explain_routing, who_said
-from daemon.rulebook import Enclosure, Rule, Rulebook, Specimen
+from daemon.rulebook import Enclosure, Rule, Rulebook, RuleTest, Specimen
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import MailStatus, Proof
+from daemon.words import MailStatus, Proof, State
 
 Fetch = Callable[[str], bytes | None]
 """Gives the bytes of a file in the folder of the rules, None where there is none."""
@@ -68,12 +69,18 @@ class Bench:
     fetch: Fetch
     mailbox: str = "support"
 
-    def trial(self, specimen: Specimen) -> Trial | None:
-        """Return what the live path decides about this mail; None where its file cannot be had."""
-        letter = self._letter(specimen)
+    def facts(self, specimen: Specimen) -> MailFacts | None:
+        """Return what the conditions of rules look at in this mail; None where its file cannot be had."""
+        letter, now = self._letter(specimen), self.moment(specimen)
         if letter is None:
             return None
-        now = self.moment(specimen)
+        return facts_for_rules(letter, self._known(letter, specimen, now), self.rulebook, self.service, now)
+
+    def trial(self, specimen: Specimen) -> Trial | None:
+        """Return what the live path decides about this mail; None where its file cannot be had."""
+        letter, now = self._letter(specimen), self.moment(specimen)
+        if letter is None:
+            return None
         known = self._known(letter, specimen, now)
         decision = decide(
             understand(letter, known, self.rulebook), known, self.rulebook, self.service,
@@ -108,12 +115,12 @@ class Bench:
             mail["Cc"] = ", ".join(specimen.cc)
         mail["Subject"] = " ".join(specimen.subject.split())
         mail["Date"] = format_datetime(self.moment(specimen))
-        mail["Message-ID"] = f"<mail-in-short-{abs(hash(specimen))}@elsewhere.example>"
+        mail["Message-ID"] = "<mail-in-short@elsewhere.example>"
         for name, value in specimen.headers:
             if name.lower() in ("from", "to", "cc", "subject", "date", "message-id", "content-type"):
                 del mail[name]
             mail[name] = " ".join(value.split())
-        mail.set_content(specimen.text or specimen.subject)
+        mail.set_content(specimen.text)
         return mail
 
     def _sender(self, specimen: Specimen) -> str:
@@ -157,42 +164,47 @@ def _placed(where: str, folder: str) -> tuple[str, int]:
 
 
 def _tried(rule: Rule, bench: Bench) -> Iterator[tuple[str, str]]:
-    for example in rule.examples:
-        if what := _not_matched(rule, example, bench):
-            yield example.where, what
-    for example in rule.counter_examples:
-        if what := _matched(rule, example, bench):
-            yield example.where, what
+    for judge, examples in ((_not_matched, rule.examples), (_matched, rule.counter_examples)):
+        for example in examples:
+            facts = bench.facts(example)
+            what = judge(rule, example, facts, bench.rulebook) if facts else _no_file(example)
+            if what:
+                yield example.where, what
 
 
-def _not_matched(rule: Rule, example: Specimen, bench: Bench) -> str:
-    trial = bench.trial(example)
-    if trial is None:
-        return _no_file(example)
-    trace = next(t for t in trial.traces if t.name == rule.name)
-    if trace.error:
-        return f"the rule '{rule.name}' fails on its example {example.shown}: {trace.error}"
-    if not trace.reached:
+def _not_matched(rule: Rule, example: Specimen, facts: MailFacts, rulebook: Rulebook) -> str:
+    """Return why this mail is no example of the rule, "" where it is."""
+    *_, last = _up_to(rule, facts, rulebook)
+    if last.error:
+        return f"the rule '{rule.name}' fails on its example {example.shown}: {last.error}"
+    if last.rule is not rule:
         return (
-            f"the rule '{rule.name}' is not reached by its example {example.shown}: '{trace.stopped_by}' stops before; "
+            f"the rule '{rule.name}' is not reached by its example {example.shown}: '{last.rule.name}' stops before; "
             "move the rule up, or make that one narrower"
         )
-    if trace.met:
+    if last.verdict.met:
         return ""
-    missed = "; ".join(_missed(rule.when, trial.facts))
+    missed = "; ".join(_missed(rule.when, facts))
     return f"the rule '{rule.name}' does not match its example {example.shown}: {missed}"
 
 
-def _matched(rule: Rule, example: Specimen, bench: Bench) -> str:
-    trial = bench.trial(example)
-    if trial is None:
-        return _no_file(example)
-    trace = next(t for t in trial.traces if t.name == rule.name)
-    if not trace.met:
+def _matched(rule: Rule, example: Specimen, facts: MailFacts, rulebook: Rulebook) -> str:
+    """Return by what this mail is met, although it is a counter-example of the rule; "" where it is not."""
+    *_, last = _up_to(rule, facts, rulebook)
+    if last.rule is not rule or not last.verdict.met:
         return ""
-    met = "; ".join(f"{c.condition} is met by «{c.text}»" for c in trace.conditions if c.met and c.text)
+    lines = conditions_tried(rule.when, facts)
+    met = "; ".join(f"{line.condition} is met by «{line.text}»" for line in lines if line.met and line.text)
     why = met or "nothing in its conditions keeps such mails out"
     return f"the rule '{rule.name}' matches its counter-example {example.shown}: {why}"
+
+
+def _up_to(rule: Rule, facts: MailFacts, rulebook: Rulebook) -> Iterator[RuleTrial]:
+    """Yield what became of the rules up to this one, or up to one that stops before it."""
+    for trial in trials(facts, rulebook):
+        yield trial
+        if trial.rule is rule:
+            return
 
 
 def _no_file(example: Specimen) -> str:
@@ -230,16 +242,6 @@ def _miss(line: ConditionTrace) -> str:
 
 
 # --- tests ---
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleTest:
-    """One row of a table of tests: a mail, and what is to become of it (a fact → what it must be)."""
-
-    name: str
-    mail: Specimen
-    expect: Mapping[str, object]
-    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,29 +284,6 @@ def run_test(test: RuleTest, bench: Bench) -> Verdict:
     return Verdict(test=test, misses=tuple(sorted(misses, key=lambda m: order.index(m.fact))))
 
 
-EXPECTATIONS: Mapping[str, str] = {
-    "outcome": "what becomes of the mail: ticket, rejected, ignored, quarantined",
-    "category": "the category of the ticket",
-    "kind": "incident or service_request",
-    "team": "the team that gets it",
-    "assignee": "the person whom a rule gives it to",
-    "severity": "1, 2, 3 or 4",
-    "impact": "high, medium or low",
-    "urgency": "high, medium or low",
-    "line": "the line of support",
-    "ci": "the configuration item",
-    "service": "the service",
-    "place": "the place",
-    "customer": "the customer whose report it is",
-    "alert": "the alert of alerts.yaml that it is taken for",
-    "tags": "tags that it must have; there may be more",
-    "watchers": "who must follow it; there may be more",
-    "error_codes": "error codes that must be found",
-    "rules": "rules that must match",
-    "not_rules": "rules that must not match",
-}
-
-
 def _list_miss(fact: str, expected: object, trial: Trial) -> Miss | None:
     wanted = {str(x) for x in (expected if isinstance(expected, list | tuple) else [expected])}
     if fact in ("rules", "not_rules"):
@@ -314,7 +293,8 @@ def _list_miss(fact: str, expected: object, trial: Trial) -> Miss | None:
     else:
         has = {str(x) for x in getattr(trial.routing, fact)}
         wrong, came = wanted - has, ", ".join(sorted(has)) or "none"
-    return Miss(fact=fact, expected=", ".join(sorted(wrong)), came=came) if wrong else None
+    missing = ", ".join(sorted(wrong))
+    return Miss(fact=fact, expected=f"not {missing}" if fact == "not_rules" else missing, came=came) if wrong else None
 
 
 def _miss_of(fact: str, expected: object, trial: Trial) -> Miss | None:
@@ -349,4 +329,4 @@ def outcome(decision: Decision) -> str:
     now = decision.changes[0].now if decision.changes else None
     if now is None:
         return "nothing"
-    return "rejected" if now.scope_reason else "ticket"
+    return "rejected" if now.state is State.OUT_OF_SCOPE else "ticket"
