@@ -272,6 +272,15 @@ class Verdict:
         return not self.misses and not self.problem
 
 
+def verdict_data(verdict: Verdict) -> dict[str, object]:
+    """Return what came of one test as plain data."""
+    test = verdict.test
+    return {
+        "name": test.name, "where": test.where, "passed": verdict.passed, "problem": verdict.problem,
+        "misses": [{"fact": m.fact, "expected": m.expected, "came": m.came, "rule": m.by} for m in verdict.misses],
+    }  # fmt: skip
+
+
 def run_test(test: RuleTest, bench: Bench) -> Verdict:
     """Return whether the live path makes of this mail what the test expects."""
     trial = bench.trial(test.mail)
