@@ -7,22 +7,86 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from daemon.routing.actions import Action
 from daemon.routing.conditions import Capture, Condition
-from daemon.words import Dispatch, Duty, HoldReason, Level, LinkKind, Outside, Role, Severity, Verb, Who, domain_of
+from daemon.words import (
+    Dispatch,
+    Duty,
+    HoldReason,
+    Level,
+    LinkKind,
+    Outside,
+    Proof,
+    Role,
+    Severity,
+    Verb,
+    Who,
+    domain_of,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosure:
+    """A file that is attached to a mail in short; `type` is "" where its name tells."""
+
+    name: str
+    type: str = ""
+    size: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specimen:
+    """A mail in short, to try rules on. What it does not say is as in any mail; `file` names a real one instead.
+
+    The sender is written out, or is somebody of a customer, or one of our people. `at` without a zone is local.
+    """
+
+    subject: str = ""
+    text: str = ""
+    sender: str = ""
+    customer: str = ""
+    person: str = ""
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Enclosure, ...] = ()
+    size: int = 0
+    at: datetime | None = None
+    mailbox: str = ""
+    proof: Proof | None = None
+    file: str = ""
+    where: str = ""
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTest:
+    """One row of a table of tests: a mail, and what is to become of it (a fact → what it must be)."""
+
+    name: str
+    mail: Specimen
+    expect: Mapping[str, str | tuple[str, ...]]
+    where: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """If `when` holds, do `then`; `name` appears in the ticket's history, `where` is file:line."""
+    """If `when` holds, do `then`; `name` appears in the ticket's history, `where` is file:line.
+
+    A rule that is `off` is kept, but not tried. It must match the `examples`, and must not match the
+    `counter_examples`.
+    """
 
     name: str
     when: Condition
     then: tuple[Action, ...]
     stop: bool = False
     where: str = ""
+    off: bool = False
+    examples: tuple[Specimen, ...] = ()
+    counter_examples: tuple[Specimen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -421,6 +485,7 @@ class Rulebook:
     """
 
     rules: tuple[Rule, ...] = ()
+    switched_off: tuple[Rule, ...] = ()
     keywords: tuple[Keyword, ...] = ()
     people: Mapping[str, Person] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
