@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import random
 import signal
@@ -32,13 +33,12 @@ from daemon.clock import Clock
 from daemon.config import Config, MailboxConfig, secret_file_fault, shipped
 from daemon.errors import ConfigError, Problem, RulesChangedError, TicketdError, UnreachableError
 from daemon.flow import Desk
-from daemon.inforce import InForce, Places, Wish
+from daemon.inforce import Found, InForce, Places, Wish
 from daemon.intake.mailbox import Mailbox, MailboxUnreachableError
 from daemon.intake.reader import ReadsInChild, calm_collector
 from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
 from daemon.notify.render import Renderer, ServiceFacts, check_templates, word_lists
-from daemon.proving import Tried
 from daemon.reports.wording import Wording
 from daemon.routing.check import is_warning
 from daemon.routing.loader import load_rulebook
@@ -123,7 +123,7 @@ def open_for_work(config: Config, clock: Clock) -> tuple[Desk, InForce]:
 def places_of(config: Config) -> Places:
     """Return where the rules are, and what belongs to changing them."""
     paths = config.paths
-    return Places(Path(paths.rules), Path(paths.templates), Path(config.service.state_dir))
+    return Places(Path(paths.rules), Path(paths.templates), Path(config.service.state_dir), service_of(config))
 
 
 def open_renderer(config: Config, service: Service, keys: Keys) -> Renderer:
@@ -254,7 +254,7 @@ class Pulse:
 class Fresh:
     """Rules and templates that were read again, for the handling loop to take up."""
 
-    rulebook: Rulebook
+    found: Found
     renderer: Renderer
     wish: Wish
 
@@ -310,26 +310,20 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the rules and templates again: whole, or not at all. They count from the next handful of mails on."""
-        now = self.desk.clock.now()
+        places, now = places_of(self.config), self.desk.clock.now()
         try:
-            tried = inforce.try_folder(places_of(self.config), self.desk.store, now)
-            self._reload(tried, now)
+            found = inforce.found_in(places.rules, places, self.desk.store, now)
+            _refuse_bad_templates(self.config)
+            for warning in found.warnings:
+                log.warning("rules.doubtful", problem=str(warning))
+            renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
+            wish = Wish(who=inforce.DAEMON, how="reload", at=now, trial=self._trial(found.rulebook))
+            self.fresh = Fresh(found=found, renderer=renderer, wish=wish)
+            self.work.set()
+        except ConfigError as e:
+            self._kept(e.problems)
         except UnreachableError as e:
             log.error("rules.kept", version=self.desk.rulebook.version, problems=[str(e)])
-
-    def _reload(self, tried: Tried, now: datetime) -> None:
-        try:
-            rulebook = tried.sound()
-            _refuse_bad_templates(self.config)
-        except ConfigError as e:
-            self._kept(e.problems, tried.rulebook.version)
-            return
-        for warning in tried.warnings:
-            log.warning("rules.doubtful", problem=str(warning))
-        renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
-        wish = Wish(who=inforce.DAEMON, how="reload", at=now, trial=self._trial(rulebook))
-        self.fresh = Fresh(rulebook=rulebook, renderer=renderer, wish=wish)
-        self.work.set()
 
     def _trial(self, rulebook: Rulebook) -> dict[str, Any]:
         """Return what new rules would change of the last mails: few enough not to keep the watchdog waiting."""
@@ -337,11 +331,12 @@ class Daemon:
         question = Question(old=desk.rulebook, new=rulebook, service=desk.service, limit=_TRIED_AT_RELOAD)
         return trial_data(back_test(question, desk.store, workers=1), ZoneInfo(desk.service.timezone), most=20)
 
-    def _kept(self, problems: Iterable[Problem], what: str) -> None:
+    def _kept(self, problems: Iterable[Problem]) -> None:
         """Say in the log and to the operator that the rules stay as they are, and why; each fault once a day."""
         said = [str(p) for p in problems]
         log.error("rules.kept", version=self.desk.rulebook.version, problems=said)
-        flow.raise_alarm(self.desk, f"reload:{what}", "New rules were refused; the old ones stay", said)
+        key = hashlib.sha256("\n".join(said).encode()).hexdigest()[:12]
+        flow.raise_alarm(self.desk, f"reload:{key}", "New rules were refused; the old ones stay", said)
 
     # --- the loops ---
 
@@ -426,15 +421,16 @@ class Daemon:
 
     def _take(self, fresh: Fresh) -> None:
         """Put what was read again in force; where somebody has applied other rules meanwhile, those count."""
+        rulebook, files = fresh.found.rulebook, fresh.found.files
         try:
-            number = inforce.put_in_force(fresh.rulebook, fresh.wish, self.desk.store, self.number)
+            number = inforce.put_in_force(rulebook, files, fresh.wish, self.desk.store, self.number)
         except RulesChangedError as e:
-            log.warning("rules.overtaken", version=fresh.rulebook.version, why=str(e))
+            log.warning("rules.overtaken", version=rulebook.version, why=str(e))
             return
-        self._work_with(fresh.rulebook, number)
+        self._work_with(rulebook, number)
         self.desk.renderer = fresh.renderer
         changed = {k: fresh.wish.trial[k] for k in ("mails", "changed")}
-        log.info("rules.reloaded", version=fresh.rulebook.version, number=number, backtest=changed)
+        log.info("rules.reloaded", version=rulebook.version, number=number, backtest=changed)
 
     def _take_applied(self, number: int) -> None:
         """Take up what `ticketd rules apply` has put in force, and the templates beside it if they are sound."""
@@ -448,7 +444,7 @@ class Daemon:
             self.desk.renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
         except ConfigError as e:
             self.refused = number if self.number != number else self.refused
-            self._kept(e.problems, version.version)
+            self._kept(e.problems)
 
     def _work_with(self, rulebook: Rulebook, number: int) -> None:
         self.desk.rulebook, self.number, self.faults = rulebook, number, ()

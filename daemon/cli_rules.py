@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,10 +24,10 @@ from daemon.backtest import Question, Trial, back_test, trial_data, trial_lines
 from daemon.clock import Clock
 from daemon.config import Config
 from daemon.errors import ConfigError, Problem, TicketdError
-from daemon.inforce import Places, Wish
-from daemon.proving import Tried, run_tests, try_rules
+from daemon.inforce import Found, Places, Wish
+from daemon.proving import run_tests
 from daemon.routing.changes import diff_of
-from daemon.routing.loader import load_partly, load_rulebook
+from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Rulebook
 from daemon.store import Store
 from daemon.store.versions import Version
@@ -100,11 +101,11 @@ def show(ctx: click.Context, version: str, file: str, as_json: bool) -> int:
     if file and file not in files:
         raise TicketdError(f"there is no file '{file}' in version {found.version}; there are {', '.join(files)}")
     if as_json:
-        told = {name: content.decode() for name, content in files.items() if file in ("", name)}
+        told = {name: content.decode("utf-8", "replace") for name, content in files.items() if file in ("", name)}
         put_whole({**_version_data(found, shop.zone), "diff": found.diff, "trial": dict(found.trial), "files": told})
         return OK
     if file:
-        click.echo(safe(files[file].decode()), nl=False)
+        click.echo(safe(files[file].decode("utf-8", "replace")), nl=False)
         return OK
     rows = [(k, v) for k, v in _version_data(found, shop.zone).items() if v not in ("", None)]
     put_table(("", ""), [*rows, ("files", ", ".join(files))])
@@ -124,7 +125,7 @@ def diff(ctx: click.Context, old: str, new: str) -> int:
     shop = _shop(ctx)
     versions = shop.store.versions
     before = versions.files(versions.named(old).id if old else versions.last_id())
-    after = versions.files(versions.named(new).id) if new else dict(load_partly(shop.places.rules)[0].files)
+    after = versions.files(versions.named(new).id) if new else inforce.files_here(shop.places)
     said = diff_of(before, after)
     click.echo(safe(said), nl=False)
     return PROBLEMS if said else OK
@@ -251,34 +252,34 @@ def apply(ctx: click.Context, folder: Path | None, note: str, yes: bool, force: 
     source, after = folder if folder and elsewhere else shop.places.rules, shop.store.versions.last_id()
     if elsewhere and not force:
         _refuse_to_overwrite(shop)
-    rulebook = _sound(source, shop, now)
-    last = shop.store.versions.get(after)
-    if last and last.version == rulebook.version and not (elsewhere and inforce.never_applied(shop.places, shop.store)):
-        click.echo(f"version {rulebook.version} is in force already: nothing to apply")
+    found = _found(source, shop, now)
+    version, same = found.rulebook.version, shop.store.versions.files(after) == found.files
+    if same and not (elsewhere and inforce.never_applied(shop.places, shop.store)):
+        click.echo(f"version {version} is in force already: nothing to apply")
         return OK
-    trial = _trial(shop, rulebook, limit=_TRIED_AT_APPLY)
+    trial = _trial(shop, found.rulebook, limit=_TRIED_AT_APPLY)
     for line in trial_lines(trial):
         click.echo(safe(line))
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("nobody is there to be asked: add --yes")
     if not yes:
-        click.confirm(f"Put version {rulebook.version} in force?", abort=True)
+        click.confirm(f"Put version {version} in force?", abort=True)
     data = trial_data(trial, shop.zone, most=20)
-    number = _put(
-        source, rulebook, Wish(who=_who(), how="apply", at=now, note=note, trial=data), shop, after, elsewhere
-    )
-    click.echo(f"version {rulebook.version} is in force (number {number})")
+    number = _put(source, found, Wish(who=_who(), how="apply", at=now, note=note, trial=data), shop, after, elsewhere)
+    click.echo(f"version {version} is in force (number {number})")
     return _await_daemon(shop, number)
 
 
-def _sound(source: Path, shop: _Shop, now: datetime) -> Rulebook:
+def _found(source: Path, shop: _Shop, now: datetime) -> Found:
     """Return the rules that may be put in force; say everything that is to be said of them."""
-    tried: Tried = try_rules(source, shop.places.templates, now.date())
-    for problem in tried.warnings:
-        click.echo(str(problem), err=True)
     try:
-        return tried.sound()
+        found = inforce.found_in(source, shop.places, shop.store, now)
     except ConfigError as e:
         log.error("rules.refused", by=_who(), problems=[str(p) for p in e.problems])
         raise ConfigError([*e.problems, Problem(str(source), 0, "was not applied: the rules in force stay")]) from e
+    for problem in found.warnings:
+        click.echo(str(problem), err=True)
+    return found
 
 
 def _refuse_to_overwrite(shop: _Shop) -> None:
@@ -290,10 +291,10 @@ def _refuse_to_overwrite(shop: _Shop) -> None:
         )
 
 
-def _put(source: Path, rulebook: Rulebook, wish: Wish, shop: _Shop, after: int, elsewhere: bool) -> int:
+def _put(source: Path, found: Found, wish: Wish, shop: _Shop, after: int, elsewhere: bool) -> int:
     if elsewhere:
-        return inforce.apply_from(source, rulebook, wish, shop.places, shop.store, after)
-    return inforce.put_in_force(rulebook, wish, shop.store, after)
+        return inforce.apply_from(source, found, wish, shop.places, shop.store, after)
+    return inforce.put_in_force(found.rulebook, found.files, wish, shop.store, after)
 
 
 def _who() -> str:

@@ -19,12 +19,14 @@ from typing import Any
 import structlog
 
 from daemon.errors import ConfigError, Problem, TicketdError
-from daemon.proving import Tried, try_rules
+from daemon.proving import Tried, run_tests, try_rules
 from daemon.routing.changes import changed
-from daemon.routing.loader import RuleFiles, load_partly, load_rulebook
+from daemon.routing.loader import TESTS, RuleFiles, load_partly, load_rulebook
 from daemon.rulebook import Rulebook
+from daemon.service import Service
 from daemon.store import Store
 from daemon.store.versions import Version
+from daemon.trials import Verdict
 
 log = structlog.get_logger()
 
@@ -35,11 +37,12 @@ _FIRST = 0
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where rules and templates are, and the folder of the state, which holds the lock on changing them."""
+    """Where rules and templates are, the folder of the state, which holds the lock on changing them, and whose."""
 
     rules: Path
     templates: Path
     state: Path
+    service: Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +80,8 @@ def at_start(places: Places, store: Store, now: datetime) -> InForce:
     if rulebook is None:
         return _kept(last, store, faults)
     wish = Wish(who=DAEMON, how="start", at=now, trial={})
-    return InForce(rulebook=rulebook, number=put_in_force(rulebook, wish, store, last.id if last else _FIRST))
+    files = files_of(places.rules, rulebook)
+    return InForce(rulebook=rulebook, number=put_in_force(rulebook, files, wish, store, last.id if last else _FIRST))
 
 
 def _at_first(places: Places, last: Version | None, now: datetime) -> Rulebook:
@@ -85,7 +89,26 @@ def _at_first(places: Places, last: Version | None, now: datetime) -> Rulebook:
     rulebook = load_rulebook(places.rules)
     if last is None or last.version == rulebook.version:
         return rulebook
-    return try_rules(places.rules, places.templates, now.date()).sound()
+    return sound(places.rules, places, now).rulebook
+
+
+def sound(folder: Path, places: Places, now: datetime) -> Tried:
+    """Return the rules in this folder that may be put in force: read, checked, with all of their tests passed.
+
+    Raises ConfigError with everything that has to be mended first.
+    """
+    tried = try_rules(folder, places.templates, now.date(), places.service)
+    verdicts, problems = run_tests(folder, tried.sound(), places.service)
+    failed = [_failure(v, folder) for v in verdicts if not v.passed]
+    if problems or failed:
+        raise ConfigError([*problems, *failed])
+    return tried
+
+
+def _failure(verdict: Verdict, folder: Path) -> Problem:
+    file, _, line = verdict.test.where.rpartition(":")
+    why = verdict.problem or "; ".join(map(str, verdict.misses))
+    return Problem(str(folder / TESTS / file), int(line), f"the test '{verdict.test.name}' fails: {why}")
 
 
 def _kept(last: Version | None, store: Store, faults: tuple[Problem, ...]) -> InForce:
@@ -97,37 +120,60 @@ def _kept(last: Version | None, store: Store, faults: tuple[Problem, ...]) -> In
 
 def load_kept(version: Version, store: Store) -> Rulebook:
     """Return the rulebook of a version that was in force. Raises ConfigError."""
-    return load_rulebook(RuleFiles(Path(f"version {version.version}"), store.versions.files(version.id)))
+    files = {name: content for name, content in store.versions.files(version.id).items() if not _is_test(name)}
+    return load_rulebook(RuleFiles(Path(f"version {version.version}"), files))
 
 
-def try_folder(places: Places, store: Store, now: datetime) -> Tried:
-    """Return what is in the folder now, while nobody changes it, and everything that is to be said of it."""
+def _is_test(name: str) -> bool:
+    return name.startswith(f"{TESTS}/")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """Rules that may be put in force, with all files that belong to them, and what is doubtful about them."""
+
+    rulebook: Rulebook
+    files: Mapping[str, bytes]
+    warnings: tuple[Problem, ...] = ()
+
+
+def found_in(folder: Path, places: Places, store: Store, now: datetime) -> Found:
+    """Return the rules in a folder, while nobody changes that of the rules. Raises ConfigError with all problems."""
     with _locked(places):
-        faults = _finished(places, store, store.versions.last())
-        tried = try_rules(places.rules, places.templates, now.date())
-    return Tried(rulebook=tried.rulebook, problems=(*faults, *tried.problems))
+        if faults := _finished(places, store, store.versions.last()):
+            raise ConfigError(list(faults))
+        tried = sound(folder, places, now)
+        return Found(rulebook=tried.rulebook, files=files_of(folder, tried.rulebook), warnings=tried.warnings)
 
 
-def put_in_force(rulebook: Rulebook, wish: Wish, store: Store, after: int, *, placed: bool = True) -> int:
+def files_of(folder: Path, rulebook: Rulebook) -> dict[str, bytes]:
+    """Return the files of the rules and of their tests, by their names within the folder."""
+    tests = (p for p in sorted((folder / TESTS).rglob("*")) if p.is_file() and not p.name.startswith("."))
+    return {**rulebook.files, **{p.relative_to(folder).as_posix(): p.read_bytes() for p in tests}}
+
+
+def put_in_force(
+    rulebook: Rulebook, files: Mapping[str, bytes], wish: Wish, store: Store, after: int, *, placed: bool = True
+) -> int:
     """Write down that these rules count from now on, unless they do already; return the number of the version."""
     last = store.versions.last()
-    if last and last.id == after and last.version == rulebook.version:
+    if last and last.id == after and store.versions.files(after) == files:
         return after
     version = Version(
         id=0, version=rulebook.version, at=wish.at, who=wish.who, how=wish.how, note=wish.note, trial=wish.trial,
         placed=placed,
     )  # fmt: skip
-    return store.versions.put_in_force(version, rulebook.files, after)
+    return store.versions.put_in_force(version, files, after)
 
 
-def apply_from(folder: Path, rulebook: Rulebook, wish: Wish, places: Places, store: Store, after: int) -> int:
+def apply_from(folder: Path, found: Found, wish: Wish, places: Places, store: Store, after: int) -> int:
     """Put the rules of another folder in force, and their files into the folder of the rules; return the number.
 
     First the database: a crash behind that is made good by whoever looks at the folder next.
     """
     with _locked(places):
         _refuse_readonly(places.rules)
-        number = put_in_force(rulebook, wish, store, after, placed=False)
+        number = put_in_force(found.rulebook, found.files, wish, store, after, placed=False)
         store.versions.placed(number, False)
         try:
             _finish(places, store, number)
@@ -141,8 +187,12 @@ def apply_from(folder: Path, rulebook: Rulebook, wish: Wish, places: Places, sto
 
 def never_applied(places: Places, store: Store) -> tuple[str, ...]:
     """Return the names of the files in the folder that are not as they are in force: somebody is at work on them."""
-    here = load_partly(places.rules)[0].files
-    return changed(store.versions.files(store.versions.last_id()), here)
+    return changed(store.versions.files(store.versions.last_id()), files_here(places))
+
+
+def files_here(places: Places) -> dict[str, bytes]:
+    """Return the files of the rules as they are in their folder, right or wrong."""
+    return files_of(places.rules, load_partly(places.rules)[0])
 
 
 def taken_up(store: Store, number: int, now: datetime) -> None:
