@@ -21,6 +21,7 @@ from daemon.routing.alerts import Sighting
 from daemon.rulebook import Customer, Person, Rulebook
 from daemon.ticket import Ticket
 from daemon.words import (
+    APPROVALS,
     PROVED,
     QUESTIONS,
     REVIEWS,
@@ -293,7 +294,8 @@ def _is_question(command: Command, letter: Letter, rulebook: Rulebook) -> bool:
 
 
 def _on_ticket(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> Intent:
-    commands, _ = find_commands(spoken(letter), rulebook.keywords)
+    asked = APPROVALS if ticket.awaits_approval and known.sender.person else frozenset()
+    commands, _ = find_commands(spoken(letter), rulebook.keywords, asked)
     requester = known.sender.address == ticket.requester
     if known.sender.person is None:
         commands = tuple(c for c in commands if c.verb is not None)
