@@ -18,8 +18,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from daemon.errors import ConfigError, Problem, did_you_mean
-from daemon.routing import emergencies, sections
-from daemon.routing.items import Complaints, Item, Names, Table
+from daemon.routing import emergencies, ruling, sections
+from daemon.routing.items import Complaints, Item, Known, Names, Table
 from daemon.rulebook import MajorRules, Plan, Rule, Rulebook
 
 MAX_BYTES = 2_000_000
@@ -86,7 +86,7 @@ def _version(contents: dict[str, bytes | None]) -> str:
     return digest.hexdigest()[:12]
 
 
-Maker = Callable[[Item, sections.Known, Complaints], T]
+Maker = Callable[[Item, Known, Complaints], T]
 
 
 class _Book:
@@ -94,7 +94,7 @@ class _Book:
 
     def __init__(self, said: dict[str, Item | None], bad: Complaints) -> None:
         self.bad = bad
-        self.known = sections.Known()
+        self.known = Known()
         self.sections: dict[str, Item] = {}
         self.plans = {Path(name).stem: i for name, i in said.items() if i and name not in FILES}
         for name, item in said.items():
@@ -140,10 +140,10 @@ class _Book:
             announcements=self._make("announcements", sections.announcements_from),
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
-            rules=self._make("rules", sections.rules_from),
+            rules=self._make("rules", ruling.rules_from),
             major=self._major(),
             alerts=self._make("alerts", sections.alerts_from),
-            error_codes=self._make("error_codes", sections.error_codes_from),
+            error_codes=self._make("error_codes", ruling.error_codes_from),
             version=version,
         )
         return replace(book, plans=self._plans({r.name: r for r in book.rules}))
