@@ -94,10 +94,14 @@ class RulesApplied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleNotified:
-    """A rule had these told of the mail: names of an audience, teams or people by key, addresses."""
+    """A rule had these told of the mail: names of an audience, teams or people by key, addresses.
+
+    `first`: the mail has opened the ticket.
+    """
 
     audience: tuple[str, ...]
     because: tuple[str, ...]
+    first: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

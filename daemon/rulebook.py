@@ -11,17 +11,34 @@ from datetime import date, time, timedelta
 
 from daemon.routing.actions import Action
 from daemon.routing.conditions import Capture, Condition
-from daemon.words import Dispatch, Duty, HoldReason, Level, LinkKind, Outside, Role, Severity, Verb, Who, domain_of
+from daemon.words import (
+    Dispatch,
+    Duty,
+    HoldReason,
+    Level,
+    LinkKind,
+    LooksAt,
+    Outside,
+    Role,
+    Severity,
+    Verb,
+    Who,
+    domain_of,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """If `when` holds, do `then`; `name` appears in the ticket's history, `where` is file:line."""
+    """If `when` holds, do `then`; `name` appears in the ticket's history, `where` is file:line.
+
+    `looks_at` says which mails it is for: those that open a ticket, those on one that is there already, or all.
+    """
 
     name: str
     when: Condition
     then: tuple[Action, ...]
     stop: bool = False
+    looks_at: LooksAt = LooksAt.NEW
     where: str = ""
 
 

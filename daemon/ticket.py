@@ -13,11 +13,11 @@ from typing import Any
 
 from daemon.emergency import MajorEvent, MajorRun, PlanEvent, PlanRun, Task, major_after, plans_after, tasks_after
 from daemon.events import (
-    ApprovalAsked,
-    ApprovalOwed,
     AlertRecovered,
     AlertRepeated,
     AnswerAwaited,
+    ApprovalAsked,
+    ApprovalOwed,
     Assigned,
     ClockPaused,
     ClockResumed,

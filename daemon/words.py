@@ -233,6 +233,14 @@ class Outside(StrEnum):
     ASK_DESK = "ask_desk"
 
 
+class LooksAt(StrEnum):
+    """Which mails a rule is for; the values of `for:` in routing.yaml."""
+
+    NEW = "new mails"
+    REPLIES = "replies"
+    ALL = "all"
+
+
 class OnRecovery(StrEnum):
     """What the end of a monitoring alert does to its ticket; the values of `on_recovery:` in alerts.yaml."""
 

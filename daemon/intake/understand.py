@@ -100,9 +100,10 @@ class Known:
     matters, `report` the words that opened it, `last_words` what its requester wrote last; `moved_from` is the number
     under which the mail came, where that was merged into the ticket, and `told_moved` says that its sender knows.
     `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
-    the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many
-    came today, and how many of them were escalated. `alert`: a monitoring tool wrote the mail, and `ticket` is the last
-    one of that alert.
+    the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many came
+    today, and how many of them were escalated. `parents` are the tickets that rules may put a new one under, if any
+    rule does. `lost`: to whom a mail that we passed on did not arrive, and why. `alert`: a monitoring tool wrote the
+    mail, and `ticket` is the last one of that alert.
     """
 
     sender: Sender
@@ -136,6 +137,8 @@ class Known:
     late: bool = False
     mailbox: str = ""
     alert: Sighting | None = None
+    parents: tuple[Ticket, ...] = ()
+    lost: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

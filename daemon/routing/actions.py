@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from daemon.errors import did_you_mean
-from daemon.notify.envelope import is_address
 from daemon.words import CASES, Kind, Level, Severity, Source
 
 FieldValue = str | int | Level | Kind
 
 RECORD = ("user", "contact", "region", "symptom", "affected", "source")
-"""The fields of the record that rules may fill in, and that are no part of classifying: they stand in Routing.fields."""
+"""The fields of the record that rules may fill in, beside those that classify: they stand in Routing.fields."""
 MAJOR = "major"
 """What a rule names as the parent where it means the major incident that is going on."""
 _MOST_AFFECTED = 100_000_000
@@ -258,9 +257,7 @@ def _forward(word: str, value: object) -> Action:
     address, quietly = _text(word, told.get("to")), told.get("quietly", False)
     if set(told) - {"to", "quietly"} or not isinstance(quietly, bool):
         raise ActionError(f"'{word}' is an address, or {{to: bills@example.com, quietly: true}}, got {_shown(value)}")
-    if not is_address(address):
-        raise ActionError(f"'{word}' wants one address, as in 'forward: bills@example.com', got '{address}'")
-    return ForwardTo(address.lower(), quietly)
+    return ForwardTo(address, quietly)
 
 
 def _shown(value: object) -> str:
@@ -288,7 +285,9 @@ ACTIONS: Mapping[str, ActionWord] = MappingProxyType(
         "affected": ActionWord(_set_affected, "a number", "how many customers are affected"),
         "source": ActionWord(_set_source, ", ".join(Source), "how the report reached us"),
         "service level": ActionWord(
-            _set_text, "a level of service_levels.yaml", "the times promised, instead of those of the customer's contract"
+            _set_text,
+            "a level of service_levels.yaml",
+            "the times promised, instead of those of the customer's contract",
         ),
         "tags": ActionWord(lambda w, v: AddTags(_texts(w, v)), "a word or a list", "adds tags; all are kept"),
         "watchers": ActionWord(
@@ -302,13 +301,17 @@ ACTIONS: Mapping[str, ActionWord] = MappingProxyType(
             "tells them of the mail: our own people, or whom you name by address; everybody once",
         ),
         "parent": ActionWord(
-            _parent, "a ticket's number, or major", "puts the ticket under an open one, whose news and solution it follows"
+            _parent,
+            "a ticket's number, or major",
+            "puts the ticket under an open one, whose news and solution it follows",
         ),
         "template": ActionWord(
             _templates, "{template: variant}", "the mails of this ticket are written by these variants of our templates"
         ),
         "approval": ActionWord(
-            lambda w, v: NeedsApproval(_text(w, v)), "a role or a person", "the ticket waits until they approve it by mail"
+            lambda w, v: NeedsApproval(_text(w, v)),
+            "a role or a person",
+            "the ticket waits until they approve it by mail",
         ),
         "reject": ActionWord(
             lambda w, v: Reject(_text(w, v)), "a sentence", "out of scope: the requester is told this reason"

@@ -45,7 +45,10 @@ NOT_MET = Verdict(False)
 
 @dataclass(frozen=True, kw_only=True)
 class MailFacts:
-    """What conditions may look at. `working` says for each calendar whether `now_local` is working time."""
+    """What conditions may look at. `working` says for each calendar whether `now_local` is working time.
+
+    `on_ticket`: the mail is about a ticket that is there already, so that the rules for replies count.
+    """
 
     letter: Letter
     mailbox: str
@@ -53,6 +56,7 @@ class MailFacts:
     person_roles: frozenset[Role]
     now_local: datetime
     working: Mapping[str, bool]
+    on_ticket: bool = False
     # Hundreds of rules look at the same few fields: each is read and folded once per mail.
     _read: dict[tuple[str, str], tuple[Text, ...]] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False

@@ -7,24 +7,31 @@ blocks mail. The first rule to set a fact wins; severity may only be raised by a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
 from daemon.routing.actions import (
+    RECORD,
     Action,
     AddTags,
+    AddToParent,
     AddWatchers,
+    Drop,
+    Ending,
     FieldValue,
-    Ignore,
+    ForwardTo,
+    NeedsApproval,
+    Notify,
     Reject,
     SetField,
     SeverityAtLeast,
+    UseTemplates,
 )
 from daemon.routing.alerts import Sighting
 from daemon.routing.conditions import NOT_MET, Leaf, MailFacts, Verdict, leaves
 from daemon.rulebook import Category, Rule, Rulebook
-from daemon.words import Kind, Level, Severity
+from daemon.words import Kind, Level, LooksAt, Severity
 
 # One user who can go on working: what is meant where neither a rule nor the category says more.
 USUAL_IMPACT = Level.LOW
@@ -36,8 +43,10 @@ _MOST_CODES = 10
 class Routing:
     """What the rules say about a mail; "" and 0 where they say nothing.
 
-    `rejected` and `ignored` hold the reason, at most one of them; `because` the names of all rules that
-    matched; `problems` a sentence for each rule that failed and was skipped.
+    `rejected` and `ignored` hold the reason and `forward` to whom it goes, at most one of them, and `ended_by` which
+    rule says so; `because` the names of all rules that matched; `problems` a sentence for each rule that failed and was
+    skipped. `fields` are further ones of the record, `notify` whom to tell and `notified_by` which rules say so,
+    `templates` the variants to write by, `approval` who has to approve it.
     """
 
     category: str = ""
@@ -56,6 +65,16 @@ class Routing:
     watchers: tuple[str, ...] = ()
     rejected: str = ""
     ignored: str = ""
+    forward: ForwardTo | None = None
+    ended_by: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    level: str = ""
+    parent: AddToParent | None = None
+    templates: Mapping[str, str] = field(default_factory=dict)
+    notify: tuple[str, ...] = ()
+    notified_by: tuple[str, ...] = ()
+    approval: str = ""
+    at_least: Severity = Severity.LOW
     because: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -90,14 +109,15 @@ def route(mail: MailFacts, rulebook: Rulebook) -> Routing:
     said = _Said()
     for trial in _trials(mail, rulebook):
         said.note(trial)
-    codes = (code for pattern in rulebook.error_codes for code in pattern.found(mail))
-    return replace(said.routing(rulebook), error_codes=tuple(dict.fromkeys(codes))[:_MOST_CODES])
+    routing = said.routing(rulebook)
+    codes = (*routing.error_codes, *(code for pattern in rulebook.error_codes for code in pattern.found(mail)))
+    return replace(routing, error_codes=tuple(dict.fromkeys(codes))[:_MOST_CODES])
 
 
 def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
-    """Return one trace for each rule, in the order of the file; the same trials as in `route`."""
+    """Return one trace for each rule that looks at such mails, in their order; the same trials as in `route`."""
     traces = [_trace(trial, mail) for trial in _trials(mail, rulebook)]
-    return traces + [_not_reached(rule) for rule in rulebook.rules[len(traces) :]]
+    return traces + [_not_reached(rule) for rule in _rules_for(mail, rulebook)[len(traces) :]]
 
 
 def with_alert(routing: Routing, sighting: Sighting) -> Routing:
@@ -120,11 +140,17 @@ class _Trial:
 
 def _trials(mail: MailFacts, rulebook: Rulebook) -> Iterator[_Trial]:
     """Yield the rules tried, up to the one that matches and stops."""
-    for rule in rulebook.rules:
+    for rule in _rules_for(mail, rulebook):
         trial = _try(rule, mail)
         yield trial
         if trial.verdict.met and rule.stop:
             return
+
+
+def _rules_for(mail: MailFacts, rulebook: Rulebook) -> list[Rule]:
+    """Return the rules that look at such mails: on a ticket that is there already, or not."""
+    mine = (LooksAt.ALL, LooksAt.REPLIES if mail.on_ticket else LooksAt.NEW)
+    return [rule for rule in rulebook.rules if rule.looks_at in mine]
 
 
 def _try(rule: Rule, mail: MailFacts) -> _Trial:
@@ -142,7 +168,13 @@ class _Said:
     at_least: list[Severity] = field(default_factory=list)
     tags: dict[str, None] = field(default_factory=dict)
     watchers: dict[str, None] = field(default_factory=dict)
-    refusal: Reject | Ignore | None = None
+    templates: dict[str, str] = field(default_factory=dict)
+    notify: dict[str, None] = field(default_factory=dict)
+    notified_by: list[str] = field(default_factory=list)
+    parent: AddToParent | None = None
+    approval: str = ""
+    ending: Ending | None = None
+    ended_by: str = ""
     because: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
@@ -152,8 +184,10 @@ class _Said:
             self.problems.append(f"the rule '{trial.rule.name}' ({trial.rule.where}) was skipped: {trial.error}")
         if trial.verdict.met:
             self.because.append(trial.rule.name)
+            self.notified_by += [trial.rule.name] if any(isinstance(a, Notify) for a in trial.rule.then) else []
             for action in trial.rule.then:
                 self._do(action)
+            self.ended_by = self.ended_by or (trial.rule.name if self.ending else "")
 
     def _do(self, action: Action) -> None:
         match action:
@@ -165,8 +199,22 @@ class _Said:
                 self.tags |= dict.fromkeys(tags)
             case AddWatchers(watchers):
                 self.watchers |= dict.fromkeys(watchers)
-            case Reject() | Ignore():
-                self.refusal = self.refusal or action
+            case Notify(audience):
+                self.notify |= dict.fromkeys(audience)
+            case _:
+                self._do_once(action)
+
+    def _do_once(self, action: Ending | AddToParent | UseTemplates | NeedsApproval) -> None:
+        """Take down what only the first rule to say it decides."""
+        match action:
+            case AddToParent():
+                self.parent = self.parent or action
+            case UseTemplates(variants):
+                self.templates = dict(variants) | self.templates
+            case NeedsApproval(by):
+                self.approval = self.approval or by
+            case Reject() | Drop() | ForwardTo():
+                self.ending = self.ending or action
             case _:
                 assert_never(action)
 
@@ -190,8 +238,19 @@ class _Said:
             place=str(facts.get("place", "")),
             tags=tuple(self.tags),
             watchers=tuple(self.watchers),
-            rejected=self.refusal.reason if isinstance(self.refusal, Reject) else "",
-            ignored=self.refusal.reason if isinstance(self.refusal, Ignore) else "",
+            error_codes=(str(facts["code"]),) if "code" in facts else (),
+            fields={name: str(facts[name]) for name in RECORD if name in facts},
+            level=str(facts.get("service level", "")),
+            rejected=self.ending.reason if isinstance(self.ending, Reject) else "",
+            ignored=self.ending.reason if isinstance(self.ending, Drop) else "",
+            forward=self.ending if isinstance(self.ending, ForwardTo) else None,
+            ended_by=self.ended_by,
+            parent=self.parent,
+            templates=self.templates,
+            notify=tuple(self.notify),
+            notified_by=tuple(self.notified_by),
+            approval=self.approval,
+            at_least=min(self.at_least, default=Severity.LOW),
             because=tuple(self.because),
             problems=tuple(self.problems),
         )

@@ -6,10 +6,8 @@ is complained of, never raised. This file alone knows the keys of routing.yaml; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-from daemon.routing.actions import Action, ActionError, AddWatchers, SetField, action_from
 from daemon.routing.conditions import (
     AllOf,
     Always,
@@ -22,8 +20,10 @@ from daemon.routing.conditions import (
     WorkingHours,
     condition_from,
 )
+from daemon.routing.deeds import actions_from
 from daemon.routing.items import MAX_DEPTH, Complaints, Item, Known, Table, as_list, as_table, as_text
 from daemon.rulebook import Rule
+from daemon.words import LooksAt
 
 MAX_RULES = 5000
 
@@ -67,16 +67,18 @@ def rules_from(item: Item, known: Known, bad: Complaints) -> tuple[Rule, ...]:
 
 
 def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
-    table = Table(item, ("name", "when", "then", "stop"), bad, "a rule")
+    table = Table(item, ("name", "for", "when", "then", "stop"), bad, "a rule")
     table.need("name", "a few words that say what it is for")
     when, then, stop = table.entries.get("when"), table.get("then"), table.flag("stop")
+    looks_at = next(iter(table.choices("for", LooksAt)), LooksAt.NEW)
     if then is None and not stop:
         table.need("then", "{category: network, team: network}")
     return Rule(
         name=table.text("name"),
         when=condition_from_item(when, known, bad) if when else Always(),
-        then=tuple(_actions(then, known, bad)) if then else (),
+        then=tuple(actions_from(then, looks_at, known, bad)) if then else (),
         stop=stop,
+        looks_at=looks_at,
         where=item.where,
     )
 
@@ -116,25 +118,3 @@ def _part(key: str, item: Item, known: Known, bad: Complaints, depth: int) -> Co
     if isinstance(leaf, WorkingHours):
         return replace(leaf, calendar=known.calendars.find(item, leaf.calendar, bad))
     return leaf
-
-
-def _actions(item: Item, known: Known, bad: Complaints) -> Iterator[Action]:
-    for word, entry in as_table(item, bad, "'then'").items():
-        try:
-            action = action_from(word, entry.plain())
-        except ActionError as error:
-            bad.add(entry, str(error))
-            continue
-        yield _with_known_names(action, entry, known, bad)
-
-
-def _with_known_names(action: Action, item: Item, known: Known, bad: Complaints) -> Action:
-    """Return the action with aliases replaced by keys; complain of names that nobody has."""
-    match action:
-        case SetField("category" | "team" | "assignee" as name, word):
-            names = {"category": known.categories, "team": known.teams, "assignee": known.people}[name]
-            return SetField(name, names.find(item, str(word), bad))
-        case AddWatchers(watchers):
-            return AddWatchers(tuple(w.lower() if "@" in w else known.people.find(item, w, bad) for w in watchers))
-        case _:
-            return action

@@ -16,6 +16,7 @@ from typing import Any
 from daemon.decide import Change
 from daemon.events import Event, MessageAdded, event_data, event_from
 from daemon.intake.letter import Letter
+from daemon.lifecycle import OPEN_STATES
 from daemon.likeness import shared, telling_words
 from daemon.plain import from_plain, to_plain
 from daemon.store.base import Database
@@ -168,6 +169,13 @@ class Register:
          (SELECT ticket FROM participant WHERE address = ?) OR (assignee = ? AND assignee <> ''))
          ORDER BY severity, number LIMIT ?"""
         return tuple(_from_picture(r[0]) for r in self._base.rows(sql, (*over, address, assignee, limit)))
+
+    def in_alarm(self) -> tuple[Ticket, ...]:
+        """Return the major incidents that are going on, the latest first."""
+        sql = f"""SELECT picture FROM ticket WHERE state IN ({_marks(OPEN_STATES)}) AND picture LIKE ?
+         ORDER BY number DESC"""
+        rows = self._base.rows(sql, (*map(str, OPEN_STATES), '%"major_run": {%'))
+        return tuple(ticket for r in rows if (ticket := _from_picture(r[0])).in_alarm)
 
     def alerted(self, key: str) -> Ticket | None:
         """Return the last ticket of this monitoring alert."""
