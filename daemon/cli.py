@@ -1,4 +1,5 @@
-"""The command line: what a person or a script types. The only importer of click and rich.
+"""The command line: what a person or a script types. Its group `rules` is in
+cli_rules, what they share in terminal: these three alone know click and rich.
 
 What comes in: arguments. What goes out: text, JSON and an exit status: 0 done, 1 problems found, 64 usage,
 78 configuration.
@@ -14,7 +15,6 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterable
-from datetime import date, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,9 @@ from click.core import ParameterSource
 
 import daemon
 from daemon import app, log, rota, simulation, timetable, views
+from daemon.cli_rules import rules
 from daemon.clock import Clock
-from daemon.config import Config, find_config, load_config, shipped, starter_config
+from daemon.config import find_config, shipped, starter_config
 from daemon.errors import ConfigError, TicketdError, did_you_mean
 from daemon.inspection import check_everything, explain_mail
 from daemon.intake.as_json import letter_as_json
@@ -41,13 +42,26 @@ from daemon.reports.period import PERIODS, period_of
 from daemon.reports.record import Header
 from daemon.routing.loader import load_items, load_rulebook
 from daemon.store import Store
+from daemon.terminal import (
+    CONFIGURATION,
+    OK,
+    PROBLEMS,
+    USAGE,
+    config_of,
+    day_of,
+    indented,
+    moment_of,
+    put_line,
+    put_table,
+    put_whole,
+    safe,
+)
 from daemon.ticket import Ticket
 
 _OVERWRITTEN = (
     "ticketd: {} belongs to another distribution now (python-daemon?): "
     "install ticketd again, in a virtual environment of its own"
 )
-OK, PROBLEMS, USAGE, CONFIGURATION = 0, 1, 64, 78
 
 
 def main(args: list[str] | None = None) -> None:
@@ -91,11 +105,6 @@ def cli(ctx: click.Context, config_path: str | None, log_level: str) -> None:
     """
     log.configure(log_level, journal="JOURNAL_STREAM" in os.environ)
     ctx.obj = config_path
-
-
-def _config(ctx: click.Context, *, servers: bool = False) -> Config:
-    """Load the configuration; the servers' passwords are asked for only by commands that talk to servers."""
-    return load_config(find_config(ctx.obj, os.environ), check_secrets=servers)
 
 
 # --- setting up ---
@@ -182,19 +191,9 @@ def run(ctx: click.Context, once: bool, as_of: str | None) -> int:
     """Run in the foreground until told to stop, or do one round."""
     if as_of and not once:
         raise click.UsageError("--as-of goes with --once: a running daemon keeps real time")
-    moment = _as_of(as_of) if as_of else None
-    config = _config(ctx, servers=True)
+    moment = moment_of(as_of) if as_of else None
+    config = config_of(ctx, servers=True)
     return app.run_once(config, moment) if once else app.run_forever(config)
-
-
-def _as_of(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError as e:
-        raise click.UsageError(f"--as-of: '{text}' is no ISO 8601 time; write 2026-11-23T17:00:00+08:00") from e
-    if moment.tzinfo is None:
-        raise click.UsageError("--as-of: say the offset too, as in 2026-11-23T17:00:00+08:00")
-    return moment
 
 
 # --- reading and explaining ---
@@ -215,7 +214,7 @@ def read(mails: tuple[str, ...], as_json: bool, everything: bool) -> int:
             _unreadable(path, e, as_json)
             continue
         if as_json:
-            _line(letter_as_json(letter, path))
+            put_line(letter_as_json(letter, path))
         else:
             _show_letter(letter, path, everything=everything)
     return PROBLEMS if bad else OK
@@ -229,7 +228,7 @@ def _letter_at(path: str) -> Letter:
 def _unreadable(path: str, error: OSError, as_json: bool) -> None:
     what = error.strerror or str(error)
     if as_json:
-        _line({"path": path, "error": what})
+        put_line({"path": path, "error": what})
     else:
         click.echo(f"{path}: {what}", err=True)
 
@@ -241,7 +240,7 @@ def _unreadable(path: str, error: OSError, as_json: bool) -> None:
 @click.pass_context
 def explain(ctx: click.Context, mails: tuple[str, ...], as_json: bool, mailbox: str) -> int:
     """Say what would happen to these mails and why; nothing is changed and nothing is sent."""
-    config = _config(ctx)
+    config = config_of(ctx)
     desk = app.open_desk(config, Clock())
     bad = 0
     for path in mails:
@@ -253,7 +252,7 @@ def explain(ctx: click.Context, mails: tuple[str, ...], as_json: bool, mailbox: 
             continue
         said = explain_mail(letter, path, mailbox or config.mailbox[0].name, desk)
         if as_json:
-            _line(said)
+            put_line(said)
         else:
             _show_explanation(said)
     desk.store.close()
@@ -273,14 +272,14 @@ def ticket() -> None:
 @click.pass_context
 def ticket_list(ctx: click.Context, as_json: bool) -> int:
     """List every ticket."""
-    config = _config(ctx)
+    config = config_of(ctx)
     store, zone = app.open_store(config), ZoneInfo(config.service.timezone)
     lines = [views.ticket_line(t, zone) for t in store.register.tickets()]
     store.close()
     if as_json:
         click.echo(json.dumps(lines, ensure_ascii=False, indent=1))
         return OK
-    _table(
+    put_table(
         ("number", "state", "sev", "category", "team", "assignee", "resolve by", "subject"),
         [
             (t["number"], t["state"], t["severity"], t["category"], t["team"], t["assignee"],
@@ -331,19 +330,19 @@ _LANGUAGE = click.option("--lang", default="en", type=click.Choice(timetable.LAN
 @click.pass_context
 def ticket_why(ctx: click.Context, number: int, as_json: bool, lang: str, as_of: str | None) -> int:
     """Say of each clock of one ticket what is promised, when it ran and stood still, and why it is due then."""
-    config = _config(ctx)
-    desk, now = app.open_desk(config, Clock()), _as_of(as_of) if as_of else Clock().now()
+    config = config_of(ctx)
+    desk, now = app.open_desk(config, Clock()), moment_of(as_of) if as_of else Clock().now()
     zone = ZoneInfo(config.service.timezone)
     found, history = _known_ticket(desk.store, number), desk.store.register.events(number)
     desk.store.close()
     stories = timetable.clock_stories(found, history, desk.rulebook, zone.key, now)
     if as_json:
         clocks = timetable.why_data(stories, zone)
-        _whole({"number": number, "subject": found.subject, "state": str(found.state), "clocks": clocks})
+        put_whole({"number": number, "subject": found.subject, "state": str(found.state), "clocks": clocks})
         return OK
-    click.echo(_safe(f"{number}  {found.subject}"))
+    click.echo(safe(f"{number}  {found.subject}"))
     for line in timetable.why_lines(stories, zone, lang, now):
-        click.echo(_safe(line))
+        click.echo(safe(line))
     return OK
 
 
@@ -364,8 +363,8 @@ def _known_ticket(store: Store, number: int) -> Ticket:
 @click.pass_context
 def rota_command(ctx: click.Context, team: str, weeks: int, as_json: bool, lang: str, as_of: str | None) -> int:
     """Show who is on call in the coming weeks, and why; of TEAM, or of every team that has a rota."""
-    config = _config(ctx)
-    book, now = load_rulebook(Path(config.paths.rules)), _as_of(as_of) if as_of else Clock().now()
+    config = config_of(ctx)
+    book, now = load_rulebook(Path(config.paths.rules)), moment_of(as_of) if as_of else Clock().now()
     if team and team not in book.rota:
         raise TicketdError(f"there is no rota of a team '{team}' in rota.yaml{did_you_mean(team, book.rota)}")
     zone = ZoneInfo(config.service.timezone)
@@ -379,7 +378,7 @@ def rota_command(ctx: click.Context, team: str, weeks: int, as_json: bool, lang:
         click.echo(json.dumps(said, ensure_ascii=False, indent=1))
         return OK
     rows = [row for key, s in found.items() for row in rota.rota_rows(key, s, book.people, zone, lang)]
-    _table(rota.rota_heads(lang), rows)
+    put_table(rota.rota_heads(lang), rows)
     return OK
 
 
@@ -396,17 +395,17 @@ def timetable_group() -> None:
 @click.pass_context
 def timetable_preview(ctx: click.Context, number: int, as_json: bool, lang: str, as_of: str | None) -> int:
     """Show who will get what, and when, about one ticket if nobody does anything. Nothing is sent."""
-    config = _config(ctx)
-    desk, now = app.open_desk(config, Clock()), _as_of(as_of) if as_of else Clock().now()
+    config = config_of(ctx)
+    desk, now = app.open_desk(config, Clock()), moment_of(as_of) if as_of else Clock().now()
     zone = ZoneInfo(config.service.timezone)
     found = _known_ticket(desk.store, number)
     desk.store.close()
     coming = timetable.preview(found, desk.rulebook, desk.service, now)
     if as_json:
-        _whole({"number": number, "subject": found.subject, "coming": timetable.preview_data(coming, zone)})
+        put_whole({"number": number, "subject": found.subject, "coming": timetable.preview_data(coming, zone)})
         return OK
     heads = timetable.preview_heads(lang)
-    _table(heads, timetable.preview_rows(coming, zone, lang))
+    put_table(heads, timetable.preview_rows(coming, zone, lang))
     return OK
 
 
@@ -429,36 +428,25 @@ def timetable_simulate(
     ctx: click.Context, since: str | None, days: int | None, file: Path | None, as_json: bool, lang: str
 ) -> int:
     """Play some days against your rules: who would get which mail, and when. Needs no database; nothing is sent."""
-    config, now = _config(ctx), Clock().now()
+    config, now = config_of(ctx), Clock().now()
     zone = ZoneInfo(config.service.timezone)
     rulebook, service = load_rulebook(Path(config.paths.rules)), app.service_of(config)
-    begins = _date(since) if since else None
+    begins = day_of(since) if since else None
     calendar = rulebook.calendar_of("")
     first, last = simulation.days_to_play(calendar, now.astimezone(zone).date(), begins, days)
     reading = partial(simulation.incidents_from, zone=zone.key)
     found = load_items(file, reading) if file else simulation.sample_incidents(rulebook, zone.key, first, last)
     played = simulation.simulate(found, rulebook, service, first, last)
     if as_json:
-        _whole(simulation.simulation_data(played, zone))
+        put_whole(simulation.simulation_data(played, zone))
         return OK
     for line in simulation.simulation_lines(played, zone, lang):
-        click.echo(_safe(line))
+        click.echo(safe(line))
     return OK
 
 
-def _date(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as e:
-        raise click.UsageError(f"'{text}' is no day; write 2026-09-28") from e
-
-
-def _whole(data: dict[str, Any]) -> None:
-    click.echo(json.dumps(data, ensure_ascii=False, indent=1))
-
-
 def _ticket(ctx: click.Context, number: int) -> dict[str, Any]:
-    config = _config(ctx)
+    config = config_of(ctx)
     store = app.open_store(config)
     found = store.register.ticket(number)
     if found is None:
@@ -478,7 +466,7 @@ def _ticket(ctx: click.Context, number: int) -> dict[str, Any]:
 @click.pass_context
 def ticket_report(ctx: click.Context, number: int, form: str, language: str, internal: bool, out: Path | None) -> int:
     """Put out the record of one ticket with its whole history, in words."""
-    config = _config(ctx)
+    config = config_of(ctx)
     store, wording = app.open_store(config), app.wording(config, language)
     found = store.register.ticket(number)
     if found is None:
@@ -518,7 +506,7 @@ def report(
     out: Path | None,
 ) -> int:
     """Count the KPIs of a period."""
-    config, now = _config(ctx), Clock().now()
+    config, now = config_of(ctx), Clock().now()
     span = period_of(period, config.service.timezone, now)
     wording = app.wording(config, language)
     whose = tuple(known_customer(word, wording.rulebook) for word in customers if word)
@@ -540,7 +528,7 @@ def report(
 @click.pass_context
 def register(ctx: click.Context, period: str, form: str, language: str, out: Path | None) -> int:
     """Put out the register: a row for each ticket, with every field of its record."""
-    config = _config(ctx)
+    config = config_of(ctx)
     span = period_of(period, config.service.timezone, Clock().now()) if period else None
     store, wording = app.open_store(config), app.wording(config, language)
     content = register_in(form, register_rows(store, wording, span), wording)
@@ -562,7 +550,7 @@ def _put_out(content: bytes, out: Path | None, *, text: bool = False) -> None:
             raise TicketdError(f"{out} cannot be written: {e.strerror}") from e
         click.echo(f"wrote {out}", err=True)
     elif text:
-        click.echo(_safe(content.decode()), nl=False)
+        click.echo(safe(content.decode()), nl=False)
     elif content[:2] == b"PK" and sys.stdout.isatty():
         raise click.UsageError("a workbook is not for the screen: add --out FILE")
     else:
@@ -574,7 +562,7 @@ def _put_out(content: bytes, out: Path | None, *, text: bool = False) -> None:
 @click.pass_context
 def rebuild(ctx: click.Context) -> int:
     """Draw every ticket anew from its events, and say which ones differed."""
-    store = app.open_store(_config(ctx))
+    store = app.open_store(config_of(ctx))
     differed = store.register.rebuild()
     store.close()
     click.echo(f"redrawn; {len(differed)} differed{': ' + ', '.join(map(str, differed)) if differed else ''}")
@@ -594,14 +582,14 @@ def quarantine() -> None:
 @click.pass_context
 def quarantine_list(ctx: click.Context, as_json: bool) -> int:
     """List the mails in quarantine and why they are there."""
-    config = _config(ctx)
+    config = config_of(ctx)
     store, zone = app.open_store(config), ZoneInfo(config.service.timezone)
     rows = [{**q, "received_at": views.iso(q["received_at"], zone)} for q in store.ledger.quarantined()]
     store.close()
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))
     else:
-        _table(("id", "mailbox", "uid", "received_at", "size", "reason"), [tuple(r.values()) for r in rows])
+        put_table(("id", "mailbox", "uid", "received_at", "size", "reason"), [tuple(r.values()) for r in rows])
     return OK
 
 
@@ -611,7 +599,7 @@ def quarantine_list(ctx: click.Context, as_json: bool) -> int:
 @click.pass_context
 def quarantine_show(ctx: click.Context, mail: int, raw: bool) -> int:
     """Show one mail in quarantine, as understood or as it came."""
-    store = app.open_store(_config(ctx))
+    store = app.open_store(config_of(ctx))
     kept = store.ledger.get(mail)
     store.close()
     if kept is None:
@@ -641,7 +629,7 @@ def quarantine_drop(ctx: click.Context, mails: tuple[int, ...], reason: str) -> 
 
 
 def _each(ctx: click.Context, mails: Iterable[int], deed: Callable[[Store, int], bool], done: str) -> int:
-    store, missing = app.open_store(_config(ctx)), 0
+    store, missing = app.open_store(config_of(ctx)), 0
     for mail in mails:
         if deed(store, mail):
             click.echo(f"mail {mail} {done}")
@@ -652,65 +640,26 @@ def _each(ctx: click.Context, mails: Iterable[int], deed: Callable[[Store, int],
     return PROBLEMS if missing else OK
 
 
+cli.add_command(rules)
+
+
 # --- showing things to a person ---
 
 
-def _line(data: dict[str, Any]) -> None:
-    """Print one object on one line, whatever a reader takes for the end of a line."""
-    click.echo(json.dumps(data, ensure_ascii=False).translate(_LINE_ENDS))
-
-
-# JSON itself leaves these as they are; some programs break lines at them.
-_LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False, emoji=False)
-
-
-def _table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
-    from rich.table import Table
-
-    table = Table(*columns, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(_safe(str(cell)) for cell in row))
-    _console().print(table)
-
-
-def _safe(text: str) -> str:
-    """Return text that cannot command the terminal or turn the reading direction."""
-    return "".join(c if _is_harmless(c) else f"\\u{ord(c):04x}" for c in text.translate(_PLAIN_SPACE))
-
-
-def _is_harmless(char: str) -> bool:
-    return char in "\n\t" or (char.isprintable() and char not in _BIDI)
-
-
 _REST = 12  # lines of what is not the sender's own
-_PLAIN_SPACE = str.maketrans({"\u00a0": " ", "\u3000": "  ", "\ufeff": "", "\u200b": ""})
-_BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f")
 
 
 def _show_letter(letter: Letter, path: str, *, everything: bool = False) -> None:
-    _table(("", ""), letter_rows(letter, path))
+    put_table(("", ""), letter_rows(letter, path))
     said = letter.new_text or ("" if letter.quoted_text else letter.text)
-    click.echo(f"\nthe sender's new words:\n{_indented(said)}")
+    click.echo(f"\nthe sender's new words:\n{indented(said)}")
     rest = letter.quoted_text.splitlines()
     if rest:
         shown = rest if everything else rest[:_REST]
-        click.echo(f"\nthe rest (quoted, signed or added by programs):\n{_indented(chr(10).join(shown))}")
+        click.echo(f"\nthe rest (quoted, signed or added by programs):\n{indented(chr(10).join(shown))}")
         if len(rest) > len(shown):
             click.echo(f"  … and {len(rest) - len(shown)} lines more: ticketd read --all")
     click.echo()
-
-
-def _indented(text: str) -> str:
-    """Return the text as a block; runs of empty lines are shown as one."""
-    lines = [_safe(line).rstrip() for line in text.splitlines()]
-    shown = [x for i, x in enumerate(lines) if x or (i and lines[i - 1])]
-    return "\n".join(f"  {line}".rstrip() for line in shown) or "  (none)"
 
 
 def _show_explanation(said: dict[str, Any]) -> None:
@@ -735,7 +684,7 @@ def _show_explanation(said: dict[str, Any]) -> None:
     for change in said["changes"]:
         rows += [("event", f"{e['kind']} {json.dumps(e['data'], ensure_ascii=False)}") for e in change["events"]]
     rows += [("mail out", f"{n['template']} to {n['to']} ({n['language']})") for n in said["notices"]]
-    _table(("", ""), rows)
+    put_table(("", ""), rows)
     click.echo()
 
 
@@ -762,15 +711,15 @@ def _show_ticket(whole: dict[str, Any]) -> None:
     plain = [(k, str(v)) for k, v in whole.items() if not isinstance(v, list | dict) and v not in (None, "")]
     plain += [(k, ", ".join(map(str, v))) for k, v in whole.items() if k in _LISTED and v]
     plain += [("links", ", ".join(f"{x['kind']} {x['ticket']}" for x in whole["links"]))] if whole["links"] else []
-    _table(("", ""), plain)
+    put_table(("", ""), plain)
     for m in whole["messages"]:
         arrow = "→" if m["direction"] == "out" else "←"
         who = ", ".join(m["to"]) if m["direction"] == "out" else m["from"]
         kind = m.get("template", m["visibility"])
-        click.echo(f"\n{m['at']} {arrow} {_safe(who)} ({kind})\n{_indented(m['text'])}")
+        click.echo(f"\n{m['at']} {arrow} {safe(who)} ({kind})\n{indented(m['text'])}")
     click.echo()
     _show_history(whole["events"])
-    _table(
+    put_table(
         ("notice to", "template", "state", "attempts", "reply"),
         [(n["to"], n["template"], n["state"], n["attempts"], n["last_reply"]) for n in whole["notices"]],
     )
@@ -778,7 +727,7 @@ def _show_ticket(whole: dict[str, Any]) -> None:
 
 def _show_history(events: Iterable[dict[str, Any]]) -> None:
     rows = [(e["seq"], e["at"], e["kind"], e["cause"], json.dumps(e["data"], ensure_ascii=False)) for e in events]
-    _table(("seq", "at", "what", "cause", "details"), rows)
+    put_table(("seq", "at", "what", "cause", "details"), rows)
 
 
 @cli.command()

@@ -21,17 +21,10 @@ from daemon.intake.understand import Alerted, FollowUp, Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.render import check_templates
-from daemon.routing.check import (
-    check_addresses,
-    check_calendars,
-    check_contracts,
-    check_languages,
-    check_rulebook,
-    check_templates_named,
-    is_warning,
-)
+from daemon.proving import try_rules
+from daemon.routing.check import check_addresses, is_warning
 from daemon.routing.evaluate import explain_routing
-from daemon.routing.loader import load_partly
+from daemon.rulebook import Rulebook
 from daemon.store import KeptMail
 from daemon.views import explanation
 
@@ -45,11 +38,12 @@ def check_everything(path: Path, today: date | None = None) -> tuple[list[Proble
     problems: list[Problem] = []
     config = _config(path, problems)
     rules, templates, secret, zone = _places(path, config)
-    problems += _rule_problems(rules, templates, today)
+    tried = try_rules(rules, templates, today)
+    problems += tried.problems
     problems += check_templates(templates, shipped("templates") / "email", zone)
     problems += _secret_problems(secret)
     if config is not None:
-        problems += _own_addresses(config, rules)
+        problems += _own_addresses(config, tried.rulebook, rules)
     unique = sorted(set(problems))
     return [p for p in unique if not is_warning(p)], [p for p in unique if is_warning(p)]
 
@@ -70,25 +64,10 @@ def _places(path: Path, config: Config | None) -> tuple[Path, Path, Path, str]:
     return Path(paths.rules), Path(paths.templates), Path(service.secret_file), service.timezone
 
 
-def _rule_problems(rules: Path, templates: Path, today: date | None) -> list[Problem]:
-    rulebook, problems = load_partly(rules)
-    names = {p.stem for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
-    further = check_templates_named if problems else check_rulebook
-    by_date = (check_calendars, check_contracts) if today else ()
-    dated = [problem for check in by_date if today for problem in check(rulebook, today, str(rules))]
-    spoken = check_languages(rulebook, _languages(templates), str(rules))
-    return [*problems, *further(rulebook, names, str(rules)), *dated, *spoken]
-
-
-def _languages(templates: Path) -> set[str]:
-    """Return the languages that there are mails in."""
-    return {p.parent.name for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
-
-
-def _own_addresses(config: Config, rules: Path) -> list[Problem]:
+def _own_addresses(config: Config, rulebook: Rulebook, rules: Path) -> list[Problem]:
     """Return whoever would be written to at an address of ours."""
     service = service_of(config)
-    problems = check_addresses(load_partly(rules)[0], service.owns, str(rules))
+    problems = check_addresses(rulebook, service.owns, str(rules))
     operator = config.service.operator_address
     if operator and service.owns(operator):
         what = f"[service] operator_address is our own address {operator}; write one that a person reads"

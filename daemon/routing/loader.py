@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +24,7 @@ from daemon.routing.items import Complaints, Item, Known, Names, Table
 from daemon.rulebook import MajorRules, Plan, Rule, Rulebook
 
 MAX_BYTES = 2_000_000
+_REMEMBERED = 200_000  # bytes: the nodes of a larger file are not worth their memory
 FILES = {
     "calendars.yaml": ("calendars",),
     "people.yaml": ("people", "teams"),
@@ -44,28 +46,55 @@ PLANS = "plans"
 """The folder of emergency plans, one in each file; it may be missing."""
 OPTIONAL = frozenset({"next_in_line", "error_codes", "regions", "unknown_customers", "rota", "out_of_hours", "recall"})
 _WHATEVER = "and what belongs to it ({} or [] for nothing)"
+_MISSING = "is missing; ticketd init DIR writes a starter set, copy the file from there"
 _CORE_TAGS = "tag:yaml.org,2002:"
 T = TypeVar("T")
 
 
-def load_rulebook(folder: Path) -> Rulebook:
-    """Return the rulebook in this folder; raise ConfigError with every problem in its files."""
-    rulebook, problems = load_partly(folder)
+@dataclass(frozen=True, slots=True)
+class RuleFiles:
+    """Where rule files are taken from: a folder, or files that are at hand (`given`); then `folder` is but a name."""
+
+    folder: Path
+    given: Mapping[str, bytes] | None = None
+
+    def names(self) -> frozenset[str]:
+        """Return the names, within the folder, of every YAML file on top of it and in its folder of plans."""
+        if self.given is not None:
+            return frozenset(self.given)
+        found = (*self.folder.glob("*.y*ml"), *(self.folder / PLANS).glob("*.y*ml"))
+        return frozenset(str(p.relative_to(self.folder)) for p in found)
+
+    def read(self, name: str, bad: Complaints) -> bytes | None:
+        """Return the bytes of this file, None with a complaint where they cannot be had."""
+        if self.given is None:
+            return _read(self.folder / name, bad)
+        content = self.given.get(name)
+        if content is None:
+            bad.problems.append(Problem(str(self.folder / name), 0, _MISSING))
+        return content
+
+
+def load_rulebook(source: Path | RuleFiles) -> Rulebook:
+    """Return the rulebook in this folder, or of these files; raise ConfigError with every problem in them."""
+    rulebook, problems = load_partly(source)
     if problems:
         raise ConfigError(problems)
     return rulebook
 
 
-def load_partly(folder: Path) -> tuple[Rulebook, list[Problem]]:
+def load_partly(source: Path | RuleFiles) -> tuple[Rulebook, list[Problem]]:
     """Return as much of the rulebook as can be read, and every problem in its files; for looking, not for running."""
-    bad = Complaints()
-    there = [name for name in FILES if name not in MAY_BE_MISSING or (folder / name).exists()]
-    plans = sorted(f"{PLANS}/{p.name}" for p in (folder / PLANS).glob("*.y*ml"))
-    contents = {name: _read(folder / name, bad) for name in (*there, *plans)}
-    bad.problems += _strangers(folder)
-    said = {name: _parse(folder / name, content, bad) for name, content in contents.items()}
+    bad, files = Complaints(), RuleFiles(source) if isinstance(source, Path) else source
+    names = files.names()
+    there = [name for name in FILES if name not in MAY_BE_MISSING or name in names]
+    plans = sorted(n for n in names if n.startswith(f"{PLANS}/"))
+    contents = {name: files.read(name, bad) for name in (*there, *plans)}
+    bad.problems += _strangers(files.folder, names)
+    said = {name: _parse(files.folder / name, content, bad) for name, content in contents.items()}
     rulebook = _Book(said, bad).rulebook(_version(contents))
-    return rulebook, bad.problems
+    kept = {name: content for name, content in contents.items() if content is not None}
+    return replace(rulebook, files=kept), bad.problems
 
 
 def load_items(path: Path, maker: Callable[[Item, Complaints], T]) -> T:
@@ -140,13 +169,18 @@ class _Book:
             announcements=self._make("announcements", sections.announcements_from),
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
-            rules=self._make("rules", ruling.rules_from),
             major=self._major(),
             alerts=self._make("alerts", sections.alerts_from),
             error_codes=self._make("error_codes", ruling.error_codes_from),
             version=version,
         )
-        return replace(book, plans=self._plans({r.name: r for r in book.rules}))
+        rules = self._make("rules", ruling.rules_from)
+        return replace(
+            book,
+            rules=tuple(r for r in rules if not r.off),
+            switched_off=tuple(r for r in rules if r.off),
+            plans=self._plans({r.name: r for r in rules}),
+        )
 
     def _major(self) -> MajorRules:
         item = self.sections.get("major")
@@ -175,19 +209,20 @@ def _read(path: Path, bad: Complaints) -> bytes | None:
             return None
         return path.read_bytes()
     except FileNotFoundError:
-        what = "is missing; ticketd init DIR writes a starter set, copy the file from there"
+        what = _MISSING
     except OSError as error:
         what = f"cannot be read: {error.strerror}; give it to the user that runs ticketd"
     bad.problems.append(Problem(str(path), 0, what))
     return None
 
 
-def _strangers(folder: Path) -> list[Problem]:
+def _strangers(folder: Path, names: Iterable[str]) -> list[Problem]:
     """Return a problem for each YAML file that would be passed over in silence."""
-    found = sorted(p for p in folder.glob("*.y*ml") if p.name not in FILES)
+    found = sorted(n for n in names if "/" not in n and n not in FILES)
     known = ", ".join(FILES)
     return [
-        Problem(str(p), 0, f"is no rule file{did_you_mean(p.name, FILES) or '; the files are ' + known}") for p in found
+        Problem(str(folder / n), 0, f"is no rule file{did_you_mean(n, FILES) or '; the files are ' + known}")
+        for n in found
     ]
 
 
@@ -196,7 +231,7 @@ def _parse(path: Path, content: bytes | None, bad: Complaints) -> Item | None:
     if content is None:
         return None
     try:
-        node = YAML(typ="safe", pure=True).compose(content.decode("utf-8-sig"))
+        node = (_composed if len(content) <= _REMEMBERED else _composed.__wrapped__)(content)
         return Item(str(path), 1, None) if node is None else _Walk(str(path), bad).item(node)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
@@ -210,6 +245,13 @@ def _parse(path: Path, content: bytes | None, bad: Complaints) -> Item | None:
         problem = Problem(str(path), 0, "is nested too deeply; make it flatter")
     bad.problems.append(problem)
     return None
+
+
+@lru_cache(maxsize=64)
+def _composed(content: bytes) -> Node | None:
+    """Return the nodes of this text. They take longest by far: after a change only what changed is read anew."""
+    node: Node | None = YAML(typ="safe", pure=True).compose(content.decode("utf-8-sig"))
+    return node
 
 
 def _not_yaml(why: str) -> str:

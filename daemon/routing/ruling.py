@@ -22,10 +22,21 @@ from daemon.routing.conditions import (
 )
 from daemon.routing.deeds import actions_from
 from daemon.routing.items import MAX_DEPTH, Complaints, Item, Known, Table, as_list, as_table, as_text
+from daemon.routing.specimens import specimens_from
 from daemon.rulebook import Rule
 from daemon.words import LooksAt
 
 MAX_RULES = 5000
+RULE_KEYS = {
+    "name": "what it is called in histories",
+    "for": "the mails that it looks at: new mails (if nothing is said), replies, or all",
+    "when": "conditions that must all hold; without it, the rule holds for every mail",
+    "then": "what follows",
+    "stop": "no rule below is tried",
+    "off": "the rule is kept, but not tried",
+    "examples": "mails that it must match: subjects, or mails in short",
+    "counter_examples": "mails that it must not match",
+}
 
 
 def error_codes_from(item: Item, _known: Known, bad: Complaints) -> tuple[Capture, ...]:
@@ -67,7 +78,7 @@ def rules_from(item: Item, known: Known, bad: Complaints) -> tuple[Rule, ...]:
 
 
 def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
-    table = Table(item, ("name", "for", "when", "then", "stop"), bad, "a rule")
+    table = Table(item, RULE_KEYS, bad, "a rule")
     table.need("name", "a few words that say what it is for")
     when, then, stop = table.entries.get("when"), table.get("then"), table.flag("stop")
     looks_at = next(iter(table.choices("for", LooksAt)), LooksAt.NEW)
@@ -80,6 +91,9 @@ def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
         stop=stop,
         looks_at=looks_at,
         where=item.where,
+        off=table.flag("off"),
+        examples=specimens_from(table.get("examples"), known, bad),
+        counter_examples=specimens_from(table.get("counter_examples"), known, bad),
     )
 
 
