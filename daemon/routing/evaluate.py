@@ -1,8 +1,8 @@
 """Run a mail through the rules, top to bottom, and say what they decide and why.
 
-What comes in: MailFacts and a Rulebook. What goes out: a Routing for the live path, or one RuleTrace for each
-rule for `ticketd explain`; both come from the same trials. A rule that fails is skipped and noted: it never
-blocks mail. The first rule to set a fact wins; severity may only be raised by a later one.
+What comes in: MailFacts and a Rulebook. What goes out: a Routing, or the trials that it comes from, which `ticketd
+explain` shows (daemon.routing.traces). A rule that fails is skipped and noted: it never blocks mail. The first rule to
+set a fact wins; severity may only be raised by a later one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from daemon.routing.actions import (
     UseTemplates,
 )
 from daemon.routing.alerts import Sighting
-from daemon.routing.conditions import NOT_MET, Leaf, MailFacts, Verdict, leaves
+from daemon.routing.conditions import NOT_MET, MailFacts, Verdict
 from daemon.rulebook import Category, Rule, Rulebook
 from daemon.words import Kind, Level, LooksAt, Severity
 
@@ -79,45 +79,14 @@ class Routing:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeafTrace:
-    """One condition of a rule: whether it is met, by which text, or why it failed."""
-
-    condition: str
-    met: bool
-    text: str = ""
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleTrace:
-    """One rule and what became of it; `reached` is False behind a rule that matched and stopped."""
-
-    name: str
-    where: str
-    reached: bool
-    met: bool
-    stop: bool
-    when: str
-    conditions: tuple[LeafTrace, ...]
-    actions: tuple[str, ...]
-    error: str = ""
-
-
 def route(mail: MailFacts, rulebook: Rulebook) -> Routing:
     """Return what the rules decide about this mail; never raises because of a rule."""
     said = _Said()
-    for trial in _trials(mail, rulebook):
+    for trial in trials(mail, rulebook):
         said.note(trial)
     routing = said.routing(rulebook)
     codes = (*routing.error_codes, *(code for pattern in rulebook.error_codes for code in pattern.found(mail)))
     return replace(routing, error_codes=tuple(dict.fromkeys(codes))[:_MOST_CODES])
-
-
-def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
-    """Return one trace for each rule that looks at such mails, in their order; the same trials as in `route`."""
-    traces = [_trace(trial, mail) for trial in _trials(mail, rulebook)]
-    return traces + [_not_reached(rule) for rule in _rules_for(mail, rulebook)[len(traces) :]]
 
 
 def with_alert(routing: Routing, sighting: Sighting) -> Routing:
@@ -132,32 +101,34 @@ def with_alert(routing: Routing, sighting: Sighting) -> Routing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class Trial:
+    """One rule, tried on one mail; `error` says why it failed."""
+
     rule: Rule
     verdict: Verdict
     error: str = ""
 
 
-def _trials(mail: MailFacts, rulebook: Rulebook) -> Iterator[_Trial]:
+def trials(mail: MailFacts, rulebook: Rulebook) -> Iterator[Trial]:
     """Yield the rules tried, up to the one that matches and stops."""
-    for rule in _rules_for(mail, rulebook):
+    for rule in rules_for(mail, rulebook):
         trial = _try(rule, mail)
         yield trial
         if trial.verdict.met and rule.stop:
             return
 
 
-def _rules_for(mail: MailFacts, rulebook: Rulebook) -> list[Rule]:
+def rules_for(mail: MailFacts, rulebook: Rulebook) -> list[Rule]:
     """Return the rules that look at such mails: on a ticket that is there already, or not."""
     mine = (LooksAt.ALL, LooksAt.REPLIES if mail.on_ticket else LooksAt.NEW)
     return [rule for rule in rulebook.rules if rule.looks_at in mine]
 
 
-def _try(rule: Rule, mail: MailFacts) -> _Trial:
+def _try(rule: Rule, mail: MailFacts) -> Trial:
     try:
-        return _Trial(rule, rule.when.met(mail))
+        return Trial(rule, rule.when.met(mail))
     except Exception as error:  # noqa: BLE001 - whatever a condition does, mail goes on
-        return _Trial(rule, NOT_MET, f"{type(error).__name__}: {error}")
+        return Trial(rule, NOT_MET, f"{type(error).__name__}: {error}")
 
 
 @dataclass(slots=True)
@@ -178,7 +149,7 @@ class _Said:
     because: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
-    def note(self, trial: _Trial) -> None:
+    def note(self, trial: Trial) -> None:
         """Take down what this rule says, if it matched."""
         if trial.error:
             self.problems.append(f"the rule '{trial.rule.name}' ({trial.rule.where}) was skipped: {trial.error}")
@@ -272,35 +243,3 @@ def _defaults(category: Category | None) -> dict[str, FieldValue]:
         "team": category.team,
         "line": category.line,
     }
-
-
-def _trace(trial: _Trial, mail: MailFacts) -> RuleTrace:
-    conditions = tuple(_leaf_trace(leaf, mail) for leaf in leaves(trial.rule.when))
-    return _rule_trace(trial.rule, True, trial.verdict.met, conditions, trial.error)
-
-
-def _not_reached(rule: Rule) -> RuleTrace:
-    conditions = tuple(LeafTrace(condition=leaf.describe(), met=False) for leaf in leaves(rule.when))
-    return _rule_trace(rule, False, False, conditions, "")
-
-
-def _rule_trace(rule: Rule, reached: bool, met: bool, conditions: tuple[LeafTrace, ...], error: str) -> RuleTrace:
-    return RuleTrace(
-        name=rule.name,
-        where=rule.where,
-        reached=reached,
-        met=met,
-        stop=rule.stop,
-        when=rule.when.describe(),
-        conditions=conditions,
-        actions=tuple(action.describe() for action in rule.then),
-        error=error,
-    )
-
-
-def _leaf_trace(leaf: Leaf, mail: MailFacts) -> LeafTrace:
-    try:
-        verdict = leaf.met(mail)
-    except Exception as error:  # noqa: BLE001 - shown to the operator who asked
-        return LeafTrace(condition=leaf.describe(), met=False, error=f"{type(error).__name__}: {error}")
-    return LeafTrace(condition=leaf.describe(), met=verdict.met, text=verdict.text)

@@ -21,7 +21,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from daemon.errors import ConfigError, Problem, did_you_mean
 from daemon.routing import emergencies, ruling, sections
 from daemon.routing.items import Complaints, Item, Known, Names, Table
-from daemon.rulebook import MajorRules, Plan, Rule, Rulebook
+from daemon.routing.specimens import tests_from
+from daemon.rulebook import MajorRules, Plan, Rule, Rulebook, RuleTest
 
 MAX_BYTES = 2_000_000
 _REMEMBERED = 200_000  # bytes: the nodes of a larger file are not worth their memory
@@ -42,6 +43,8 @@ FILES = {
 }
 MAY_BE_MISSING = frozenset({"alerts.yaml", "major.yaml", "rota.yaml"})
 """Files without which something is simply not done."""
+TESTS = "tests"
+"""The folder of tests of the rules; it may be missing."""
 PLANS = "plans"
 """The folder of emergency plans, one in each file; it may be missing."""
 OPTIONAL = frozenset({"next_in_line", "error_codes", "regions", "unknown_customers", "rota", "out_of_hours", "recall"})
@@ -105,6 +108,18 @@ def load_items(path: Path, maker: Callable[[Item, Complaints], T]) -> T:
     if bad.problems:
         raise ConfigError(bad.problems)
     return made
+
+
+def load_tests(folder: Path, rulebook: Rulebook, paths: Iterable[Path] = ()) -> tuple[list[RuleTest], list[Problem]]:
+    """Return the tests in these files (none: all in the folder beside the rules), and what is wrong with the files."""
+    tests: list[RuleTest] = []
+    problems: list[Problem] = []
+    for path in [*paths] or sorted((folder / TESTS).glob("*.y*ml")):
+        try:
+            tests += load_items(path, lambda item, bad: tests_from(item, rulebook, bad))
+        except ConfigError as error:
+            problems += error.problems
+    return tests, problems
 
 
 def _version(contents: dict[str, bytes | None]) -> str:
