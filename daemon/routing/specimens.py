@@ -53,7 +53,7 @@ EXPECTATIONS = {
     "rules": "rules that must match",
     "not_rules": "rules that must not match",
 }
-OUTCOMES = ("ticket", "rejected", "ignored", "quarantined")
+OUTCOMES = ("ticket", "rejected", "ignored", "forwarded", "quarantined")
 LISTED = frozenset({"tags", "watchers", "error_codes", "rules", "not_rules"})
 """The expectations that may hold several things."""
 TEST_KEYS = ("name", "mail", "at", "expect")
