@@ -33,7 +33,7 @@ SPECIMEN_KEYS = {
     "proof": "how sure we are of the sender: token, verified, none, failed; if not said, verified",
 }
 EXPECTATIONS = {
-    "outcome": "what becomes of the mail: ticket, rejected, ignored, quarantined",
+    "outcome": "what becomes of the mail: ticket, rejected, ignored, forwarded, quarantined",
     "category": "what the ticket is about",
     "kind": "incident or service_request",
     "team": "the team that gets it",
