@@ -10,18 +10,22 @@ from dataclasses import dataclass, field, replace
 from datetime import date, time, timedelta
 
 from daemon.routing.actions import Action
-from daemon.routing.conditions import Capture, Condition
+from daemon.routing.conditions import Capture, Condition, Finding
 from daemon.words import Dispatch, Duty, HoldReason, Level, LinkKind, Outside, Role, Severity, Verb, Who, domain_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """If `when` holds, do `then`; `name` appears in the ticket's history, `where` is file:line."""
+    """If `when` holds, do `then`; `name` appears in the ticket's history, `where` is file:line.
+
+    `captures` read fields of the ticket out of a mail for which it holds.
+    """
 
     name: str
     when: Condition
     then: tuple[Action, ...]
     stop: bool = False
+    captures: tuple[Finding, ...] = ()
     where: str = ""
 
 
@@ -416,7 +420,9 @@ class Rulebook:
     """Everything that operators may change without touching code.
 
     Tickets as grave as `out_of_hours` go to who is on call when nobody works; for those of `recall` somebody is called
-    back from lesser work.
+    back from lesser work. `captures` read fields of the ticket out of every mail that opens one. `simplified`:
+    traditional and simplified Chinese characters are the same to rules. `asks_similar`: some rule wants to know whether
+    a similar incident is open.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -438,7 +444,9 @@ class Rulebook:
     duties: Duties = Duties()
     major: MajorRules = MajorRules()
     plans: Mapping[str, Plan] = field(default_factory=dict)
-    error_codes: tuple[Capture, ...] = ()
+    captures: tuple[Finding, ...] = ()
+    simplified: bool = False
+    asks_similar: bool = False
     alerts: tuple[Alert, ...] = ()
     unknown_customers: Outside = Outside.ACCEPT
     version: str = ""

@@ -1,17 +1,18 @@
 """Read the folder of rule files into a Rulebook, or say everything that is wrong with them, file and line.
 
-What comes in: a folder. What goes out: a Rulebook, or a ConfigError with all problems. The only reader of
-rule files and the only importer of ruamel.yaml: it takes YAML 1.2 node by node; nodes know their lines.
+What comes in: a folder, or the contents of its files. What goes out: a Rulebook, or a ConfigError with all problems.
+The only reader of rule files and the only importer of ruamel.yaml: it takes YAML 1.2 node by node; nodes know
+their lines.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from ruamel.yaml import YAML
@@ -24,6 +25,7 @@ from daemon.routing.items import Complaints, Item, Known, Names, Table
 from daemon.rulebook import MajorRules, Plan, Rule, Rulebook
 
 MAX_BYTES = 2_000_000
+MOST_BYTES = 10_000_000
 _REMEMBERED = 200_000  # bytes: the nodes of a larger file are not worth their memory
 FILES = {
     "calendars.yaml": ("calendars",),
@@ -37,50 +39,70 @@ FILES = {
     "phrases.yaml": ("phrases",),
     "duties.yaml": ("duties",),
     "alerts.yaml": ("alerts",),
-    "routing.yaml": ("rules", "error_codes"),
+    ruling.FILE: ruling.SECTIONS,
     "major.yaml": ("major",),
 }
 MAY_BE_MISSING = frozenset({"alerts.yaml", "major.yaml", "rota.yaml"})
 """Files without which something is simply not done."""
 PLANS = "plans"
 """The folder of emergency plans, one in each file; it may be missing."""
-OPTIONAL = frozenset({"next_in_line", "error_codes", "regions", "unknown_customers", "rota", "out_of_hours", "recall"})
+BESIDE = (f"{PLANS}/", "tests/", ".")
+"""What may lie beside the rule files without being included."""
+OPTIONAL = frozenset(
+    {"next_in_line", "regions", "unknown_customers", "rota", "out_of_hours", "recall", *ruling.SECTIONS} - {"rules"}
+)
 _WHATEVER = "and what belongs to it ({} or [] for nothing)"
+_MISSING = "is missing; ticketd init DIR writes a starter set, copy the file from there"
 _CORE_TAGS = "tag:yaml.org,2002:"
 T = TypeVar("T")
 
 
-def load_rulebook(folder: Path) -> Rulebook:
+Source = Path | Mapping[str, bytes]
+"""A folder of rule files, or their contents by name, as in routing/network.yaml."""
+
+
+def load_rulebook(source: Source) -> Rulebook:
     """Return the rulebook in this folder; raise ConfigError with every problem in its files."""
-    rulebook, problems = load_partly(folder)
+    rulebook, problems = load_partly(source)
     if problems:
         raise ConfigError(problems)
     return rulebook
 
 
-def load_partly(folder: Path) -> tuple[Rulebook, list[Problem]]:
+def load_partly(source: Source) -> tuple[Rulebook, list[Problem]]:
     """Return as much of the rulebook as can be read, and every problem in its files; for looking, not for running."""
-    bad = Complaints()
-    there = [name for name in FILES if name not in MAY_BE_MISSING or (folder / name).exists()]
-    plans = sorted(f"{PLANS}/{p.name}" for p in (folder / PLANS).glob("*.y*ml"))
-    contents = {name: _read(folder / name, bad) for name in (*there, *plans)}
-    bad.problems += _strangers(folder)
-    said = {name: _parse(folder / name, content, bad) for name, content in contents.items()}
-    rulebook = _Book(said, bad).rulebook(_version(contents))
-    return rulebook, bad.problems
+    shelf = _Shelf(source)
+    rulebook = _Book(_said(shelf), shelf.bad).rulebook(_version(shelf.read))
+    return rulebook, [replace(p, file=f"{shelf.folder}{p.file}") for p in (*shelf.bad.problems, *_strangers(shelf))]
+
+
+def rule_files(source: Source) -> dict[str, bytes]:
+    """Return the contents of every file that belongs to the rules, by name: what the version is made of."""
+    shelf = _Shelf(source)
+    _said(shelf)
+    return {name: content for name, content in shelf.read.items() if content is not None}
+
+
+def _said(shelf: _Shelf) -> dict[str, Item | None]:
+    """Return what each file says, in routing.yaml with the files that it includes."""
+    there = [name for name in FILES if name not in MAY_BE_MISSING or name in shelf]
+    plans = sorted(name for name in shelf.names if name.startswith(f"{PLANS}/"))
+    said = {name: shelf.item(name) for name in (*there, *plans)}
+    routing = said[ruling.FILE]
+    return {**said, ruling.FILE: ruling.Including(shelf.included, shelf.bad).joined(routing) if routing else None}
 
 
 def load_items(path: Path, maker: Callable[[Item, Complaints], T]) -> T:
     """Return what the maker makes of a single file of this kind; raise ConfigError with every problem in it."""
     bad = Complaints()
-    item = _parse(path, _read(path, bad), bad)
+    item = _parse(str(path), _read(path, str(path), bad), bad)
     made = maker(item or _NOTHING, bad if item else Complaints())
     if bad.problems:
         raise ConfigError(bad.problems)
     return made
 
 
-def _version(contents: dict[str, bytes | None]) -> str:
+def _version(contents: Mapping[str, bytes | None]) -> str:
     """Return a short name for exactly these files, for the history of tickets."""
     digest = hashlib.sha256()
     for name, content in sorted(contents.items()):
@@ -98,12 +120,12 @@ class _Book:
         self.bad = bad
         self.known = Known()
         self.sections: dict[str, Item] = {}
-        self.plans = {Path(name).stem: i for name, i in said.items() if i and name not in FILES}
+        self.plans = {PurePosixPath(name).stem: i for name, i in said.items() if i and name not in FILES}
         for name, item in said.items():
             if item is not None and name in FILES:
                 self._take(name, item)
-        for section in self.known.__slots__:
-            getattr(self.known, section).broken = section not in self.sections
+        for names in self.known.names():
+            names.broken = (names.section or "rules") not in self.sections
 
     def _take(self, name: str, item: Item) -> None:
         table = Table(item, FILES[name], self.bad, "the file")
@@ -123,7 +145,14 @@ class _Book:
         people = self._make("people", sections.people_from)
         teams = self._make("teams", sections.teams_from)
         categories = self._make("categories", sections.categories_from)
+        service_levels = self._make("service_levels", sections.service_levels_from)
         regions = self._make("regions", sections.regions_from)
+        customers = sections.in_regions(self._make("customers", sections.customers_from), regions)
+        self.known.regions = sections.region_names(customers, regions)
+        self.known.simplified = self._make("options", ruling.simplified_from)
+        self._make("lists", ruling.take_lists)
+        self._make("conditions", ruling.take_conditions)
+        captures = (*self._make("captures", ruling.captures_from), *self._make("error_codes", ruling.error_codes_from))
         book = Rulebook(
             calendars=calendars,
             people=sections.with_teams(people, teams),
@@ -131,10 +160,10 @@ class _Book:
             rota=self._make("rota", sections.rota_from),
             out_of_hours=self._make("out_of_hours", sections.grave_from),
             recall=self._make("recall", sections.grave_from),
-            service_levels=self._make("service_levels", sections.service_levels_from),
+            service_levels=service_levels,
             hold_stops_clock=self._make("hold_stops_clock", sections.hold_reasons_from),
             next_in_line=self._make("next_in_line", sections.next_in_line_from),
-            customers=sections.in_regions(self._make("customers", sections.customers_from), regions),
+            customers=customers,
             unknown_customers=self._make("unknown_customers", sections.unknown_customers_from),
             categories=categories,
             matrix=self._make("matrix", sections.matrix_from),
@@ -143,9 +172,11 @@ class _Book:
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
             rules=self._make("rules", ruling.rules_from),
+            captures=captures,
+            simplified=self.known.simplified,
             major=self._major(),
             alerts=self._make("alerts", sections.alerts_from),
-            error_codes=self._make("error_codes", ruling.error_codes_from),
+            asks_similar=self.known.asks_similar,
             version=version,
         )
         return replace(book, plans=self._plans({r.name: r for r in book.rules}))
@@ -169,47 +200,98 @@ _NOTHING = Item("", 0, {})
 # --- files ---
 
 
-def _read(path: Path, bad: Complaints) -> bytes | None:
+class _Shelf:
+    """The files of one set of rules, in a folder or held; remembers what was read, and what is wrong with it."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.folder = f"{source}/" if isinstance(source, Path) else ""
+        self.names = frozenset(_names(source) if isinstance(source, Path) else source)
+        self.read: dict[str, bytes | None] = {}
+        self.bad = Complaints()
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+    def item(self, name: str) -> Item | None:
+        """Return what this file says, None with a complaint where it cannot be read."""
+        self.read[name] = self._content(name)
+        return _parse(name, self.read[name], self.bad)
+
+    def included(self, name: str, entry: Item) -> Item | None:
+        """Return what a file says that another one includes by this entry."""
+        if name not in self.names:
+            cure = did_you_mean(name, self.names) or "; write its path within the folder of the rules"
+            self.bad.add(entry, f"there is no file '{name}' to include{cure}")
+            return None
+        if isinstance(self.source, Path) and not (self.source / name).resolve().is_relative_to(self.source.resolve()):
+            self.bad.add(entry, f"'{name}' lies outside the folder of the rules; copy it here")
+            return None
+        if sum(len(content or b"") for content in self.read.values()) > MOST_BYTES:
+            self.bad.add(entry, f"the files are larger than {MOST_BYTES} bytes together; include less")
+            return None
+        return self.item(name)
+
+    def _content(self, name: str) -> bytes | None:
+        if isinstance(self.source, Path):
+            return _read(self.source / name, name, self.bad)
+        if name not in self.source:
+            self.bad.problems.append(Problem(name, 0, _MISSING))
+        return self.source.get(name)
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Yield the YAML files in and below this folder; that of the plans may be a link."""
+    for path in (*folder.rglob("*.y*ml"), *(folder / PLANS).glob("*.y*ml")):
+        yield path.relative_to(folder).as_posix()
+
+
+def _read(path: Path, name: str, bad: Complaints) -> bytes | None:
     """Return the bytes of the file, None with a complaint where they cannot be had."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            bad.problems.append(Problem(str(path), 0, f"is larger than {MAX_BYTES} bytes; make it smaller"))
+            bad.problems.append(Problem(name, 0, f"is larger than {MAX_BYTES} bytes; make it smaller"))
             return None
         return path.read_bytes()
     except FileNotFoundError:
-        what = "is missing; ticketd init DIR writes a starter set, copy the file from there"
+        what = _MISSING
     except OSError as error:
         what = f"cannot be read: {error.strerror}; give it to the user that runs ticketd"
-    bad.problems.append(Problem(str(path), 0, what))
+    bad.problems.append(Problem(name, 0, what))
     return None
 
 
-def _strangers(folder: Path) -> list[Problem]:
+def _strangers(shelf: _Shelf) -> list[Problem]:
     """Return a problem for each YAML file that would be passed over in silence."""
-    found = sorted(p for p in folder.glob("*.y*ml") if p.name not in FILES)
+    found = sorted(name for name in shelf.names - shelf.read.keys() if not name.startswith(BESIDE))
     known = ", ".join(FILES)
-    return [
-        Problem(str(p), 0, f"is no rule file{did_you_mean(p.name, FILES) or '; the files are ' + known}") for p in found
-    ]
+    return [Problem(name, 0, _stranger(name, known)) for name in found]
 
 
-def _parse(path: Path, content: bytes | None, bad: Complaints) -> Item | None:
+def _stranger(name: str, known: str) -> str:
+    if "/" in name:
+        return f"is included by no file; write '- include: {name}' under 'rules:' in {ruling.FILE}, or take it away"
+    near = did_you_mean(name, FILES) or f"; the files are {known}; {ruling.FILE} may include others"
+    return f"is no rule file{near}"
+
+
+def _parse(file: str, content: bytes | None, bad: Complaints) -> Item | None:
     """Return what the file says, None with a complaint where it is not YAML."""
     if content is None:
         return None
     try:
         node = (_composed if len(content) <= _REMEMBERED else _composed.__wrapped__)(content)
-        return Item(str(path), 1, None) if node is None else _Walk(str(path), bad).item(node)
+        return Item(file, 1, None) if node is None else _Walk(file, bad).item(node)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        problem = Problem(str(path), line, "is not UTF-8 here; save the file as UTF-8")
+        problem = Problem(file, line, "is not UTF-8 here; save the file as UTF-8")
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = Problem(str(path), mark.line + 1 if mark else 0, _not_yaml(str(error.problem)))
+        problem = Problem(file, mark.line + 1 if mark else 0, _not_yaml(str(error.problem)))
     except YAMLError:
-        problem = Problem(str(path), 0, "has a character that YAML forbids; look for control characters")
+        problem = Problem(file, 0, "has a character that YAML forbids; look for control characters")
     except RecursionError:
-        problem = Problem(str(path), 0, "is nested too deeply; make it flatter")
+        problem = Problem(file, 0, "is nested too deeply; make it flatter")
     bad.problems.append(problem)
     return None
 
