@@ -21,17 +21,9 @@ from daemon.intake.understand import Alerted, Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, transcript_notice
 from daemon.notify.render import check_templates
-from daemon.routing.check import (
-    check_addresses,
-    check_calendars,
-    check_contracts,
-    check_languages,
-    check_rulebook,
-    check_templates_named,
-    is_warning,
-)
+from daemon.proving import try_rules
+from daemon.routing.check import check_addresses, is_warning
 from daemon.routing.evaluate import explain_routing
-from daemon.routing.loader import load_partly
 from daemon.rulebook import Rulebook
 from daemon.store import KeptMail
 from daemon.views import explanation
@@ -46,13 +38,12 @@ def check_everything(path: Path, today: date | None = None) -> tuple[list[Proble
     problems: list[Problem] = []
     config = _config(path, problems)
     rules, templates, secret, zone = _places(path, config)
-    rulebook, unread = load_partly(rules)
-    problems += unread
-    problems += _rule_problems(rulebook, rules, templates, today, whole=not unread)
+    tried = try_rules(rules, templates, today)
+    problems += tried.problems
     problems += check_templates(templates, shipped("templates") / "email", zone)
     problems += _secret_problems(secret)
     if config is not None:
-        problems += _own_addresses(config, rulebook, rules)
+        problems += _own_addresses(config, tried.rulebook, rules)
     unique = sorted(set(problems))
     return [p for p in unique if not is_warning(p)], [p for p in unique if is_warning(p)]
 
@@ -71,23 +62,6 @@ def _places(path: Path, config: Config | None) -> tuple[Path, Path, Path, str]:
         return *places_named(path), "UTC"
     paths, service = config.paths, config.service
     return Path(paths.rules), Path(paths.templates), Path(service.secret_file), service.timezone
-
-
-def _rule_problems(
-    rulebook: Rulebook, rules: Path, templates: Path, today: date | None, *, whole: bool
-) -> list[Problem]:
-    """Return what is wrong across the rule files; of a rulebook that is not whole, what can be said all the same."""
-    names = {p.stem for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
-    further = check_rulebook if whole else check_templates_named
-    by_date = (check_calendars, check_contracts) if today else ()
-    dated = [problem for check in by_date if today for problem in check(rulebook, today, str(rules))]
-    spoken = check_languages(rulebook, _languages(templates), str(rules))
-    return [*further(rulebook, names, str(rules)), *dated, *spoken]
-
-
-def _languages(templates: Path) -> set[str]:
-    """Return the languages that there are mails in."""
-    return {p.parent.name for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
 
 
 def _own_addresses(config: Config, rulebook: Rulebook, rules: Path) -> list[Problem]:

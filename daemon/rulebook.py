@@ -7,11 +7,58 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from daemon.routing.actions import Action
 from daemon.routing.conditions import Capture, Condition, Finding
-from daemon.words import Dispatch, Duty, HoldReason, Level, LinkKind, Outside, Role, Severity, Verb, Who, domain_of
+from daemon.words import (
+    Dispatch,
+    Duty,
+    HoldReason,
+    Level,
+    LinkKind,
+    Outside,
+    Proof,
+    Role,
+    Severity,
+    Verb,
+    Who,
+    domain_of,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enclosure:
+    """A file that is attached to a mail in short; `type` is "" where its name tells."""
+
+    name: str
+    type: str = ""
+    size: int = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specimen:
+    """A mail in short, to try rules on. What it does not say is as in any mail; `file` names a real one instead.
+
+    The sender is written out, or is somebody of a customer, or one of our people. `at` without a zone is local.
+    """
+
+    subject: str = ""
+    text: str = ""
+    sender: str = ""
+    customer: str = ""
+    person: str = ""
+    to: tuple[str, ...] = ()
+    cc: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    attachments: tuple[Enclosure, ...] = ()
+    size: int = 0
+    at: datetime | None = None
+    mailbox: str = ""
+    proof: Proof | None = None
+    file: str = ""
+    where: str = ""
+    shown: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +66,8 @@ class Rule:
     """If `when` holds, do `then`; `name` appears in the ticket's history, `where` is file:line.
 
     `captures` read fields of the ticket out of a mail for which it holds.
+    A rule that is `off` is kept, but not tried. It must match the `examples`, and must not match the
+    `counter_examples`.
     """
 
     name: str
@@ -27,6 +76,9 @@ class Rule:
     stop: bool = False
     captures: tuple[Finding, ...] = ()
     where: str = ""
+    off: bool = False
+    examples: tuple[Specimen, ...] = ()
+    counter_examples: tuple[Specimen, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -423,9 +475,12 @@ class Rulebook:
     back from lesser work. `captures` read fields of the ticket out of every mail that opens one. `simplified`:
     traditional and simplified Chinese characters are the same to rules. `asks_similar`: some rule wants to know whether
     a similar incident is open.
+    back from lesser work. `files` are the bytes that it was read from, by their names within the folder: with `version`
+    they say what counted.
     """
 
     rules: tuple[Rule, ...] = ()
+    switched_off: tuple[Rule, ...] = ()
     keywords: tuple[Keyword, ...] = ()
     people: Mapping[str, Person] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
@@ -450,6 +505,7 @@ class Rulebook:
     alerts: tuple[Alert, ...] = ()
     unknown_customers: Outside = Outside.ACCEPT
     version: str = ""
+    files: Mapping[str, bytes] = field(default_factory=dict, compare=False, repr=False)
 
     def person_at(self, address: str) -> Person | None:
         """Return the person with this address, compared without regard to case."""

@@ -7,7 +7,7 @@ import pytest
 
 from daemon.config import shipped
 from daemon.notify.catalogue import TEMPLATES
-from daemon.routing.actions import SetField
+from daemon.routing.actions import AddTags, SetField
 from daemon.routing.check import WARNING, check_calendars, check_languages, check_rulebook, is_warning
 from daemon.routing.conditions import Always, condition_from
 from daemon.routing.loader import load_rulebook
@@ -27,9 +27,10 @@ def test_starter_set_passes_with_the_shipped_templates() -> None:
 
 
 def test_rules_behind_an_unconditional_stop_are_never_reached() -> None:
-    all_stop = Rule(name="all", when=Always(), then=(), stop=True, where="routing.yaml:1")
+    tagged = (AddTags(("x",)),)
+    all_stop = Rule(name="all", when=Always(), then=tagged, stop=True, where="routing.yaml:1")
     some_stop = replace(all_stop, name="some", when=condition_from("subject is", "x"))
-    last = Rule(name="last", when=Always(), then=(), where="routing.yaml:9")
+    last = Rule(name="last", when=Always(), then=(SetField("ci", "x"),), where="routing.yaml:9")
     assert found(replace(STARTER, rules=(*STARTER.rules, some_stop, all_stop, last))) == [
         "routing.yaml:9: the rule 'last' is never reached: 'all' (routing.yaml:1) matches every mail and stops; "
         "move it up, or take 'stop: true' out there"
@@ -46,8 +47,8 @@ def test_branch_that_no_rule_leads_to_is_a_warning() -> None:
         "rules/categories.yaml:7: warning: no rule routes to the category 'fax' nor to one below it; "
         "write a rule with 'then: {category: fax}', or take the category out"
     )
-    rule = Rule(name="fax", when=Always(), then=(SetField("category", "fax/paper"),))
-    assert found(replace(book, rules=(*book.rules, rule))) == []
+    rule = Rule(name="fax", when=condition_from("subject is", "fax"), then=(SetField("category", "fax/paper"),))
+    assert found(replace(book, rules=(rule, *book.rules))) == []
 
 
 def test_announced_template_must_exist() -> None:

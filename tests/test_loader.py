@@ -11,7 +11,7 @@ from daemon.config import shipped
 from daemon.errors import ConfigError
 from daemon.events import KINDS
 from daemon.routing.conditions import AllOf, AnyOf, Not
-from daemon.routing.loader import FILES, MAY_BE_MISSING, load_rulebook
+from daemon.routing.loader import FILES, MAY_BE_MISSING, RuleFiles, load_rulebook
 from daemon.routing.sections import EVENTS
 from daemon.rulebook import Rulebook
 from daemon.words import HoldReason, Kind, Level, Role, Severity, State, Verb, Who
@@ -478,3 +478,18 @@ def test_nesting_without_end_is_refused(folder: Path) -> None:
 
 def test_folder_that_is_not_there_names_every_file(tmp_path: Path) -> None:
     assert len(complaints(tmp_path / "nowhere")) == len(set(FILES) - MAY_BE_MISSING)
+
+
+def test_a_book_is_read_again_from_the_files_that_it_keeps(folder: Path) -> None:
+    book = load_rulebook(folder)
+    again = load_rulebook(RuleFiles(Path("kept"), book.files))
+    assert again.version == book.version and set(again.files) == set(book.files) >= {"plans/fire-or-flood.yaml"}
+    assert [r.name for r in again.rules] == [r.name for r in book.rules]
+    broken = {**book.files, "routing.yaml": b"rules: 5", "strange.yaml": b"", "people.yaml": b"\xff"}
+    del broken["keywords.yaml"]
+    with pytest.raises(ConfigError) as caught:
+        load_rulebook(RuleFiles(Path("kept"), broken))
+    said = [str(p) for p in caught.value.problems]
+    assert all(
+        any(s.startswith(f"kept/{name}") for s in said) for name in ("routing.yaml:1", "strange.yaml", "keywords.yaml")
+    )

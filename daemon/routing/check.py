@@ -6,17 +6,18 @@ with "warning:" need not be mended before the daemon runs. Pure: `ticketd check`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from datetime import date, timedelta
 
 from daemon.errors import Problem, did_you_mean
 from daemon.rota import planned_on, swaps_on
 from daemon.routing.actions import SetField
 from daemon.routing.conditions import Always
+from daemon.routing.doubts import WARNING as WARNING
+from daemon.routing.doubts import Found, doubts
 from daemon.rulebook import Rulebook
 from daemon.words import STAFF_ROLES, Dispatch, Outside, Role
 
-WARNING = "warning: "
 _DECEMBER = 12  # by then the State Council has announced the holidays of the next year
 _ROLE_AUDIENCES = {"desk": Role.DESK, "pm": Role.PM, "manager": Role.MANAGER, "director": Role.DIRECTOR}
 _ROLE_AUDIENCES |= {"sales": Role.SALES, "duty": Role.DUTY}
@@ -25,7 +26,7 @@ _ROLE_AUDIENCES |= {"sales": Role.SALES, "duty": Role.DUTY}
 def check_rulebook(rulebook: Rulebook, templates: Collection[str], folder: str = "") -> list[Problem]:
     """Return what is wrong across the rule files; `folder` is put before the names of the files."""
     found = (
-        *_rules_never_reached(rulebook),
+        *doubts(rulebook),
         *_categories_never_routed_to(rulebook),
         *_templates_missing(rulebook, templates),
         *_teams_without_anybody(rulebook),
@@ -101,24 +102,9 @@ def is_warning(problem: Problem) -> bool:
     return problem.what.startswith(WARNING)
 
 
-Found = Iterator[tuple[str, str]]
-
-
 def _at(where: str, what: str, folder: str) -> Problem:
     file, _, line = where.partition(":")
     return Problem(f"{folder.rstrip('/')}/{file}" if folder else file, int(line or 0), what)
-
-
-def _rules_never_reached(rulebook: Rulebook) -> Found:
-    stopper = next((r for r in rulebook.rules if r.stop and isinstance(r.when, Always)), None)
-    if stopper is None:
-        return
-    for rule in rulebook.rules[rulebook.rules.index(stopper) + 1 :]:
-        yield (
-            rule.where,
-            f"the rule '{rule.name}' is never reached: '{stopper.name}' ({stopper.where}) matches every mail "
-            "and stops; move it up, or take 'stop: true' out there",
-        )
 
 
 def _categories_never_routed_to(rulebook: Rulebook) -> Found:

@@ -228,6 +228,10 @@ class Matches:
                 return Verdict(True, found.group(0)[:_SNIPPET])
         return NOT_MET
 
+    def fits(self, text: str) -> bool:
+        """Return whether the pattern is found in this text."""
+        return self._compiled.search(text) is not None
+
     def describe(self) -> str:
         """Return the condition in words."""
         return f"{_field_name(self.field, self.header)} matches: {self.pattern}"
@@ -721,7 +725,7 @@ def _span_in_words(span: timedelta) -> str:
 def _size_condition(name: str, operator: str, value: object) -> Leaf:
     if operator not in SIZE_OPERATORS:
         raise ConditionError(_bad_operator(name, operator, SIZE_OPERATORS))
-    return Size(name, operator, _bytes(value))
+    return Size(name, operator, size_in_bytes(value))
 
 
 def _bad_operator(name: str, operator: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
@@ -765,7 +769,8 @@ def _weekday(text: str) -> int:
     return WEEKDAYS.index(short)
 
 
-def _bytes(value: object) -> int:
+def size_in_bytes(value: object) -> int:
+    """Return the bytes that `500 kB` or `10 MB` means; raise ConditionError with the cure."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(kb|mb|gb|b)?", str(value).strip().casefold())
     if not found or isinstance(value, bool):
         raise ConditionError(f"{value!r} is not a size; write it as 500 kB or 10 MB")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
@@ -57,35 +57,53 @@ _CORE_TAGS = "tag:yaml.org,2002:"
 T = TypeVar("T")
 
 
-Source = Path | Mapping[str, bytes]
-"""A folder of rule files, or their contents by name, as in routing/network.yaml."""
+@dataclass(frozen=True, slots=True)
+class RuleFiles:
+    """Where rule files are taken from: a folder, or files that are at hand (`given`); then `folder` is but a name."""
+
+    folder: Path
+    given: Mapping[str, bytes] | None = None
+
+    def names(self) -> frozenset[str]:
+        """Return the names, within the folder, of every YAML file in and below it; that of the plans may be a link."""
+        if self.given is not None:
+            return frozenset(self.given)
+        found = (*self.folder.rglob("*.y*ml"), *(self.folder / PLANS).glob("*.y*ml"))
+        return frozenset(p.relative_to(self.folder).as_posix() for p in found)
+
+    def read(self, name: str, bad: Complaints) -> bytes | None:
+        """Return the bytes of this file, None with a complaint where they cannot be had."""
+        if self.given is None:
+            return _read(self.folder / name, name, bad)
+        if name not in self.given:
+            bad.problems.append(Problem(name, 0, _MISSING))
+        return self.given.get(name)
+
+    def leads_out(self, name: str) -> bool:
+        """Return whether this file is a link to one that lies outside the folder."""
+        return self.given is None and not (self.folder / name).resolve().is_relative_to(self.folder.resolve())
 
 
-def load_rulebook(source: Source) -> Rulebook:
-    """Return the rulebook in this folder; raise ConfigError with every problem in its files."""
+def load_rulebook(source: Path | RuleFiles) -> Rulebook:
+    """Return the rulebook in this folder, or of these files; raise ConfigError with every problem in them."""
     rulebook, problems = load_partly(source)
     if problems:
         raise ConfigError(problems)
     return rulebook
 
 
-def load_partly(source: Source) -> tuple[Rulebook, list[Problem]]:
+def load_partly(source: Path | RuleFiles) -> tuple[Rulebook, list[Problem]]:
     """Return as much of the rulebook as can be read, and every problem in its files; for looking, not for running."""
-    shelf = _Shelf(source)
+    shelf = _Shelf(RuleFiles(source) if isinstance(source, Path) else source)
     rulebook = _Book(_said(shelf), shelf.bad).rulebook(_version(shelf.read))
-    return rulebook, [replace(p, file=f"{shelf.folder}{p.file}") for p in (*shelf.bad.problems, *_strangers(shelf))]
-
-
-def rule_files(source: Source) -> dict[str, bytes]:
-    """Return the contents of every file that belongs to the rules, by name: what the version is made of."""
-    shelf = _Shelf(source)
-    _said(shelf)
-    return {name: content for name, content in shelf.read.items() if content is not None}
+    problems = [*shelf.bad.problems, *_strangers(shelf)]
+    kept = {name: content for name, content in shelf.read.items() if content is not None}
+    return replace(rulebook, files=kept), [replace(p, file=f"{shelf.files.folder}/{p.file}") for p in problems]
 
 
 def _said(shelf: _Shelf) -> dict[str, Item | None]:
     """Return what each file says, in routing.yaml with the files that it includes."""
-    there = [name for name in FILES if name not in MAY_BE_MISSING or name in shelf]
+    there = [name for name in FILES if name not in MAY_BE_MISSING or name in shelf.names]
     plans = sorted(name for name in shelf.names if name.startswith(f"{PLANS}/"))
     said = {name: shelf.item(name) for name in (*there, *plans)}
     routing = said[ruling.FILE]
@@ -171,7 +189,6 @@ class _Book:
             announcements=self._make("announcements", sections.announcements_from),
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
-            rules=self._make("rules", ruling.rules_from),
             captures=captures,
             simplified=self.known.simplified,
             major=self._major(),
@@ -179,7 +196,13 @@ class _Book:
             asks_similar=self.known.asks_similar,
             version=version,
         )
-        return replace(book, plans=self._plans({r.name: r for r in book.rules}))
+        rules = self._make("rules", ruling.rules_from)
+        return replace(
+            book,
+            rules=tuple(r for r in rules if not r.off),
+            switched_off=tuple(r for r in rules if r.off),
+            plans=self._plans({r.name: r for r in rules}),
+        )
 
     def _major(self) -> MajorRules:
         item = self.sections.get("major")
@@ -201,21 +224,17 @@ _NOTHING = Item("", 0, {})
 
 
 class _Shelf:
-    """The files of one set of rules, in a folder or held; remembers what was read, and what is wrong with it."""
+    """The files of one set of rules; remembers what was read, and what is wrong with it."""
 
-    def __init__(self, source: Source) -> None:
-        self.source = source
-        self.folder = f"{source}/" if isinstance(source, Path) else ""
-        self.names = frozenset(_names(source) if isinstance(source, Path) else source)
+    def __init__(self, files: RuleFiles) -> None:
+        self.files = files
+        self.names = files.names()
         self.read: dict[str, bytes | None] = {}
         self.bad = Complaints()
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.names
-
     def item(self, name: str) -> Item | None:
         """Return what this file says, None with a complaint where it cannot be read."""
-        self.read[name] = self._content(name)
+        self.read[name] = self.files.read(name, self.bad)
         return _parse(name, self.read[name], self.bad)
 
     def included(self, name: str, entry: Item) -> Item | None:
@@ -223,27 +242,15 @@ class _Shelf:
         if name not in self.names:
             cure = did_you_mean(name, self.names) or "; write its path within the folder of the rules"
             self.bad.add(entry, f"there is no file '{name}' to include{cure}")
-            return None
-        if isinstance(self.source, Path) and not (self.source / name).resolve().is_relative_to(self.source.resolve()):
+        elif name in FILES or name.startswith(f"{PLANS}/"):
+            self.bad.add(entry, f"'{name}' has its own place and cannot be included; take this line out")
+        elif self.files.leads_out(name):
             self.bad.add(entry, f"'{name}' lies outside the folder of the rules; copy it here")
-            return None
-        if sum(len(content or b"") for content in self.read.values()) > MOST_BYTES:
+        elif sum(len(content or b"") for content in self.read.values()) > MOST_BYTES:
             self.bad.add(entry, f"the files are larger than {MOST_BYTES} bytes together; include less")
-            return None
-        return self.item(name)
-
-    def _content(self, name: str) -> bytes | None:
-        if isinstance(self.source, Path):
-            return _read(self.source / name, name, self.bad)
-        if name not in self.source:
-            self.bad.problems.append(Problem(name, 0, _MISSING))
-        return self.source.get(name)
-
-
-def _names(folder: Path) -> Iterator[str]:
-    """Yield the YAML files in and below this folder; that of the plans may be a link."""
-    for path in (*folder.rglob("*.y*ml"), *(folder / PLANS).glob("*.y*ml")):
-        yield path.relative_to(folder).as_posix()
+        else:
+            return self.item(name)
+        return None
 
 
 def _read(path: Path, name: str, bad: Complaints) -> bytes | None:

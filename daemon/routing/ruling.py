@@ -34,6 +34,7 @@ from daemon.routing.conditions import (
 )
 from daemon.routing.facts import SIMILAR, TEXT_FIELDS
 from daemon.routing.items import MAX_DEPTH, Complaints, Item, Known, Names, Table, as_list, as_table, as_text, each
+from daemon.routing.specimens import specimens_from
 from daemon.rulebook import Rule
 
 FILE = "routing.yaml"
@@ -57,6 +58,16 @@ CAPTURES: Mapping[str, str] = MappingProxyType(
 )
 _LOOKED_FOR_IN = ("subject", "text")
 _CAPTURED_FIELDS = frozenset({"ci", "order", "error code", "region", "mail"})
+RULE_KEYS = {
+    "name": "what it is called in histories",
+    "when": "conditions that must all hold; without it, the rule holds for every mail",
+    "capture": "patterns whose first brackets are read into fields of the ticket, where the rule holds",
+    "then": "what follows",
+    "stop": "no rule below is tried",
+    "off": "the rule is kept, but not tried",
+    "examples": "mails that it must match: subjects, or mails in short",
+    "counter_examples": "mails that it must not match",
+}
 
 
 # --- files that include others ---
@@ -271,7 +282,7 @@ def rules_from(item: Item, known: Known, bad: Complaints) -> tuple[Rule, ...]:
 
 
 def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
-    table = Table(item, ("name", "when", "capture", "then", "stop"), bad, "a rule")
+    table = Table(item, RULE_KEYS, bad, "a rule")
     table.need("name", "a few words that say what it is for")
     when, then, stop = table.entries.get("when"), table.get("then"), table.flag("stop")
     capture = table.get("capture")
@@ -284,6 +295,9 @@ def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
         stop=stop,
         captures=tuple(_captures_of_a_rule(capture, known, bad)) if capture else (),
         where=item.where,
+        off=table.flag("off"),
+        examples=specimens_from(table.get("examples"), known, bad),
+        counter_examples=specimens_from(table.get("counter_examples"), known, bad),
     )
 
 

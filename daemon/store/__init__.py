@@ -13,6 +13,7 @@ from daemon.store.lookup import Lookup, core_of, failed_key, hint_key, moved_key
 from daemon.store.outbox import Outbox, OwedNotice, stem
 from daemon.store.register import Register
 from daemon.store.tables import stamp
+from daemon.store.versions import Versions
 
 __all__ = ["SPOOL", "KeptMail", "OwedNotice", "Store", "core_of", "failed_key", "hint_key", "moved_key", "stem"]
 
@@ -22,7 +23,7 @@ SPOOL = "spool"
 
 
 class Store:
-    """Everything durable: the ledger of mails, the register of tickets, the outbox, and small notes."""
+    """Everything durable: the ledger of mails, the register of tickets, the outbox, the rules, and small notes."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.base = Database(url, folder)
@@ -30,6 +31,7 @@ class Store:
         self.register = Register(self.base)
         self.outbox = Outbox(self.base)
         self.duties = DutyBook(self.base)
+        self.versions = Versions(self.base)
         self.lookup = Lookup(self.base, self.register, self.outbox)
 
     def transaction(self) -> AbstractContextManager[None]:

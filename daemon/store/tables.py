@@ -245,6 +245,27 @@ class DutyRow(Table):
         indexes = ((("due_at",), False),)
 
 
+class RulesVersion(Table):
+    """Every set of rules that was ever in force, the last row being the one that is; its files as JSON, by name.
+
+    `placed`: whether the files are in the folder of the rules; where not, a crash came between, and they belong there.
+    """
+
+    id = pw.AutoField()
+    version = pw.TextField(index=True)
+    at = Moment()
+    who = pw.TextField()
+    how = pw.TextField()
+    note = pw.TextField()
+    files = pw.TextField()
+    diff = pw.TextField()
+    trial = pw.TextField()
+    placed = pw.BooleanField()
+
+    class Meta:
+        table_name = "rules_version"
+
+
 TABLES: tuple[type[Table], ...] = (
-    Mail, Raw, MailboxSeen, TicketRow, EventRow, Message, Participant, NoticeRow, Note, DutyRow,
+    Mail, Raw, MailboxSeen, TicketRow, EventRow, Message, Participant, NoticeRow, Note, DutyRow, RulesVersion,
 )  # fmt: skip

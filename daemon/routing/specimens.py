@@ -1,0 +1,117 @@
+"""From the short form of a mail, in a rule's examples or a test of the rules, to a Specimen.
+
+What comes in: an Item (a subject, or a table of what is known of the mail), the names met so far, and Complaints. What
+goes out: a Specimen; what is wrong is complained of. This file alone knows the keys of the short form.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+from daemon.routing.conditions import ConditionError, size_in_bytes
+from daemon.routing.items import Complaints, Item, Known, Table, as_table, as_text, each
+from daemon.rulebook import Enclosure, Specimen
+from daemon.words import Proof
+
+SPECIMEN_KEYS = {
+    "mail": "a file of a mail, from the folder of the rules on: tests/mails/vpn.eml",
+    "from": "the sender: name@example.com, or Anna Meyer <anna@acme.example>",
+    "customer": "instead of from: somebody of this customer",
+    "person": "instead of from: this person of people.yaml",
+    "to": "the recipients; if not said, the service's address",
+    "cc": "who else gets it",
+    "subject": "the subject",
+    "text": "the text",
+    "headers": "further headers, as in {X-Priority: 1}",
+    "attachments": "names of files, or {name, type, size}",
+    "size": "the size of the whole mail",
+    "at": "when it comes: 2026-11-24 22:00 (the service's zone, or with an offset)",
+    "mailbox": "the [[mailbox]] that it comes in by",
+    "proof": "how sure we are of the sender: token, verified, none, failed; if not said, verified",
+}
+_HEADER = re.compile(r"[!-9;-~]{1,76}")
+
+
+def specimens_from(item: Item | None, known: Known, bad: Complaints) -> tuple[Specimen, ...]:
+    """Return the mails under `examples:` or `counter_examples:`, one or a list."""
+    return tuple(specimen_from(entry, known, bad) for entry in each(item)) if item else ()
+
+
+def specimen_from(item: Item, known: Known, bad: Complaints) -> Specimen:
+    """Return the mail that a short form stands for; a text alone is its subject."""
+    if isinstance(item.value, str | int):
+        return Specimen(subject=as_text(item, bad, "an example"), where=item.where, shown=item.shown())
+    table = Table(item, SPECIMEN_KEYS, bad, "a mail in short")
+    _says_enough(table)
+    subject = table.text("subject")
+    return Specimen(
+        file=table.text("mail"),
+        sender=table.text("from"),
+        customer=table.reference("customer", known.customers),
+        person=table.reference("person", known.people),
+        to=table.texts("to"),
+        cc=table.texts("cc"),
+        subject=subject,
+        text=table.text("text"),
+        headers=_headers(table),
+        attachments=_attachments(table),
+        size=_size(table),
+        at=_moment(table),
+        mailbox=table.text("mailbox"),
+        proof=next(iter(table.choices("proof", Proof)), None),
+        where=item.where,
+        shown=f"'{subject or table.text('mail') or table.text('text')[:60]}'",
+    )
+
+
+def _says_enough(table: Table) -> None:
+    said = set(table.entries)
+    words = {"subject", "text", "headers", "attachments", "from", "customer", "person", "to", "cc", "size"}
+    if "mail" in said and said & words:
+        key = sorted(said & words)[0]
+        table.bad.add(table.entries[key], f"'mail' has '{key}' already; take one of them out")
+    if said and not said & (words | {"mail"}):
+        table.bad.add(table.item, "a mail in short says what is in it; write subject: or text: or mail: FILE")
+    senders = sorted(said & {"from", "customer", "person"})
+    if len(senders) > 1:
+        table.bad.add(table.entries[senders[1]], f"the sender is named by '{senders[0]}' already; take one of them out")
+
+
+def _headers(table: Table) -> tuple[tuple[str, str], ...]:
+    item = table.get("headers")
+    found = as_table(item, table.bad, "'headers'") if item else {}
+    for name, entry in found.items():
+        if not _HEADER.fullmatch(name):
+            table.bad.add(entry, f"'{name}' is no name of a header; write one as in X-Priority")
+    return tuple((n, as_text(i, table.bad, n)) for n, i in found.items() if _HEADER.fullmatch(n))
+
+
+def _attachments(table: Table) -> tuple[Enclosure, ...]:
+    item = table.get("attachments")
+    return tuple(_attachment(entry, table.bad) for entry in each(item)) if item else ()
+
+
+def _attachment(item: Item, bad: Complaints) -> Enclosure:
+    if not isinstance(item.value, dict):
+        return Enclosure(name=as_text(item, bad, "attachments"))
+    table = Table(item, ("name", "type", "size"), bad, "an attachment")
+    return Enclosure(name=table.text("name"), type=table.text("type"), size=_size(table) or 1000)
+
+
+def _size(table: Table) -> int:
+    item = table.get("size")
+    try:
+        return size_in_bytes(item.value) if item else 0
+    except ConditionError as error:
+        table.bad.add(item or table.item, str(error))
+        return 0
+
+
+def _moment(table: Table) -> datetime | None:
+    item = table.get("at")
+    try:
+        return datetime.fromisoformat(str(item.value)) if item else None
+    except ValueError:
+        table.bad.add(item or table.item, "'at' is a time such as 2026-11-24 22:00")
+        return None
