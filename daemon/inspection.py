@@ -21,9 +21,9 @@ from daemon.intake.understand import Alerted, Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, transcript_notice
 from daemon.notify.render import check_templates
-from daemon.proving import try_rules
+from daemon.proving import STAND_IN, try_rules
 from daemon.routing.check import check_addresses, is_warning
-from daemon.routing.evaluate import explain_routing
+from daemon.routing.traces import explain_routing
 from daemon.rulebook import Rulebook
 from daemon.store import KeptMail
 from daemon.views import explanation
@@ -38,7 +38,7 @@ def check_everything(path: Path, today: date | None = None) -> tuple[list[Proble
     problems: list[Problem] = []
     config = _config(path, problems)
     rules, templates, secret, zone = _places(path, config)
-    tried = try_rules(rules, templates, today)
+    tried = try_rules(rules, templates, today, service_of(config) if config else STAND_IN)
     problems += tried.problems
     problems += check_templates(templates, shipped("templates") / "email", zone)
     problems += _secret_problems(secret)

@@ -6,8 +6,10 @@ Problems. `check`, a reload and `rules apply` ask this same function. Nothing is
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 from daemon.config import shipped
@@ -20,8 +22,17 @@ from daemon.routing.check import (
     check_templates_named,
     is_warning,
 )
-from daemon.routing.loader import RuleFiles, load_partly
+from daemon.routing.loader import RuleFiles, load_partly, load_tests
 from daemon.rulebook import Rulebook
+from daemon.service import Service
+from daemon.trials import Bench, Verdict, failed_examples, run_test
+
+STAND_IN = Service(
+    name="ticketd", address="support@example.com", language="en", timezone="UTC", subject_tag="INC",
+    own_addresses=frozenset({"support@example.com"}),
+)  # fmt: skip
+"""Whom examples are written to where the configuration cannot be read."""
+_LARGEST_MAIL = 30_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +59,41 @@ class Tried:
         return self.rulebook
 
 
-def try_rules(source: Path | RuleFiles, templates: Path, today: date | None) -> Tried:
-    """Read rules and say everything that is wrong with them; whether calendars know the holidays is judged by today."""
+def try_rules(source: Path | RuleFiles, templates: Path, today: date | None, service: Service = STAND_IN) -> Tried:
+    """Read rules, try their examples, and say everything that is wrong with them.
+
+    Whether calendars know the holidays is judged by today; the examples are mails to this service.
+    """
     rulebook, unread = load_partly(source)
     folder = str(source if isinstance(source, Path) else source.folder)
     further = _across_files(rulebook, folder, templates, today, whole=not unread)
+    further += [] if unread else failed_examples(_bench(rulebook, Path(folder), service), folder)
     return Tried(rulebook=rulebook, problems=tuple(sorted({*unread, *further})))
+
+
+def run_tests(
+    folder: Path, rulebook: Rulebook, service: Service, paths: Iterable[Path] = ()
+) -> tuple[list[Verdict], list[Problem]]:
+    """Return what came of each test of the rules, and what is wrong with the files of tests.
+
+    They are those of `paths`, else all in `tests/` in the folder of the rules. Mails that they name lie below that
+    folder.
+    """
+    tests, problems = load_tests(folder, rulebook, paths)
+    bench = _bench(rulebook, folder, service)
+    return [run_test(test, bench) for test in tests], problems
+
+
+def _bench(rulebook: Rulebook, folder: Path, service: Service) -> Bench:
+    return Bench(rulebook=rulebook, service=service, fetch=partial(_fetch, folder))
+
+
+def _fetch(folder: Path, name: str) -> bytes | None:
+    """Return the bytes of a mail in the folder of the rules; nothing outside of it is looked at."""
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()) or not path.is_file() or path.stat().st_size > _LARGEST_MAIL:
+        return None
+    return path.read_bytes()
 
 
 def _across_files(

@@ -62,6 +62,16 @@ class Specimen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTest:
+    """One row of a table of tests: a mail, and what is to become of it (a fact → what it must be)."""
+
+    name: str
+    mail: Specimen
+    expect: Mapping[str, str | tuple[str, ...]]
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """If `when` holds, do `then`; `name` appears in the ticket's history, `where` is file:line.
 

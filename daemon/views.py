@@ -18,7 +18,7 @@ from daemon.intake.letter import Letter, read_letter
 from daemon.intake.understand import Intent, Known
 from daemon.notify.notice import Notice
 from daemon.plain import to_plain
-from daemon.routing.evaluate import RuleTrace
+from daemon.routing.traces import RuleTrace
 from daemon.store import Store
 from daemon.ticket import Ticket
 

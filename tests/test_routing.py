@@ -21,8 +21,9 @@ from daemon.routing.conditions import (
     Verdict,
     condition_from,
 )
-from daemon.routing.evaluate import Routing, explain_routing, route
+from daemon.routing.evaluate import Routing, route
 from daemon.routing.loader import load_rulebook
+from daemon.routing.traces import explain_routing
 from daemon.rulebook import Category, Rule, Rulebook
 from daemon.words import Address, Kind, Level, Nature, Role, Severity
 
@@ -316,12 +317,13 @@ def test_explain_shows_every_rule_with_its_conditions() -> None:
         False,
         "KeyError: 'nowhere'",
     )
-    assert [(c.condition, c.met, c.text) for c in hit.conditions] == [
-        ("subject is: x", False, ""),
-        ("subject is: vpn", True, "vpn"),
+    assert [(c.depth, c.condition, c.met, c.text, c.looked_at) for c in hit.conditions] == [
+        (0, "any of", True, "", ""),
+        (1, "subject is: x", False, "", "vpn"),
+        (1, "subject is: vpn", True, "vpn", ""),
     ]
     assert (hit.met, hit.reached, hit.stop, hit.actions) == (True, True, True, ("team: a",))
-    assert (later.reached, later.met) == (False, False)
+    assert (later.reached, later.met, later.stopped_by) == (False, False, "hit")
 
 
 STARTER = load_rulebook(shipped("rules"))

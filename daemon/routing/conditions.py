@@ -479,6 +479,25 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
             yield condition
 
 
+def looked_at(condition: Condition, mail: MailFacts) -> tuple[str, ...]:
+    """Return what a condition looks at in this mail: the values of its field, the time; () for one made of others."""
+    match condition:
+        case Words(field=name, header=header) | SomeOf(field=name, header=header) | Matches(field=name, header=header):
+            return tuple(text.shown for text in mail.texts(name, header))
+        case Size(field=name):
+            return tuple(f"{size} bytes" for size in SIZE_FIELDS[name].read(mail))
+        case Count(field=name):
+            return tuple(map(str, COUNT_FIELDS[name].read(mail)))
+        case Age(field=name):
+            return tuple(f"{_local(moment, mail):%Y-%m-%d %H:%M}" for moment in AGE_FIELDS[name].read(mail))
+        case Flag(field=name):
+            return FLAG_FIELDS[name].read(mail)
+        case WorkingHours() | Weekday() | TimeOfDay():
+            return (f"{mail.now_local:%a %H:%M}",)
+        case _:
+            return ()
+
+
 def _bracketed(condition: Condition) -> str:
     text = condition.describe()
     return f"({text})" if isinstance(condition, AllOf | AnyOf) else text

@@ -1,8 +1,8 @@
 """Run a mail through the rules, top to bottom, and say what they decide and why.
 
-What comes in: MailFacts and a Rulebook. What goes out: a Routing for the live path, or one RuleTrace for each
-rule for `ticketd explain`; both come from the same trials. A rule that fails is skipped and noted: it never
-blocks mail. The first rule to set a fact wins; severity may only be raised by a later one.
+What comes in: MailFacts and a Rulebook. What goes out: a Routing, or the trials that it comes from, which `ticketd
+explain` shows (daemon.routing.traces). A rule that fails is skipped and noted: it never blocks mail. The first rule to
+set a fact wins; severity may only be raised by a later one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from daemon.routing.actions import (
     SeverityAtLeast,
 )
 from daemon.routing.alerts import Sighting
-from daemon.routing.conditions import NOT_MET, Finding, Leaf, MailFacts, Verdict, leaves
+from daemon.routing.conditions import NOT_MET, Finding, MailFacts, Verdict
 from daemon.rulebook import Category, Rule, Rulebook
 from daemon.words import Kind, Level, Severity
 
@@ -65,44 +65,13 @@ class Routing:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeafTrace:
-    """One condition of a rule: whether it is met, by which text, or why it failed."""
-
-    condition: str
-    met: bool
-    text: str = ""
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleTrace:
-    """One rule and what became of it; `reached` is False behind a rule that matched and stopped."""
-
-    name: str
-    where: str
-    reached: bool
-    met: bool
-    stop: bool
-    when: str
-    conditions: tuple[LeafTrace, ...]
-    actions: tuple[str, ...]
-    error: str = ""
-
-
 def route(mail: MailFacts, rulebook: Rulebook) -> Routing:
     """Return what the rules decide about this mail; never raises because of a rule."""
     said = _Said()
-    for trial in _trials(mail, rulebook):
+    for trial in trials(mail, rulebook):
         said.note(trial, mail)
     said.read(rulebook.captures, mail)
     return said.routing(rulebook)
-
-
-def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
-    """Return one trace for each rule, in the order of the file; the same trials as in `route`."""
-    traces = [_trace(trial, mail) for trial in _trials(mail, rulebook)]
-    return traces + [_not_reached(rule) for rule in rulebook.rules[len(traces) :]]
 
 
 def with_alert(routing: Routing, sighting: Sighting) -> Routing:
@@ -117,13 +86,15 @@ def with_alert(routing: Routing, sighting: Sighting) -> Routing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Trial:
+class Trial:
+    """One rule, tried on one mail; `error` says why it failed."""
+
     rule: Rule
     verdict: Verdict
     error: str = ""
 
 
-def _trials(mail: MailFacts, rulebook: Rulebook) -> Iterator[_Trial]:
+def trials(mail: MailFacts, rulebook: Rulebook) -> Iterator[Trial]:
     """Yield the rules tried, up to the one that matches and stops."""
     for rule in rulebook.rules:
         trial = _try(rule, mail)
@@ -132,11 +103,26 @@ def _trials(mail: MailFacts, rulebook: Rulebook) -> Iterator[_Trial]:
             return
 
 
-def _try(rule: Rule, mail: MailFacts) -> _Trial:
+def _try(rule: Rule, mail: MailFacts) -> Trial:
     try:
-        return _Trial(rule, rule.when.met(mail))
+        return Trial(rule, rule.when.met(mail))
     except Exception as error:  # noqa: BLE001 - whatever a condition does, mail goes on
-        return _Trial(rule, NOT_MET, f"{type(error).__name__}: {error}")
+        return Trial(rule, NOT_MET, f"{type(error).__name__}: {error}")
+
+
+def found(finding: Finding, mail: MailFacts) -> tuple[tuple[str, ...], str]:
+    """Return what a capture finds in a mail, and "" or why it could not be tried: mail goes on."""
+    try:
+        return finding.found(mail), ""
+    except Exception as error:  # noqa: BLE001 - whatever a capture does, mail goes on
+        return (), f"{type(error).__name__}: {error}"
+
+
+def value_of(finding: Finding, words: tuple[str, ...]) -> FieldValue:
+    """Return what goes into the field: the first words, of numbers the largest; "" where nothing was found."""
+    if finding.into == "affected":
+        return max((figure_in(word) or 0 for word in words), default=0)
+    return next((word[:_LONGEST_WORDS] for word in words), "")
 
 
 @dataclass(slots=True)
@@ -155,17 +141,15 @@ class _Said:
     def read(self, findings: Iterable[Finding], mail: MailFacts) -> None:
         """Take down what these captures find, for fields that nothing has been said of yet."""
         for finding in findings:
-            try:
-                words = finding.found(mail)
-            except Exception as error:  # noqa: BLE001 - whatever a capture does, mail goes on
-                self.problems.append(f"a capture ({finding.describe()}) was skipped: {type(error).__name__}: {error}")
-                continue
+            words, error = found(finding, mail)
+            if error:
+                self.problems.append(f"a capture ({finding.describe()}) was skipped: {error}")
             if finding.into == "code":
                 self.codes |= dict.fromkeys(words)
-            elif value := _value_of(finding, words):
+            elif value := value_of(finding, words):
                 self.facts.setdefault(finding.into, value)
 
-    def note(self, trial: _Trial, mail: MailFacts) -> None:
+    def note(self, trial: Trial, mail: MailFacts) -> None:
         """Take down what this rule says, if it matched."""
         if trial.error:
             self.problems.append(f"the rule '{trial.rule.name}' ({trial.rule.where}) was skipped: {trial.error}")
@@ -221,13 +205,6 @@ class _Said:
         )
 
 
-def _value_of(finding: Finding, words: tuple[str, ...]) -> FieldValue:
-    """Return what goes into the field: the first words, of numbers the largest; "" where nothing was found."""
-    if finding.into == "affected":
-        return max((figure_in(word) or 0 for word in words), default=0)
-    return next((word[:_LONGEST_WORDS] for word in words), "")
-
-
 def _defaults(category: Category | None) -> dict[str, FieldValue]:
     if category is None:
         return {
@@ -244,35 +221,3 @@ def _defaults(category: Category | None) -> dict[str, FieldValue]:
         "team": category.team,
         "line": category.line,
     }
-
-
-def _trace(trial: _Trial, mail: MailFacts) -> RuleTrace:
-    conditions = tuple(_leaf_trace(leaf, mail) for leaf in leaves(trial.rule.when))
-    return _rule_trace(trial.rule, True, trial.verdict.met, conditions, trial.error)
-
-
-def _not_reached(rule: Rule) -> RuleTrace:
-    conditions = tuple(LeafTrace(condition=leaf.describe(), met=False) for leaf in leaves(rule.when))
-    return _rule_trace(rule, False, False, conditions, "")
-
-
-def _rule_trace(rule: Rule, reached: bool, met: bool, conditions: tuple[LeafTrace, ...], error: str) -> RuleTrace:
-    return RuleTrace(
-        name=rule.name,
-        where=rule.where,
-        reached=reached,
-        met=met,
-        stop=rule.stop,
-        when=rule.when.describe(),
-        conditions=conditions,
-        actions=tuple(action.describe() for action in rule.then),
-        error=error,
-    )
-
-
-def _leaf_trace(leaf: Leaf, mail: MailFacts) -> LeafTrace:
-    try:
-        verdict = leaf.met(mail)
-    except Exception as error:  # noqa: BLE001 - shown to the operator who asked
-        return LeafTrace(condition=leaf.describe(), met=False, error=f"{type(error).__name__}: {error}")
-    return LeafTrace(condition=leaf.describe(), met=verdict.met, text=verdict.text)

@@ -34,7 +34,8 @@ class Item:
     @property
     def where(self) -> str:
         """The place as history names it: file within the folder of the rules, and line."""
-        return f"{self.file}:{self.line}"
+        name = self.file.rpartition("/")[2] if self.file.startswith("/") else self.file
+        return f"{name}:{self.line}"
 
     def plain(self) -> object:
         """Return the value without lines, as YAML means it."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
@@ -22,7 +22,8 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from daemon.errors import ConfigError, Problem, did_you_mean
 from daemon.routing import emergencies, ruling, sections
 from daemon.routing.items import Complaints, Item, Known, Names, Table
-from daemon.rulebook import MajorRules, Plan, Rule, Rulebook
+from daemon.routing.specimens import tests_from
+from daemon.rulebook import MajorRules, Plan, Rule, Rulebook, RuleTest
 
 MAX_BYTES = 2_000_000
 MOST_BYTES = 10_000_000
@@ -44,9 +45,11 @@ FILES = {
 }
 MAY_BE_MISSING = frozenset({"alerts.yaml", "major.yaml", "rota.yaml"})
 """Files without which something is simply not done."""
+TESTS = "tests"
+"""The folder of tests of the rules; it may be missing."""
 PLANS = "plans"
 """The folder of emergency plans, one in each file; it may be missing."""
-BESIDE = (f"{PLANS}/", "tests/", ".")
+BESIDE = (f"{PLANS}/", f"{TESTS}/", ".")
 """What may lie beside the rule files without being included."""
 OPTIONAL = frozenset(
     {"next_in_line", "regions", "unknown_customers", "rota", "out_of_hours", "recall", *ruling.SECTIONS} - {"rules"}
@@ -118,6 +121,18 @@ def load_items(path: Path, maker: Callable[[Item, Complaints], T]) -> T:
     if bad.problems:
         raise ConfigError(bad.problems)
     return made
+
+
+def load_tests(folder: Path, rulebook: Rulebook, paths: Iterable[Path] = ()) -> tuple[list[RuleTest], list[Problem]]:
+    """Return the tests in these files (none: all in the folder beside the rules), and what is wrong with the files."""
+    tests: list[RuleTest] = []
+    problems: list[Problem] = []
+    for path in [*paths] or sorted((folder / TESTS).glob("*.y*ml")):
+        try:
+            tests += load_items(path, lambda item, bad: tests_from(item, rulebook, bad))
+        except ConfigError as error:
+            problems += error.problems
+    return tests, problems
 
 
 def _version(contents: Mapping[str, bytes | None]) -> str:

@@ -1,18 +1,20 @@
-"""From the short form of a mail, in a rule's examples or a test of the rules, to a Specimen.
+"""From the short form of a mail, in a rule's examples or a test of the rules, to a Specimen; and from tables to tests.
 
 What comes in: an Item (a subject, or a table of what is known of the mail), the names met so far, and Complaints. What
-goes out: a Specimen; what is wrong is complained of. This file alone knows the keys of the short form.
+goes out: a Specimen, or RuleTests; what is wrong is complained of. This file alone knows the keys of both.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
 from daemon.routing.conditions import ConditionError, size_in_bytes
-from daemon.routing.items import Complaints, Item, Known, Table, as_table, as_text, each
-from daemon.rulebook import Enclosure, Specimen
-from daemon.words import Proof
+from daemon.routing.items import Complaints, Item, Known, Names, Table, as_list, as_table, as_text, each
+from daemon.rulebook import Enclosure, Rulebook, RuleTest, Specimen
+from daemon.words import CASES, Level, Proof, Severity
 
 SPECIMEN_KEYS = {
     "mail": "a file of a mail, from the folder of the rules on: tests/mails/vpn.eml",
@@ -30,6 +32,32 @@ SPECIMEN_KEYS = {
     "mailbox": "the [[mailbox]] that it comes in by",
     "proof": "how sure we are of the sender: token, verified, none, failed; if not said, verified",
 }
+EXPECTATIONS = {
+    "outcome": "what becomes of the mail: ticket, rejected, ignored, quarantined",
+    "category": "what the ticket is about",
+    "kind": "incident or service_request",
+    "team": "the team that gets it",
+    "assignee": "the person whom a rule gives it to",
+    "severity": "1, 2, 3 or 4",
+    "impact": "high, medium or low",
+    "urgency": "high, medium or low",
+    "line": "the line of support",
+    "ci": "the configuration item",
+    "service": "the service",
+    "place": "where it is",
+    "customer": "whose report it is",
+    "alert": "the alert of alerts.yaml that it is taken for",
+    "tags": "tags that it must have; there may be more",
+    "watchers": "who must follow it; there may be more",
+    "error_codes": "error codes that must be found",
+    "rules": "rules that must match",
+    "not_rules": "rules that must not match",
+}
+OUTCOMES = ("ticket", "rejected", "ignored", "quarantined")
+LISTED = frozenset({"tags", "watchers", "error_codes", "rules", "not_rules"})
+"""The expectations that may hold several things."""
+TEST_KEYS = ("name", "mail", "at", "expect")
+_MAIL = ".eml"
 _HEADER = re.compile(r"[!-9;-~]{1,76}")
 
 
@@ -41,7 +69,9 @@ def specimens_from(item: Item | None, known: Known, bad: Complaints) -> tuple[Sp
 def specimen_from(item: Item, known: Known, bad: Complaints) -> Specimen:
     """Return the mail that a short form stands for; a text alone is its subject."""
     if isinstance(item.value, str | int):
-        return Specimen(subject=as_text(item, bad, "an example"), where=item.where, shown=item.shown())
+        text = as_text(item, bad, "an example")
+        file, subject = (text, "") if text.endswith(_MAIL) else ("", text)
+        return Specimen(subject=subject, file=file, where=item.where, shown=item.shown())
     table = Table(item, SPECIMEN_KEYS, bad, "a mail in short")
     _says_enough(table)
     subject = table.text("subject")
@@ -115,3 +145,72 @@ def _moment(table: Table) -> datetime | None:
     except ValueError:
         table.bad.add(item or table.item, "'at' is a time such as 2026-11-24 22:00")
         return None
+
+
+# --- tables of tests ---
+
+
+def tests_from(item: Item, rulebook: Rulebook, bad: Complaints) -> tuple[RuleTest, ...]:
+    """Return the tests of one file, in its order."""
+    known = known_of(rulebook)
+    rules = Names("rule", "routing.yaml")
+    for rule in (*rulebook.rules, *rulebook.switched_off):
+        rules.add(item, rule.name, Complaints())
+    return tuple(_test(entry, known, rules, bad) for entry in as_list(item, bad, "a file of tests"))
+
+
+def known_of(rulebook: Rulebook) -> Known:
+    """Return the names that a rulebook gives to things, for files that are read beside it."""
+    known, nowhere, silence = Known(), Item("", 0, None), Complaints()
+    for names, things in (
+        (known.people, rulebook.people),
+        (known.teams, rulebook.teams),
+        (known.categories, rulebook.categories),
+        (known.customers, rulebook.customers),
+    ):
+        for key, thing in things.items():
+            names.add(nowhere, key, silence, getattr(thing, "aliases", ()))
+    return known
+
+
+def _test(item: Item, known: Known, rules: Names, bad: Complaints) -> RuleTest:
+    table = Table(item, TEST_KEYS, bad, "a test")
+    table.need("name", "what it shows")
+    mail, expect = table.need("mail", "{subject: VPN 连不上}"), table.need("expect", "{category: network/vpn}")
+    specimen = specimen_from(mail, known, bad) if mail else Specimen()
+    return RuleTest(
+        name=table.text("name"),
+        mail=replace(specimen, at=_moment(table) or specimen.at),
+        expect=_expectations(expect, known, rules, bad) if expect else {},
+        where=item.where,
+    )
+
+
+def _expectations(item: Item, known: Known, rules: Names, bad: Complaints) -> dict[str, str | tuple[str, ...]]:
+    table = Table(item, EXPECTATIONS, bad, "'expect'")
+    found = {fact: table.texts(fact) for fact in EXPECTATIONS if table.get(fact)}
+    for fact, words in found.items():
+        entry = table.entries[fact]
+        if fact not in LISTED and len(words) > 1:
+            bad.add(entry, f"'{fact}' is one thing; write one of them")
+        found[fact] = tuple(_known_word(fact, word, entry, known, rules, bad) for word in words)
+    return {fact: words if fact in LISTED else words[0] for fact, words in found.items() if words}
+
+
+def _known_word(fact: str, word: str, item: Item, known: Known, rules: Names, bad: Complaints) -> str:
+    """Return a word that is expected, by the key that it stands for; complain of what there can never be."""
+    names = {"category": known.categories, "team": known.teams, "assignee": known.people, "customer": known.customers}
+    choices: dict[str, Iterable[str]] = {
+        "severity": [str(int(s)) for s in Severity],
+        "impact": Level,
+        "urgency": Level,
+        "outcome": OUTCOMES,
+    }
+    choices["kind"] = CASES
+    if fact in names:
+        return names[fact].find(item, word, bad)
+    if fact in ("rules", "not_rules"):
+        return rules.find(item, word, bad)
+    if fact in choices and word not in list(choices[fact]):
+        bad.add(item, f"'{fact}' is never '{word}'; write one of {', '.join(choices[fact])}")
+    return word
