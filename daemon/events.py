@@ -75,6 +75,9 @@ class Routed:
     level: str = ""
     templates: Mapping[str, str] = field(default_factory=dict)
     approval: str = ""
+    region: str = ""
+    order: str = ""
+    affected: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -103,7 +103,8 @@ class Known:
     the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many came
     today, and how many of them were escalated. `parents` are the tickets that rules may put a new one under, if any
     rule does. `lost`: to whom a mail that we passed on did not arrive, and why. `alert`: a monitoring tool wrote the
-    mail, and `ticket` is the last one of that alert.
+    mail, and `ticket` is the last one of that alert. `similar` are the open incidents that are like it, looked up only
+    where a rule asks.
     """
 
     sender: Sender
@@ -139,6 +140,8 @@ class Known:
     alert: Sighting | None = None
     parents: tuple[Ticket, ...] = ()
     lost: tuple[str, str] | None = None
+    received_at: datetime | None = None
+    similar: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

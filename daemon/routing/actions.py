@@ -16,7 +16,7 @@ from daemon.words import CASES, Kind, Level, Severity, Source
 
 FieldValue = str | int | Level | Kind
 
-RECORD = ("user", "contact", "region", "symptom", "affected", "source")
+RECORD = ("user", "contact", "symptom", "source")
 """The fields of the record that rules may fill in, beside those that classify: they stand in Routing.fields."""
 MAJOR = "major"
 """What a rule names as the parent where it means the major incident that is going on."""
@@ -278,6 +278,7 @@ ACTIONS: Mapping[str, ActionWord] = MappingProxyType(
         "service": ActionWord(_set_text, "a name", "the service that is affected"),
         "place": ActionWord(_set_text, "a name", "where it is"),
         "region": ActionWord(_set_text, "a name", "the region, as in Bavaria; major incidents count regions"),
+        "order": ActionWord(_set_text, "a number", "the number of an order or a request of theirs"),
         "user": ActionWord(_set_text, "a text", "who is affected: name, department or address"),
         "contact": ActionWord(_set_text, "a text", "how to reach who is affected"),
         "symptom": ActionWord(_set_text, "a sentence", "the symptom, instead of how the mail begins"),
