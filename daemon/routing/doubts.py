@@ -9,10 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from daemon.routing.actions import Action, AddTags, AddWatchers, SetField, SeverityAtLeast
+from daemon.routing.actions import (
+    Action,
+    AddTags,
+    AddToParent,
+    AddWatchers,
+    Drop,
+    Ending,
+    ForwardTo,
+    NeedsApproval,
+    Notify,
+    Reject,
+    SetField,
+    SeverityAtLeast,
+)
 from daemon.routing.conditions import Always, Condition, Matches, Words, fold, leaves
 from daemon.routing.implied import implies
 from daemon.rulebook import Rule, Rulebook
+from daemon.words import LooksAt
 
 WARNING = "warning: "
 Found = Iterator[tuple[str, str]]
@@ -55,7 +69,9 @@ def _hidden(rules: tuple[Rule, ...]) -> Found:
         stopper = next((r for r in before if r.stop), None)
         if stopper:
             yield rule.where, _never_reached(rule, stopper, "matches whatever this one would, and stops")
-        elif not rule.stop and rule.then and all(_said_before(action, before) for action in rule.then):
+        elif (
+            not (rule.stop or rule.captures) and rule.then and all(_said_before(action, before) for action in rule.then)
+        ):
             names = ", ".join(f"'{r.name}' ({r.where})" for r in before)
             cure = "put the special rule before the general one, or take it out"
             yield rule.where, f"{WARNING}the rule '{rule.name}' changes nothing: {names} said it all before; {cure}"
@@ -70,7 +86,7 @@ def _stops_all(rule: Rule) -> bool:
 
 def _as_many_mails(earlier: Rule, later: Rule) -> bool:
     """Whether the earlier rule is tried on all mails that the later one is tried on."""
-    return earlier.name != later.name
+    return earlier.name != later.name and earlier.looks_at in (LooksAt.ALL, later.looks_at)
 
 
 def _never_reached(rule: Rule, stopper: Rule, why: str) -> str:
@@ -87,6 +103,12 @@ def _said_before(action: Action, before: list[Rule]) -> bool:
             return any(isinstance(a, SeverityAtLeast) and a.severity <= severity for a in said)
         case AddTags(tags):
             return set(tags) <= {t for a in said if isinstance(a, AddTags) for t in a.tags}
+        case Notify(audience):
+            return set(audience) <= {n for a in said if isinstance(a, Notify) for n in a.audience}
+        case Reject() | Drop() | ForwardTo():
+            return any(isinstance(a, Ending) for a in said)
+        case AddToParent() | NeedsApproval():
+            return any(type(a) is type(action) for a in said)
         case AddWatchers(watchers):
             return set(watchers) <= {w for a in said if isinstance(a, AddWatchers) for w in a.watchers}
         case _:
@@ -97,7 +119,7 @@ def _said_before(action: Action, before: list[Rule]) -> bool:
 
 
 def _without_effect(rule: Rule) -> Found:
-    if rule.then:
+    if rule.then or rule.captures:
         return
     if not rule.stop:
         cure = "write what follows under 'then:', or take it out"
