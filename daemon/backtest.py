@@ -19,9 +19,11 @@ from zoneinfo import ZoneInfo
 
 from daemon.comparing import Decided, Difference, differences_of, grouped, outcome_of, rules_changed
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsInChild
+from daemon.routing.actions import AddToParent
 from daemon.rulebook import Rulebook
 from daemon.service import Service
 from daemon.store import KeptMail, Store
+from daemon.words import LooksAt
 
 _HANDFUL = 50
 """Mails that a worker process gets at once."""
@@ -48,6 +50,7 @@ class Trial:
     mails: int = 0
     differences: tuple[Difference, ...] = ()
     unread: tuple[Unread, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +89,19 @@ def _trial(question: Question, count: int, verdicts: list[Difference | Unread]) 
     return Trial(
         old=question.old.version, new=question.new.version, since=question.since, mails=count - len(unread),
         differences=tuple(v for v in verdicts if isinstance(v, Difference)), unread=unread,
+        remarks=tuple(_remarks(question)),
     )  # fmt: skip
+
+
+def _remarks(question: Question) -> Iterator[str]:
+    """Yield what the trial cannot know, where some rule asks for it: nobody shall take silence for agreement."""
+    rules = {rule.name: rule for book in (question.old, question.new) for rule in book.rules}
+    if replies := [r.name for r in rules.values() if r.looks_at is LooksAt.REPLIES]:
+        yield f"rules for replies are not tried: {', '.join(replies)}"
+    if question.old.asks_similar or question.new.asks_similar:
+        yield "which incidents were open then is not known: rules that ask for a similar one are tried as if none was"
+    if any(isinstance(action, AddToParent) for r in rules.values() for action in r.then):
+        yield "which parents were open then is not known: whether a mail would come under one is not said"
 
 
 def _handfuls(found: Iterable[Decided], store: Store) -> Iterator[Handful]:
@@ -181,6 +196,7 @@ def trial_data(trial: Trial, zone: ZoneInfo, most: int = 0) -> dict[str, Any]:
         "since": trial.since.astimezone(zone).isoformat(timespec="seconds") if trial.since else None,
         "mails": trial.mails,
         "changed": len(trial.differences),
+        "remarks": list(trial.remarks),
         "unread": [{"mail": u.mail, "ticket": u.ticket or None, "why": u.why} for u in trial.unread],
         "groups": [
             {
@@ -207,6 +223,7 @@ def trial_lines(trial: Trial, most: int = 10) -> Iterator[str]:
         yield f"         by {', '.join(group.rules) or 'no single rule'}; {', '.join(numbers[:most])}{more}"
     for why, some in _by_reason(trial.unread).items():
         yield f"  {len(some):>5}  could not be tried: {why}; {', '.join(some[:most])}"
+    yield from (f"note: {remark}" for remark in trial.remarks)
 
 
 def _called(decided: Decided) -> str:

@@ -7,7 +7,7 @@ them. A mail is judged by the very functions of the live path. Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,9 +16,9 @@ from daemon.events import Opened, Rejected, Routed, ScopeDoubted, event_data
 from daemon.intake.letter import Letter
 from daemon.intake.understand import Alerted, Intent, Known, NewIncident, sender_of, understand
 from daemon.routing.alerts import sighted
-from daemon.rulebook import Rulebook
+from daemon.rulebook import Rule, Rulebook
 from daemon.service import Service
-from daemon.words import MailStatus, Nature, Proof
+from daemon.words import Nature, Proof
 
 _FATE = "outcome"
 _NOT_COMPARED = frozenset({"because", "rules"})
@@ -112,21 +112,24 @@ def grouped(differences: Iterable[Difference]) -> tuple[Group, ...]:
 
 def rules_changed(old: Rulebook, new: Rulebook) -> frozenset[str]:
     """Return the names of the rules that are in both sets and say something else."""
-    before = {r.name: (r.when.describe(), [a.describe() for a in r.then], r.stop) for r in old.rules}
-    after = {r.name: (r.when.describe(), [a.describe() for a in r.then], r.stop) for r in new.rules}
+    before, after = ({r.name: _said(r) for r in book.rules} for book in (old, new))
     return frozenset(name for name in before.keys() & after.keys() if before[name] != after[name])
+
+
+def _said(rule: Rule) -> tuple[object, ...]:
+    return rule.when.describe(), [a.describe() for a in rule.then], rule.stop, rule.off, rule.looks_at, rule.captures
 
 
 def _known_then(letter: Letter, decided: Decided, rulebook: Rulebook, service: Service) -> Known:
     """Return what was known of a mail that belonged to no ticket; nobody is written to, and no clock is started."""
-    sender = sender_of(letter, rulebook)
-    known = Known(sender=sender, proof=decided.proof, mailbox=decided.mailbox, quiet=True)
+    known = Known(
+        sender=sender_of(letter, rulebook), proof=decided.proof, mailbox=decided.mailbox, quiet=True,
+        received_at=decided.received_at,
+    )  # fmt: skip
     if not rulebook.alerts or letter.nature in (Nature.BOUNCE, Nature.OWN):
         return known
     facts = facts_for_rules(letter, known, rulebook, service, decided.at)
-    return Known(
-        sender=sender, proof=decided.proof, mailbox=decided.mailbox, quiet=True, alert=sighted(facts, rulebook)
-    )
+    return replace(known, alert=sighted(facts, rulebook))
 
 
 def _opening(intent: Intent, letter: Letter, decided: Decided) -> Intent:
@@ -140,8 +143,7 @@ def _outcome(decision: Decision) -> Outcome:
     events = [e for c in decision.changes for e in c.events]
     routed = next((e for e in events if isinstance(e, Routed)), None)
     if routed is None:
-        fate = "ignored" if decision.status is MailStatus.IGNORED else "passed on"
-        return Outcome(facts={_FATE: f"{fate}: {decision.note}"})
+        return Outcome(facts={_FATE: decision.note or str(decision.status)})
     return Outcome(facts=_facts(events, routed), because=routed.because)
 
 

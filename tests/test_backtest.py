@@ -97,7 +97,7 @@ def recorded(desk: TestDesk) -> dict[int, dict]:
     found = {}
     store = desk.desk.store
     for mail, reason in store.base.rows("SELECT id, reason FROM mail WHERE ticket = 0"):
-        found[mail] = {"outcome": f"ignored: {reason}"}
+        found[mail] = {"outcome": reason}
     for ticket in store.register.tickets():
         events = [(e, cause) for _, e, _, cause in store.register.events(ticket.number)]
         opened, cause = events[0]
@@ -165,7 +165,10 @@ def test_what_changes_is_grouped_with_counts_numbers_and_the_rule(desk):
     assert tags["new"] == "vpn" and tags["tickets"] == [1] and tags["rules"] == ["VPN 与专线 vpn"]
     fate = next(g for g in said["groups"] if g["fact"] == "outcome")
     assert (
-        fate["old"].startswith("ignored") and fate["new"] == "opened" and fate["mails"] == [4] and fate["tickets"] == []
+        fate["old"].startswith("dropped by the rule")
+        and fate["new"] == "opened"
+        and fate["mails"] == [4]
+        and fate["tickets"] == []
     )
     text = "\n".join(trial_lines(trial))
     assert "4 stored mails tried: 3 would be decided otherwise" in text

@@ -224,7 +224,8 @@ class Register:
     def _turned_away(self, since: datetime | None) -> Iterator[Decided]:
         """Yield the mails that rules ignored, or passed on; when they were handled is not kept, when they came is."""
         sql = """SELECT id, mailbox, received_at FROM mail WHERE received_at >= ? AND ticket = 0
-         AND (reason LIKE 'a rule says: %' OR reason LIKE 'passed on to %') ORDER BY id"""
+         AND (reason LIKE 'dropped by the rule %' OR reason LIKE 'a rule says: %' OR reason LIKE 'passed on to %')
+         ORDER BY id"""
         for mail, mailbox, received_at in self._base.rows(sql, (_from(since),)):
             at = unstamp(received_at)
             yield Decided(mail=int(mail), at=at, mailbox=mailbox, received_at=at)
