@@ -25,6 +25,7 @@ from daemon.clock import Clock
 from daemon.config import Config
 from daemon.errors import ConfigError, Problem, TicketdError
 from daemon.inforce import Found, Places, Wish
+from daemon.overruled import CATEGORY, TEAM, standing
 from daemon.proving import run_tests
 from daemon.routing.changes import diff_of
 from daemon.routing.loader import load_rulebook
@@ -33,7 +34,7 @@ from daemon.store import Store
 from daemon.store.versions import Version
 from daemon.terminal import OK, PROBLEMS, config_of, day_of, put_table, put_whole, safe
 from daemon.trials import Verdict, verdict_data
-from daemon.views import iso
+from daemon.views import iso, stats_data
 
 log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ _TRIED_AT_APPLY = 2000
 """So many of the newest mails are tried before rules are applied; `rules backtest` tries all."""
 _PATIENCE = 20.0
 _CANNOT_SAY = 2
+_SHOWN = 5
 
 
 @click.group()
@@ -171,7 +173,7 @@ def backtest(
     """
     try:
         shop = _shop(ctx)
-        began = datetime.combine(day_of(since), midnight(), shop.zone) if since else None
+        began = _beginning(since, shop.zone)
         trial = _trial(shop, load_rulebook(folder or other or shop.places.rules), since=began, limit=limit)
     except TicketdError as e:
         click.echo(str(e), err=True)
@@ -184,10 +186,18 @@ def backtest(
     return PROBLEMS if trial.differences else _CANNOT_SAY if trial.unread else OK
 
 
-def _trial(shop: _Shop, new: Rulebook, since: datetime | None = None, limit: int = 0) -> Trial:
+def _beginning(since: str | None, zone: ZoneInfo) -> datetime | None:
+    return datetime.combine(day_of(since), midnight(), zone) if since else None
+
+
+def _in_force(shop: _Shop) -> Rulebook:
+    """Return the rules that count; those in the folder where none were ever put in force."""
     last = shop.store.versions.last()
-    old = inforce.load_kept(last, shop.store) if last else load_rulebook(shop.places.rules)
-    question = Question(old=old, new=new, service=app.service_of(shop.config), since=since, limit=limit)
+    return inforce.load_kept(last, shop.store) if last else load_rulebook(shop.places.rules)
+
+
+def _trial(shop: _Shop, new: Rulebook, since: datetime | None = None, limit: int = 0) -> Trial:
+    question = Question(old=_in_force(shop), new=new, service=app.service_of(shop.config), since=since, limit=limit)
     return back_test(question, shop.store)
 
 
@@ -230,6 +240,44 @@ def _show_verdicts(verdicts: list[Verdict], problems: list[Problem]) -> None:
             click.echo(safe(f"    {line}"))
     said = f"{len(failed)} failed" if failed else "all as expected"
     click.echo(f"{len(verdicts)} tests, {said}" if verdicts else "there are no tests", err=not verdicts)
+
+
+# --- what became of their word ---
+
+
+@rules.command()
+@_SINCE
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object, with all numbers.")
+@click.pass_context
+def stats(ctx: click.Context, since: str | None, as_json: bool) -> int:
+    """Say of each rule how often it matched, when last, and how often people decided otherwise afterwards."""
+    shop = _shop(ctx)
+    began = _beginning(since, shop.zone)
+    data = stats_data(standing(shop.store.register.ruled(began), _in_force(shop)), began, shop.zone)
+    if as_json:
+        put_whole(data)
+        return OK
+    click.echo(
+        f"{data['mails']} mails decided by rules; {data['missed']['count']} by none but a rule for everything else"
+    )
+    heads = ("rule", "hits", "share", "last hit", "category corrected", "team corrected", "tickets")
+    put_table(heads, [_stats_row(rule) for rule in data["rules"]])
+    for words, names in (("never matched", data["dead"]), ("in no file any more", [g["rule"] for g in data["gone"]])):
+        if names:
+            click.echo(safe(f"{words}: {', '.join(names)}"))
+    return OK
+
+
+def _stats_row(rule: dict[str, Any]) -> tuple[Any, ...]:
+    said = [_corrected(rule["overruled"].get(fact, [])) for fact in (CATEGORY, TEAM)]
+    shown = rule["tickets"][-_SHOWN:]
+    more = "… " if len(rule["tickets"]) > _SHOWN else ""
+    return (rule["rule"], rule["hits"], f"{rule['share']:.1%}", (rule["last_hit"] or "")[:16], *said,
+            more + ", ".join(map(str, shown)))  # fmt: skip
+
+
+def _corrected(ways: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{w['count']} → {w['to'] or '?'}" for w in ways)
 
 
 # --- putting rules in force ---

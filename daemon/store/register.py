@@ -6,6 +6,7 @@ What comes in: Changes and the letter that caused them. What goes out: Tickets a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -19,6 +20,7 @@ from daemon.events import Event, MessageAdded, event_data, event_from
 from daemon.intake.letter import Letter
 from daemon.lifecycle import OPEN_STATES
 from daemon.likeness import shared, telling_words
+from daemon.overruled import Ruled, ruled_from
 from daemon.plain import from_plain, to_plain
 from daemon.store.base import Database
 from daemon.store.tables import stamp, unstamp
@@ -32,6 +34,10 @@ _DRAW = f"""INSERT INTO ticket (number, {", ".join(_COLUMNS)}) VALUES ({", ".joi
  ON CONFLICT (number) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS)}"""
 _MESSAGE = """INSERT INTO message (mail, ticket, message_id, sender, sender_name, recipients, at, nature, visibility,
  subject, text, attachments) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (mail) DO NOTHING"""
+
+
+_OF_RULES = ("Opened", "Routed", "RulesApplied", "Graded", "Returned", "Assigned", "HandedUp")
+_ENDED_BY = re.compile(r"(?:dropped by|passed on to \S+ by) the rule '(.*?)'(?:: |$)")
 
 
 _AT_ONCE = 400
@@ -229,6 +235,20 @@ class Register:
         for mail, mailbox, received_at in self._base.rows(sql, (_from(since),)):
             at = unstamp(received_at)
             yield Decided(mail=int(mail), at=at, mailbox=mailbox, received_at=at)
+
+    def ruled(self, since: datetime | None = None) -> Iterator[Ruled]:
+        """Yield what rules have decided since then: on each ticket, with what people made of it, and on other mails."""
+        sql = f"""SELECT ticket, at, kind, data FROM event WHERE kind IN ({_marks(_OF_RULES)})
+         AND ticket IN (SELECT ticket FROM event WHERE kind IN ('Routed', 'RulesApplied') AND at >= ?)
+         ORDER BY ticket, seq"""
+        rows = iter(self._base.run(sql, (*_OF_RULES, _from(since))))
+        for number, events in groupby(rows, key=itemgetter(0)):
+            history = [(unstamp(at), event_from(kind, json.loads(data))) for _, at, kind, data in events]
+            yield from (r for r in ruled_from(int(number), history) if since is None or r.at >= since)
+        sql = "SELECT received_at, reason FROM mail WHERE ticket = 0 AND received_at >= ? AND reason LIKE '%the rule %'"
+        for at, reason in self._base.rows(sql, (_from(since),)):
+            if ended := _ENDED_BY.match(reason):
+                yield Ruled(number=0, at=unstamp(at), because=(ended[1],))
 
     def raw_events(self, number: int) -> list[dict[str, Any]]:
         """Return a ticket's history as plain data, as it was written."""
