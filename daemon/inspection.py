@@ -7,6 +7,7 @@ Nothing is written, and nothing is sent.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -124,7 +125,7 @@ def _as_if_kept(letter: Letter, mailbox: str, desk: Desk) -> KeptMail:
 
 
 def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> list[Notice]:
-    scene = scene_for(letter, known, decision, desk)
+    scene = replace(scene_for(letter, known, decision, desk), now=desk.clock.now())
     chosen = [n for change in decision.changes for n in choose_notices(change, scene_of(change, scene, desk))]
     concerned = decision.changes[0].now if decision.changes else known.ticket
     return [*chosen, *transcript_notice(decision, concerned, desk.service.language, scene)]
