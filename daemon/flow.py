@@ -63,6 +63,7 @@ from daemon.notify.notice import Notice, OutgoingMail
 from daemon.notify.notices import Scene, alarm_notice, choose_notices, transcript_notice
 from daemon.notify.postman import Fate, Postman
 from daemon.notify.render import Renderer
+from daemon.notify.together import one_for_each_reader
 from daemon.reports.compile import compile_report
 from daemon.reports.facts import Heading
 from daemon.reports.period import period_of
@@ -319,8 +320,10 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
         decision = replace(decision, transcript=_named(decision.transcript, decision.changes, changes))
     scene = scene_for(letter, known, decision, desk)
     records = {**known.related, **{c.before.number: c.now for c in changes}}
-    for change in changes:
-        _record(change, scene_of(change, replace(scene, records=records), desk), cause, desk, now)
+    scene = replace(scene, records=records)
+    chosen = one_for_each_reader([_announced(c, scene_of(c, scene, desk), desk, now) for c in changes])
+    for change, notices in zip(changes, chosen, strict=True):
+        _recorded(change, notices, cause, desk, now)
         _add_messages(change, letter, mail, desk)
     concerned = changes[0].now if changes else known.ticket
     if known.ticket is None and decision.transcript and not decision.transcript.opened:
@@ -448,12 +451,22 @@ def _with_similar(change: Change, scene: Scene, desk: Desk) -> Scene:
 
 def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:
     """ANNOUNCE and RECORD one ticket's events: the history and the mails owed for it, together."""
+    _recorded(change, _announced(change, scene, desk, now), cause, desk, now)
+
+
+def _announced(change: Change, scene: Scene, desk: Desk, now: datetime) -> tuple[Notice, ...]:
+    """ANNOUNCE: return the mails that one ticket's events call for."""
     told = _bounces_told(change, desk, now)
     notices = choose_notices(change, replace(scene, now=now, told=told, history=_history(change, desk, now)))
     unheard = [e for e in change.events if isinstance(e, NoticeFailed) and e.address not in told]
     if unheard and not notices:
         lines = [f"{e.template} to {e.address}: {e.reason}" for e in unheard]
         raise_alarm(desk, f"unreached:{change.before.number}", "Nobody can be told about a ticket", lines)
+    return notices
+
+
+def _recorded(change: Change, notices: tuple[Notice, ...], cause: str, desk: Desk, now: datetime) -> None:
+    """RECORD: the history of one ticket and the mails owed for it, together."""
     subject = stem(change.now.subject, desk.service.subject_tag)
     desk.store.register.append(change, cause, now)
     desk.store.outbox.owe(notices, change.before.number, cause, subject, now)

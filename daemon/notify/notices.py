@@ -39,6 +39,7 @@ from daemon.events import (
     NewsShared,
     NoticeFailed,
     Opened,
+    ParentEnded,
     ParentSolved,
     PlanEnded,
     Queued,
@@ -76,7 +77,7 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Contract, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import CASES, PROVED, RECORDING, LinkKind, Role, State, Verb, Visibility, Who
+from daemon.words import CASES, JOINED, PROVED, RECORDING, LinkKind, Role, State, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused", "scope_passed_on"})
 _LONGEST_TEXT = 20_000
@@ -86,10 +87,11 @@ _SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
     "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
     "cancelled": ("merged",), "linked": ("assignment",),
     "assignment": ("recall", "queued", "scope_question"), "queued": ("recalled",),
-    # That a major incident is over, or goes on.
-    "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report"),
+    # That a major incident is over, or goes on; where a mistake was put right all is as it was, the alarm too.
+    "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report", "undone"),
 }  # fmt: skip
 _SECOND_LINE = 2
+_OF_LINKS = Linked | Unlinked | ParentSolved | ParentEnded
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
 # Whom an escalation goes to that was asked for when the timetable has no step left.
 _LAST_RESORT = ("lead", "pm")
@@ -249,7 +251,9 @@ def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: 
     if not isinstance(event, NoticeFailed):
         found = [to for to in _told(audience, event, ticket, scene) if _may_hear(event, to, scene)]
         for_people_of_ours = bool(set(audience) - {"requester", "watchers"})
-        yield from found or (recipients(("desk",), ticket, scene) if for_people_of_ours else ())
+        heard = found if not isinstance(event, _OF_LINKS) else [to for to in found if not _is_vendor(to, scene)]
+        yield from found
+        yield from recipients(("desk",), ticket, scene) if for_people_of_ours and not heard else ()
         return
     # Who works on it may be the very one who cannot be reached: then the desk has to know.
     for_us = event.template in ("assignment", "notice_failed", "escalation", "new_reply")
@@ -259,9 +263,17 @@ def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: 
 
 
 def _may_hear(event: Event, to: Recipient, scene: Scene) -> bool:
-    """Whether this reader may be told: which tickets hang together is nothing for a vendor, who has one of them."""
+    """Whether this reader may be told: which tickets hang together is nothing for a vendor, who has one of them.
+
+    They hear that more people reported what they work on, and no more: what these wrote is the desk's to hand over.
+    """
+    reported_again = isinstance(event, Linked) and event.link in JOINED
+    return reported_again or not isinstance(event, _OF_LINKS) or not _is_vendor(to, scene)
+
+
+def _is_vendor(to: Recipient, scene: Scene) -> bool:
     person = scene.rulebook.people.get(to.key)
-    return not isinstance(event, Linked | Unlinked | ParentSolved) or person is None or of_ours(person)
+    return person is not None and not of_ours(person)
 
 
 def _waited_in_vain(to: Recipient, event: Event) -> bool:
@@ -576,7 +588,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
     """Return the facts for one notice: the ticket, the words concerned, who wrote them, what may be answered."""
     internal = visibility is Visibility.INTERNAL
     return {
-        "ticket": ticket_facts(ticket, to.language, scene.rulebook),
+        "ticket": _facts_for(to, ticket, scene),
         "text": _text(event, ticket, to, scene, internal=internal),
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
@@ -586,6 +598,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
             _put_right(event, to)
             or _link_facts(event, ticket, to, scene)
             or _dispatched(event, scene)
+            or _solution_facts(event, ticket, to, scene)
             or _particulars(event, ticket)
         ),
         **_similar(event, to, scene),
@@ -593,6 +606,12 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         **_scope_facts(event, ticket, to, scene),
         **_emergency_facts(event, ticket, to, scene),
     }
+
+
+def _facts_for(to: Recipient, ticket: Ticket, scene: Scene) -> dict[str, Any]:
+    """Return what a template may say of a ticket to this reader; other tickets are nothing for a vendor."""
+    facts = ticket_facts(ticket, to.language, scene.rulebook)
+    return {**facts, "links": []} if _is_vendor(to, scene) else facts
 
 
 def _put_right(event: Event, to: Recipient) -> dict[str, Any]:
@@ -613,20 +632,22 @@ def _link_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> di
     """Return what the mails about linked records may speak of; nothing for other events."""
     match event:
         case Linked(link=link, ticket=number, opened=opened):
-            facts = {"link": str(link), "opened": opened}
+            facts = {"link": str(link), "opened": opened, "for_vendor": _is_vendor(to, scene)}
         case Unlinked(link=link, ticket=number):
             facts = {"link": str(link), "ended": True}
-        case NewsShared(ticket=number, solved=solved):
-            facts = {"solved": solved}
+        case NewsShared(ticket=number, solved=solved, outcome=outcome):
+            facts = {"solved": solved, "outcome": outcome or "news"}
         case ParentSolved(ticket=number):
             facts = {"link": "parent_solved"}
+        case ParentEnded(ticket=number, state=state):
+            facts = {"link": f"parent_{state}"}
         case StateChanged(verb=Verb.MERGE | Verb.DUPLICATE):
             number, facts = ticket.moved_to, {}
         case Woken(reason=reason, change=number) if number:
             facts = {"reason": reason}
         case _:
             return {}
-    other = scene.records.get(number)
+    other = None if facts.get("for_vendor") else scene.records.get(number)
     known = ticket_facts(other, to.language, scene.rulebook) if other else {"number": number}
     return {**facts, "other": known}
 
@@ -650,6 +671,25 @@ def _dispatched(event: Event, scene: Scene) -> dict[str, Any]:
             return {"name": display(event.person, scene.rulebook), "other": other}
         case _:
             return {}
+
+
+def _solution_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> dict[str, Any]:
+    """Return what the mails may speak of that say it is solved, or is not; nothing for other events."""
+    theirs = to.address == ticket.requester
+    match event:
+        case StateChanged(new=State.RESOLVED):
+            return {"confirms": theirs}
+        case StateChanged(verb=Verb.REOPEN | Verb.REJECT):
+            return {"solved_with": [] if theirs else _solved_with(ticket, scene)}
+        case _:
+            return {}
+
+
+def _solved_with(ticket: Ticket, scene: Scene) -> list[dict[str, Any]]:
+    """Return the children that were solved together with a ticket, and that still are while it goes on again."""
+    children = (scene.records.get(number) for number in ticket.linked(LinkKind.CHILD))
+    solved = (t for t in children if t and t.solved_with == ticket.number and not t.open)
+    return [{"number": t.number, "subject": t.subject} for t in solved]
 
 
 def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
@@ -871,14 +911,27 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
         return _story(event, ticket, to, scene)[:_LONGEST_TEXT] if internal else ""
     if isinstance(event, Insisted):
         return "\n\n".join(p for p in (scene.story, _written(ticket, scene, internal=True)) if p) if internal else ""
-    if isinstance(event, Rejected):
-        return ""  # the refusal speaks of the reason, not of their own words
+    if _not_theirs_to_read(event, to, scene, internal=internal):
+        return ""
     of_the_mail = Opened | MessageAdded | ScopeDoubted | AlertRepeated | AlertRecovered
     if isinstance(event, of_the_mail) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
-    if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:
-        return ""  # what the project manager has to say about it is for colleagues
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
+
+
+def _not_theirs_to_read(event: Event, to: Recipient, scene: Scene, *, internal: bool) -> bool:
+    """Whether the words of an event are for others than this reader."""
+    match event:
+        case Rejected():
+            return True  # the refusal speaks of the reason, not of their own words
+        case Linked(link=link):
+            return link in JOINED and _is_vendor(to, scene)
+        case StateChanged(verb=Verb.REJECT):
+            return not internal  # what the project manager has to say about it is for colleagues
+        case StateChanged(verb=Verb.REOPEN, by=by):
+            return not internal and by != to.address  # another one who reported the same says so in words of their own
+        case _:
+            return False
 
 
 def _story(event: Assigned | CalledIn, ticket: Ticket, to: Recipient, scene: Scene) -> str:

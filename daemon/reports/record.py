@@ -65,7 +65,7 @@ _FOR_COLLEAGUES = frozenset({
     "Queued", "Recalled", "CalledIn",
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
     "AlertRepeated", "AlertRecovered", "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed",
-    "AnswerWithheld", "Linked", "Unlinked", "ParentSolved",
+    "AnswerWithheld", "Linked", "Unlinked", "ParentSolved", "ParentEnded",
     "MajorUpdateOwed", "PlanProposed", "PlanActivated", "TaskStarted", "TaskDone", "TaskBlocked",
     "TaskOverdue", "TaskUnanswered", "PlanEnded",
 })  # fmt: skip
