@@ -250,7 +250,13 @@ class Renderer:
 
 def _cleaned(words: _Words, tag: str, ticket: int) -> _Words:
     subject = with_tag(words.subject, tag, ticket) if ticket else clean_header(words.subject)
-    return replace(words, subject=subject, text=clean_text(words.text), html=clean_text(words.html))
+    return replace(words, subject=subject, text=clean_text(words.text), html=_unbroken(clean_text(words.html), tag))
+
+
+def _unbroken(html: str, tag: str) -> str:
+    """Return HTML in which no line ends inside a ticket's number or a keyword: a phone breaks both where it likes."""
+    kept = rf"<(?:style|title)\b.*?</(?:style|title)>|<[^>]*>|((?<!&)[#＃]\w{{1,12}}(?!\w)|\b{re.escape(tag)}-\d+)"
+    return re.sub(kept, lambda m: f'<span style="white-space:nowrap">{m[1]}</span>' if m[1] else m[0], html, flags=re.S)
 
 
 def _cid(name: str, own_id: str) -> str:
@@ -443,7 +449,8 @@ class _Voice:
             "rows": self.rows,
             "sentence": self.sentence,
         }
-        environment.filters |= {**filters, "quote": _quoted, "linebreaks": _linebreaks, "size": _size}
+        plain = {"quote": _quoted, "linebreaks": _linebreaks, "size": _size, "beside": _beside}
+        environment.filters |= {**filters, **plain}
         return environment
 
     def _load(self, name: str) -> tuple[str, str | None, Callable[[], bool]] | None:
@@ -503,8 +510,10 @@ class _Voice:
         @jinja2.pass_context
         def sentence(context: Context, line: Mapping[str, Any]) -> str:
             code, detail = str(line.get("why", "")), str(line.get("detail", ""))
-            if code in ("date_past", "time_ahead"):
+            if code in ("date_past", "time_ahead", "until"):
                 detail = self._moment(detail, self._year(context), False)
+            elif code == "away":
+                detail = self._write_day(detail)
             elif code in _DETAILS:
                 parts = [self.word(part.strip(), _DETAILS[code]) for part in detail.split(",")]
                 detail = self.word_at("comma").join(parts)
@@ -615,6 +624,15 @@ def _quoted(text: str) -> str:
 def _linebreaks(text: str) -> Markup:
     """Return text as HTML in which its line breaks show."""
     return Markup("<br>\n").join(escape(line) for line in text.strip().splitlines())
+
+
+_MIXED = re.compile(r"[\u3400-\u9fff][0-9A-Za-z]|[0-9A-Za-z][\u3400-\u9fff]")
+
+
+def _beside(words: str, name: str) -> str:
+    """Return two texts joined, with a space where Chinese and Latin letters meet: 处理人王芳, 处理人 Tom Baker."""
+    gap = " " if _MIXED.fullmatch(words[-1:] + name[:1]) else ""
+    return f"{words}{gap}{name}"
 
 
 _KILO = 1024
