@@ -21,6 +21,7 @@ from daemon.intake.understand import Alerted, Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, transcript_notice
 from daemon.notify.render import check_templates
+from daemon.notify.together import one_for_each_reader
 from daemon.routing.check import (
     check_addresses,
     check_calendars,
@@ -125,6 +126,7 @@ def _as_if_kept(letter: Letter, mailbox: str, desk: Desk) -> KeptMail:
 
 def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> list[Notice]:
     scene = scene_for(letter, known, decision, desk)
-    chosen = [n for change in decision.changes for n in choose_notices(change, scene_of(change, scene, desk))]
+    each = one_for_each_reader(choose_notices(c, scene_of(c, scene, desk)) for c in decision.changes)
+    chosen = [n for notices in each for n in notices]
     concerned = decision.changes[0].now if decision.changes else known.ticket
     return [*chosen, *transcript_notice(decision, concerned, desk.service.language, scene)]
