@@ -297,7 +297,7 @@ def _remark(events: tuple[Event, ...], actor: Actor) -> str:
     hold = next((e for e in events if isinstance(e, StateChanged) and e.verb is Verb.HOLD), None)
     if hold is None:
         return ""
-    return f"until:{hold.hold_until:%Y-%m-%d %H:%M}" if hold.hold_until else "no_date:"
+    return f"until:{hold.hold_until.isoformat()}" if hold.hold_until else "no_date:"
 
 
 def unknown(command: Command) -> Line:

@@ -583,7 +583,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
             or _particulars(event, ticket)
         ),
         **_similar(event, to, scene),
-        **_step_facts(event, to, scene),
+        **_step_facts(event, ticket, to, scene),
         **_scope_facts(event, ticket, to, scene),
         **_emergency_facts(event, ticket, to, scene),
     }
@@ -707,7 +707,7 @@ def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
             return {}
 
 
-def _step_facts(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
+def _step_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> dict[str, Any]:
     """Return what the mail about a step may speak of; nothing for events of other kinds."""
     match event:
         case StepReached():
@@ -727,7 +727,7 @@ def _step_facts(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
     return {
         "step": step,
         "steps": [] if asked_by else [step],
-        "asked_by": display(asked_by, scene.rulebook),
+        "asked_by": (asked_by == ticket.requester and ticket.requester_name) or display(asked_by, scene.rulebook),
         "reason": getattr(event, "reason", ""),
         "instead": _instead(to, scene),
     }
@@ -880,15 +880,22 @@ def _likely(ticket: Ticket, to: Recipient, scene: Scene) -> tuple[Keyword, ...]:
 
 def _line_facts(line: Line, language: str, rulebook: Rulebook) -> dict[str, Any]:
     code, _, detail = line.why.partition(":")
-    if code.startswith("level_"):
-        key, _, measured = detail.partition(" ")
-        counted = "" if code == "level_default" else f" ({measured.replace(' ', ' / ')})"
-        detail = level_name(key, language, rulebook) + counted
     return {
-        "text": line.text, "outcome": line.outcome, "why": code, "detail": detail,
+        "text": line.text, "outcome": line.outcome, "why": code, "detail": _in_words(code, detail, language, rulebook),
         "did_you_mean": line.did_you_mean, "number": line.number, "subject": line.subject,
         "links": [{"kind": str(x.kind), "number": x.ticket} for x in line.links],
     }  # fmt: skip
+
+
+def _in_words(code: str, detail: str, language: str, rulebook: Rulebook) -> str:
+    """Return what a line speaks of as its reader calls it: a warning level, a category; anything else as it is."""
+    if code == "no_line2" and detail in rulebook.categories:
+        return named(rulebook.categories[detail].name, language)
+    if not code.startswith("level_"):
+        return detail
+    key, _, measured = detail.partition(" ")
+    counted = "" if code == "level_default" else f" ({measured.replace(' ', ' / ')})"
+    return level_name(key, language, rulebook) + counted
 
 
 def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal: bool) -> str:
