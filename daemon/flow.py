@@ -51,6 +51,7 @@ from daemon.events import (
     Opened,
     ProgressTold,
     Recalled,
+    Reminded,
 )
 from daemon.intake.headers import without_body
 from daemon.intake.letter import Letter, RawMail
@@ -437,8 +438,18 @@ def _clock_scene(change: Change, desk: Desk) -> Scene:
     number = change.before.number
     given = any(isinstance(e, Assigned) for e in change.events)
     story, report = (desk.store.register.story(number), desk.store.register.report(number)) if given else ("", "")
-    scene = Scene(rulebook=desk.rulebook, service=desk.service, story=story, report=report)
+    asked = _asked_about(change, desk)
+    scene = Scene(rulebook=desk.rulebook, service=desk.service, story=story, report=report, records=asked)
     return _with_similar(change, scene, desk)
+
+
+def _asked_about(change: Change, desk: Desk) -> Mapping[int, Ticket]:
+    """LOOK UP what was solved together with a ticket, where its requester is reminded of all that in one mail."""
+    if not any(isinstance(e, Reminded) for e in change.events):
+        return {}
+    book = desk.store.register
+    parent = book.ticket(change.now.solved_with or change.before.number)
+    return book.tickets_of((parent.number, *parent.linked(LinkKind.CHILD))) if parent else {}
 
 
 def _with_similar(change: Change, scene: Scene, desk: Desk) -> Scene:

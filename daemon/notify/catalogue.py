@@ -92,7 +92,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         ("address", "reason", "template", "permanent"),
     ),
     "woken": TemplateInfo("the time of a hold is over: to those at work", INTERNAL, ("reason", "other")),
-    "confirm_reminder": TemplateInfo("no answer yet whether it is solved: please say so", PUBLIC, ("late_for",)),
+    "confirm_reminder": TemplateInfo("no answer yet whether it is solved: please say so", PUBLIC, ("late_for", "also")),
     "next_action": TemplateInfo("to those at work: nobody knows the next step, please write it", INTERNAL),
     "day_list": TemplateInfo("to the project manager: what was not solved today", INTERNAL, ("tickets", "late_for")),
     "open_list": TemplateInfo("end of the day: how the reader's tickets stand", PUBLIC, ("tickets", "late_for")),

@@ -61,6 +61,7 @@ from daemon.events import (
 from daemon.intake.keywords import find_commands, spoken
 from daemon.intake.letter import Letter
 from daemon.intake.understand import OPENING
+from daemon.linking import asked_together
 from daemon.notify.catalogue import NO_STEP
 from daemon.notify.emergencies import (
     aftermath_facts,
@@ -238,6 +239,8 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
         return
     for to in _concerned(announcement, event, ticket, scene):
         if (to.key and to.key == scene.actor and not _by_dispatch(event)) or _waited_in_vain(to, event):
+            continue
+        if isinstance(event, Reminded) and asked_together(ticket, scene.records.get)[0].number != ticket.number:
             continue
         visibility = Visibility.INTERNAL if to.key or not ticket.concerns(to.address) else Visibility.PUBLIC
         facts = event_facts(event, ticket, to, scene, visibility)
@@ -674,9 +677,13 @@ def _dispatched(event: Event, scene: Scene) -> dict[str, Any]:
 
 
 def _solution_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> dict[str, Any]:
-    """Return what the mails may speak of that say it is solved, or is not; nothing for other events."""
+    """Return what the mails may speak of that say or ask whether it is solved; nothing for other events."""
     theirs = to.address == ticket.requester
     match event:
+        case Reminded():
+            late = is_late(event.due_at, event.noticed_at)
+            others = asked_together(ticket, scene.records.get)[1:]
+            return {"late_for": iso(event.due_at if late else None), "also": [_named(t) for t in others]}
         case StateChanged(new=State.RESOLVED):
             return {"confirms": theirs}
         case StateChanged(verb=Verb.REOPEN | Verb.REJECT):
@@ -689,7 +696,11 @@ def _solved_with(ticket: Ticket, scene: Scene) -> list[dict[str, Any]]:
     """Return the children that were solved together with a ticket, and that still are while it goes on again."""
     children = (scene.records.get(number) for number in ticket.linked(LinkKind.CHILD))
     solved = (t for t in children if t and t.solved_with == ticket.number and not t.open)
-    return [{"number": t.number, "subject": t.subject} for t in solved]
+    return [_named(t) for t in solved]
+
+
+def _named(ticket: Ticket) -> dict[str, Any]:
+    return {"number": ticket.number, "subject": ticket.subject}
 
 
 def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
@@ -710,8 +721,6 @@ def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
             return {"back": back, "times": ticket.alerts}
         case AlertRecovered(at=at):
             return {"recovered_at": iso(at), "times": ticket.alerts, "solved": ticket.state is State.RESOLVED}
-        case Reminded():
-            return {"late_for": iso(event.due_at if is_late(event.due_at, event.noticed_at) else None)}
         case StateChanged(verb=Verb.CONFIRM):
             return {"silent": event.by == CLOCK}
         case Returned(reason=reason) | Rejected(reason=reason) | Woken(reason=reason):
