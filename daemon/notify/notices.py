@@ -75,7 +75,7 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Contract, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import CASES, PROVED, RECORDING, LinkKind, Role, State, Verb, Visibility, Who
+from daemon.words import CASES, PROVED, RECORDING, Dispatch, LinkKind, Role, State, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused", "scope_passed_on"})
 _LONGEST_TEXT = 20_000
@@ -445,8 +445,10 @@ def _assignee_or_team(name: str, ticket: Ticket, scene: Scene) -> Iterator[Recip
         sales = list(_by_role(Role.SALES, scene)) if ticket.insisted_at else []
         yield from sales or _by_role(Role.DESK, scene)
         return
-    team = _lead if ticket.queued_at else _team
-    found = list(_assignee(name, ticket, scene)) or list(team(name, ticket, scene))
+    team = scene.rulebook.teams.get(ticket.team)
+    # Where one of a team is chosen, the others never heard of what nobody was given, also when it is over.
+    alone = ticket.queued_at is not None or (team is not None and team.dispatch is Dispatch.AUTO)
+    found = list(_assignee(name, ticket, scene)) or list((_lead if alone else _team)(name, ticket, scene))
     yield from found or list(_by_role(Role.DESK, scene))
 
 
