@@ -14,7 +14,7 @@ from daemon.intake.understand import Past, Sender
 from daemon.rulebook import Keyword, Person, Rulebook
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import STAFF_ROLES, Role, Who
+from daemon.words import STAFF_ROLES, Role, Verb, Who
 
 _ROLES: Mapping[Role, Who] = {
     Role.DESK: Who.DESK, Role.MANAGER: Who.MANAGER, Role.SALES: Who.SALES, Role.DUTY: Who.DUTY,
@@ -81,6 +81,18 @@ def relations(ticket: Ticket, actor: Actor) -> frozenset[Who]:
     if ticket.concerns(address) or of_ours(person):
         found.add(Who.PARTICIPANT)
     return frozenset(found | (_works(person, ticket, actor.rulebook, actor.now) if person else set()))
+
+
+def may_use(keyword: Keyword, ticket: Ticket, actor: Actor) -> bool:
+    """Whether the sender may use this keyword on this ticket.
+
+    Who reported a case that was merged into this one may say, like its requester, that it is not solved. That it is, or
+    that it is no longer wanted, would end it for all the others who reported it: only the requester says so for it.
+    """
+    found = relations(ticket, actor)
+    if keyword.verb is Verb.REOPEN and ticket.reported_by(actor.sender.address):
+        found |= {Who.REQUESTER}
+    return bool(found & set(keyword.who))
 
 
 def _works(person: Person, ticket: Ticket, rulebook: Rulebook, now: datetime) -> set[Who]:

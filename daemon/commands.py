@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from daemon.actors import Actor, Refusal, of_ours, relations
+from daemon.actors import Actor, Refusal, may_use, of_ours, relations
 from daemon.dispatch import hand_up_due, second_line, team_of
 from daemon.events import (
     Assigned,
@@ -170,8 +170,7 @@ def _all_of(
 
 def allowed_keywords(ticket: Ticket, actor: Actor) -> tuple[Keyword, ...]:
     """Return the keywords that this person may use on this ticket as it is now."""
-    relation = relations(ticket, actor)
-    return tuple(k for k in actor.rulebook.keywords if makes_sense(k.verb, ticket) and relation & set(k.who))
+    return tuple(k for k in actor.rulebook.keywords if makes_sense(k.verb, ticket) and may_use(k, ticket, actor))
 
 
 def makes_sense(verb: Verb, ticket: Ticket) -> bool:
@@ -256,13 +255,25 @@ def _one(command: Command, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | 
     if command.verb is None:
         return Refusal(code="unknown")
     keyword = next((k for k in actor.rulebook.keywords if k.verb is command.verb), None)
-    if keyword is None or not relations(ticket, actor) & set(keyword.who):
+    if others := _hang_on_it(command.verb, ticket, actor):
+        return others
+    if keyword is None or not may_use(keyword, ticket, actor):
         return Refusal(code="not_yours", detail=", ".join(keyword.who) if keyword else "")
     if next_state(ticket.state, command.verb, ticket.kind) is None:
         return Refusal(code="not_now", detail=ticket.state)
     if command.verb not in TAKES_TEXT and _holds_keyword(command.argument, actor.rulebook):
         return Refusal(code="one_a_line")
     return _DEEDS[command.verb](command.argument.strip(), ticket, actor)
+
+
+def _hang_on_it(verb: Verb, ticket: Ticket, actor: Actor) -> Refusal | None:
+    """Return why one of several who reported the same case may not end it for the others; our desk may cancel it."""
+    address = actor.sender.address
+    if of_ours(actor.sender.person) or not ticket.joined or not ticket.reported_by(address):
+        return None
+    if verb is Verb.CANCEL:
+        return Refusal(code="others_wait")
+    return Refusal(code="joined_confirm") if verb is Verb.CONFIRM and address != ticket.requester else None
 
 
 def _holds_keyword(argument: str, rulebook: Rulebook) -> bool:
@@ -286,7 +297,7 @@ def _remark(events: tuple[Event, ...], actor: Actor) -> str:
     hold = next((e for e in events if isinstance(e, StateChanged) and e.verb is Verb.HOLD), None)
     if hold is None:
         return ""
-    return f"until:{hold.hold_until:%Y-%m-%d %H:%M}" if hold.hold_until else "no_date:"
+    return f"until:{hold.hold_until.isoformat()}" if hold.hold_until else "no_date:"
 
 
 def unknown(command: Command) -> Line:

@@ -54,6 +54,7 @@ from daemon.intake.understand import (
     Sender,
     may_object,
 )
+from daemon.linking import spread
 from daemon.major import alarm_follows, update_owed
 from daemon.plans import plans_follow, tasks_due
 from daemon.routing.conditions import MailFacts
@@ -266,10 +267,23 @@ def _alerted(intent: Alerted, desk: _Desk) -> Decision:
         proved=desk.known.proof in PROVED, zone=desk.service.timezone,
     )  # fmt: skip
     events = alert_events(course, alarm, ticket)
+    others = _changes(Done(events=_reached_by(ticket, events, desk)), desk)
     events = (*_alert_words(events, letter, desk), *events)
     events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
-    change = Change(before=ticket, events=events)
-    return Decision(changes=(change,), withheld=NOT_ANSWERED, note=f"the alert {course}: {sighting.alert.name}")
+    own, note = Change(before=ticket, events=events), f"the alert {course}: {sighting.alert.name}"
+    return Decision(changes=(own, *others), withheld=NOT_ANSWERED, note=note)
+
+
+def _reached_by(ticket: Ticket, events: tuple[Event, ...], desk: _Desk) -> dict[int, tuple[Event, ...]]:
+    """Return what an alert's mail means for the records that hang on its ticket: as much as a colleague's would.
+
+    Nobody is written to for a mail of which nobody knows who sent it.
+    """
+    reached: dict[int, tuple[Event, ...]] = {}
+    if desk.known.proof in PROVED:
+        for number, event in spread(after(ticket, events), events, desk.actor, desk.known.related.get):
+            reached[number] = (*reached.get(number, ()), event)
+    return reached
 
 
 def _alert_words(events: tuple[Event, ...], letter: Letter, desk: _Desk) -> tuple[Event, ...]:
@@ -522,7 +536,7 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     if transcript.applied and all(c.plain for c in commands):
         # Who wrote ordinary words is not answered like a machine; the mails about what followed say enough.
         own = Change(before=ticket, events=events)
-        return Decision(changes=(own, *_rated_too(own, desk)), withheld=withheld)
+        return Decision(changes=(own, *others, *_rated_too(own, desk)), withheld=withheld)
     if withheld:
         said = AnswerWithheld(to=desk.known.sender.address, template="transcript", reason=withheld)
         events = (*events, said)
@@ -580,9 +594,9 @@ def _no_silence(letter: Letter, ticket: Ticket, desk: _Desk) -> tuple[Event, ...
     """
     known = desk.known
     whose = known.sender.address
-    # Others on the record, of whose case this one has become the number, cannot reopen it, but are no silence either.
+    # Others on the record cannot reopen it, but are no silence either.
     theirs = letter.nature is Nature.HUMAN and known.sender.person is None and ticket.concerns(whose)
-    proved = whose == ticket.requester and known.proof in PROVED
+    proved = ticket.reported_by(whose) and known.proof in PROVED
     if ticket.silence is None or not theirs or proved or not may_object(letter, desk.rulebook):
         return ()
     return silence_begins(replace(ticket, silence=None), desk.rulebook, desk.service.timezone, desk.at)

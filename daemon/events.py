@@ -539,8 +539,8 @@ class FollowedBy:
 class Linked:
     """The record `ticket` is `link` to this one from now on. What goes with it stands in `text`.
 
-    Of a merged one: its words, and `people` are the addresses that came with it. Of one that was `opened` by this:
-    what it is about. Of knowledge: the solution that was taken over.
+    Of a merged one: its words, `people` are the addresses that came with it, and `requesters` those of them whose case
+    it is. Of one that was `opened` by this: what it is about. Of knowledge: the solution that was taken over.
     """
 
     link: LinkKind
@@ -549,6 +549,7 @@ class Linked:
     text: str = ""
     people: tuple[str, ...] = ()
     opened: bool = False
+    requesters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -562,12 +563,16 @@ class Unlinked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewsShared:
-    """What was told on `ticket`, where this case is handled, was told to the requester of this record too."""
+    """What was told on `ticket`, where this case is handled, was told to the requester of this record too.
+
+    `outcome` is what became of it: solved, reopened, cancelled or out_of_scope; "" is news and no more.
+    """
 
     ticket: int
     by: str
     text: str
     solved: bool = False
+    outcome: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -577,6 +582,16 @@ class ParentSolved:
     ticket: int
     by: str
     text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentEnded:
+    """The parent `ticket` came to an end without being solved: this one goes on for itself. `state` is how it ended."""
+
+    ticket: int
+    by: str
+    text: str
+    state: State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -814,6 +829,7 @@ Event = (
     | Unlinked
     | NewsShared
     | ParentSolved
+    | ParentEnded
     | FollowUpAsked
     | Rated
     | MajorDeclared

@@ -51,6 +51,7 @@ from daemon.events import (
     Opened,
     ProgressTold,
     Recalled,
+    Reminded,
 )
 from daemon.intake.headers import without_body
 from daemon.intake.letter import Letter, RawMail
@@ -63,6 +64,7 @@ from daemon.notify.notice import Notice, OutgoingMail
 from daemon.notify.notices import Scene, alarm_notice, choose_notices, transcript_notice
 from daemon.notify.postman import Fate, Postman
 from daemon.notify.render import Renderer
+from daemon.notify.together import one_for_each_reader
 from daemon.reports.compile import compile_report
 from daemon.reports.facts import Heading
 from daemon.reports.period import period_of
@@ -319,8 +321,10 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
         decision = replace(decision, transcript=_named(decision.transcript, decision.changes, changes))
     scene = scene_for(letter, known, decision, desk)
     records = {**known.related, **{c.before.number: c.now for c in changes}}
-    for change in changes:
-        _record(change, scene_of(change, replace(scene, records=records), desk), cause, desk, now)
+    scene = replace(scene, records=records)
+    chosen = one_for_each_reader([_announced(c, scene_of(c, scene, desk), desk, now) for c in changes])
+    for change, notices in zip(changes, chosen, strict=True):
+        _recorded(change, notices, cause, desk, now)
         _add_messages(change, letter, mail, desk)
     concerned = changes[0].now if changes else known.ticket
     if known.ticket is None and decision.transcript and not decision.transcript.opened:
@@ -434,8 +438,18 @@ def _clock_scene(change: Change, desk: Desk) -> Scene:
     number = change.before.number
     given = any(isinstance(e, Assigned) for e in change.events)
     story, report = (desk.store.register.story(number), desk.store.register.report(number)) if given else ("", "")
-    scene = Scene(rulebook=desk.rulebook, service=desk.service, story=story, report=report)
+    asked = _asked_about(change, desk)
+    scene = Scene(rulebook=desk.rulebook, service=desk.service, story=story, report=report, records=asked)
     return _with_similar(change, scene, desk)
+
+
+def _asked_about(change: Change, desk: Desk) -> Mapping[int, Ticket]:
+    """LOOK UP what was solved together with a ticket, where its requester is reminded of all that in one mail."""
+    if not any(isinstance(e, Reminded) for e in change.events):
+        return {}
+    book = desk.store.register
+    parent = book.ticket(change.now.solved_with or change.before.number)
+    return book.tickets_of((parent.number, *parent.linked(LinkKind.CHILD))) if parent else {}
 
 
 def _with_similar(change: Change, scene: Scene, desk: Desk) -> Scene:
@@ -448,12 +462,22 @@ def _with_similar(change: Change, scene: Scene, desk: Desk) -> Scene:
 
 def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime) -> None:
     """ANNOUNCE and RECORD one ticket's events: the history and the mails owed for it, together."""
+    _recorded(change, _announced(change, scene, desk, now), cause, desk, now)
+
+
+def _announced(change: Change, scene: Scene, desk: Desk, now: datetime) -> tuple[Notice, ...]:
+    """ANNOUNCE: return the mails that one ticket's events call for."""
     told = _bounces_told(change, desk, now)
     notices = choose_notices(change, replace(scene, told=told, history=_history(change, desk, now)))
     unheard = [e for e in change.events if isinstance(e, NoticeFailed) and e.address not in told]
     if unheard and not notices:
         lines = [f"{e.template} to {e.address}: {e.reason}" for e in unheard]
         raise_alarm(desk, f"unreached:{change.before.number}", "Nobody can be told about a ticket", lines)
+    return notices
+
+
+def _recorded(change: Change, notices: tuple[Notice, ...], cause: str, desk: Desk, now: datetime) -> None:
+    """RECORD: the history of one ticket and the mails owed for it, together."""
     subject = stem(change.now.subject, desk.service.subject_tag)
     desk.store.register.append(change, cause, now)
     desk.store.outbox.owe(notices, change.before.number, cause, subject, now)

@@ -21,6 +21,7 @@ from daemon.intake.understand import Alerted, Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, transcript_notice
 from daemon.notify.render import check_templates
+from daemon.notify.together import one_for_each_reader
 from daemon.routing.check import (
     check_addresses,
     check_calendars,
@@ -32,6 +33,7 @@ from daemon.routing.check import (
 )
 from daemon.routing.evaluate import explain_routing
 from daemon.routing.loader import load_partly
+from daemon.rulebook import Rulebook
 from daemon.store import KeptMail
 from daemon.views import explanation
 
@@ -45,11 +47,13 @@ def check_everything(path: Path, today: date | None = None) -> tuple[list[Proble
     problems: list[Problem] = []
     config = _config(path, problems)
     rules, templates, secret, zone = _places(path, config)
-    problems += _rule_problems(rules, templates, today)
+    rulebook, unread = load_partly(rules)
+    problems += unread
+    problems += _rule_problems(rulebook, rules, templates, today, whole=not unread)
     problems += check_templates(templates, shipped("templates") / "email", zone)
     problems += _secret_problems(secret)
     if config is not None:
-        problems += _own_addresses(config, rules)
+        problems += _own_addresses(config, rulebook, rules)
     unique = sorted(set(problems))
     return [p for p in unique if not is_warning(p)], [p for p in unique if is_warning(p)]
 
@@ -70,14 +74,16 @@ def _places(path: Path, config: Config | None) -> tuple[Path, Path, Path, str]:
     return Path(paths.rules), Path(paths.templates), Path(service.secret_file), service.timezone
 
 
-def _rule_problems(rules: Path, templates: Path, today: date | None) -> list[Problem]:
-    rulebook, problems = load_partly(rules)
+def _rule_problems(
+    rulebook: Rulebook, rules: Path, templates: Path, today: date | None, *, whole: bool
+) -> list[Problem]:
+    """Return what is wrong across the rule files; of a rulebook that is not whole, what can be said all the same."""
     names = {p.stem for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
-    further = check_templates_named if problems else check_rulebook
+    further = check_rulebook if whole else check_templates_named
     by_date = (check_calendars, check_contracts) if today else ()
     dated = [problem for check in by_date if today for problem in check(rulebook, today, str(rules))]
     spoken = check_languages(rulebook, _languages(templates), str(rules))
-    return [*problems, *further(rulebook, names, str(rules)), *dated, *spoken]
+    return [*further(rulebook, names, str(rules)), *dated, *spoken]
 
 
 def _languages(templates: Path) -> set[str]:
@@ -85,10 +91,10 @@ def _languages(templates: Path) -> set[str]:
     return {p.parent.name for folder in (shipped("templates") / "email", templates) for p in folder.glob("*/*.txt")}
 
 
-def _own_addresses(config: Config, rules: Path) -> list[Problem]:
+def _own_addresses(config: Config, rulebook: Rulebook, rules: Path) -> list[Problem]:
     """Return whoever would be written to at an address of ours."""
     service = service_of(config)
-    problems = check_addresses(load_partly(rules)[0], service.owns, str(rules))
+    problems = check_addresses(rulebook, service.owns, str(rules))
     operator = config.service.operator_address
     if operator and service.owns(operator):
         what = f"[service] operator_address is our own address {operator}; write one that a person reads"
@@ -125,6 +131,7 @@ def _as_if_kept(letter: Letter, mailbox: str, desk: Desk) -> KeptMail:
 
 def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> list[Notice]:
     scene = scene_for(letter, known, decision, desk)
-    chosen = [n for change in decision.changes for n in choose_notices(change, scene_of(change, scene, desk))]
+    each = one_for_each_reader(choose_notices(c, scene_of(c, scene, desk)) for c in decision.changes)
+    chosen = [n for notices in each for n in notices]
     concerned = decision.changes[0].now if decision.changes else known.ticket
     return [*chosen, *transcript_notice(decision, concerned, desk.service.language, scene)]

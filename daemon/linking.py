@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from daemon.actors import Actor, Refusal, of_ours
 from daemon.events import (
@@ -15,6 +16,7 @@ from daemon.events import (
     Linked,
     MajorUpdated,
     NewsShared,
+    ParentEnded,
     ParentSolved,
     ProgressTold,
     SolutionGiven,
@@ -34,6 +36,11 @@ _OVER = frozenset({State.ARCHIVED, State.CANCELLED, State.OUT_OF_SCOPE})
 _NO_PARENT = frozenset({"none", "no", "off", "-", "无", "没有", "取消"})
 _MERGES: Mapping[Verb, LinkKind] = {Verb.MERGE: LinkKind.MERGED_INTO, Verb.DUPLICATE: LinkKind.DUPLICATE_OF}
 _SAME_CASE = frozenset(_MERGES.values())
+_ENDS: Mapping[State, str] = {
+    State.RESOLVED: "solved", State.PENDING_REVIEW: "solved", State.ARCHIVED: "solved",
+    State.CANCELLED: "cancelled", State.OUT_OF_SCOPE: "out_of_scope",
+}  # fmt: skip
+_ASKED = (State.RESOLVED, State.PENDING_REVIEW)
 NAMES_ANOTHER = frozenset({LinkKind.SPLIT_INTO, LinkKind.PROBLEM, LinkKind.CHANGE})
 """The links by which a new record may be opened."""
 
@@ -222,12 +229,12 @@ def spread(ticket: Ticket, events: tuple[Event, ...], actor: Actor, found: Found
         match event:
             case Linked() | Unlinked():
                 yield from _other_end(ticket, event, actor)
-            case ProgressTold(text=text) | MajorUpdated(text=text):
-                yield from _news(ticket, text, actor, found, solved=False)
+            case ProgressTold() | MajorUpdated():
+                yield from _news(ticket, event, actor, found)
             case StateChanged(verb=Verb.RESOLVE | Verb.CANCEL) if ticket.kind is Kind.CHANGE:
                 yield from _waiting(ticket, actor, found)
-            case StateChanged(verb=Verb.RESOLVE, text=text):
-                yield from _news(ticket, text or ticket.solution, actor, found, solved=True)
+            case StateChanged() if ticket.case:
+                yield from _turned(ticket, event, actor, found)
 
 
 def _other_end(ticket: Ticket, event: Linked | Unlinked, actor: Actor) -> Iterator[tuple[int, Event]]:
@@ -239,25 +246,96 @@ def _other_end(ticket: Ticket, event: Linked | Unlinked, actor: Actor) -> Iterat
         yield event.ticket, Unlinked(link=link, ticket=ticket.number, by=event.by)
         return
     merges = event.link is LinkKind.MERGED_INTO
-    people = (ticket.requester, *(ticket.participants if merges else ())) if event.link in _SAME_CASE else ()
     text = actor.report if merges else ""
-    yield event.ticket, Linked(link=link, ticket=ticket.number, by=event.by, text=text, people=people)
+    there = Linked(link=link, ticket=ticket.number, by=event.by, text=text)
+    if event.link in _SAME_CASE:
+        requesters = (*(() if ticket.by_tool else (ticket.requester,)), *ticket.joined)
+        people = (ticket.requester, *ticket.joined, *(ticket.participants if merges else ()))
+        there = replace(there, people=tuple(dict.fromkeys(people)), requesters=requesters)
+    yield event.ticket, there
 
 
-def _news(ticket: Ticket, text: str, actor: Actor, found: Found, *, solved: bool) -> Iterator[tuple[int, Event]]:
-    """Yield what its children, and the requesters of the same case, get of the news on a ticket."""
-    told = {ticket.requester, *ticket.watchers}
+def _news(
+    ticket: Ticket, event: ProgressTold | MajorUpdated, actor: Actor, found: Found
+) -> Iterator[tuple[int, Event]]:
+    """Yield the news of a ticket, as its children and the others who reported the same get them."""
+    news = NewsShared(ticket=ticket.number, by=event.by, text=event.text)
+    yield from _shared(ticket, news, found)
+    for child in _children(ticket, actor, found):
+        yield child.number, ProgressTold(by=event.by, text=event.text)
+        yield from _shared(child, replace(news, ticket=child.number), found)
+
+
+def _turned(ticket: Ticket, event: StateChanged, actor: Actor, found: Found) -> Iterator[tuple[int, Event]]:
+    """Yield what it means for others that a ticket is solved, goes on again, or came to an end without that."""
+    outcome = _outcome(event)
+    solved = outcome == "solved"
+    # Why somebody says that it is not solved is theirs; what we say of an end is said to all whose case it is.
+    text = "" if outcome == "reopened" else event.text or (ticket.solution if solved else "")
+    news = NewsShared(ticket=ticket.number, by=event.by, text=text, solved=solved, outcome=outcome)
+    if outcome:
+        yield from _shared(ticket, news, found)
+    if event.verb is Verb.RESOLVE:
+        for child in _children(ticket, actor, found):
+            yield from ((child.number, e) for e in _solved(child, ticket, text, event.by))
+            yield from _shared(child, replace(news, ticket=child.number), found)
+    elif event.verb in (Verb.CANCEL, Verb.OUT_OF_SCOPE):
+        for child in _children(ticket, actor, found):
+            yield child.number, ParentEnded(ticket=ticket.number, by=event.by, text=text, state=event.new)
+    elif event.verb in (Verb.CONFIRM, Verb.REOPEN) and actor.sender.address == ticket.requester:
+        yield from _answered_too(ticket, event, found)
+
+
+def _outcome(event: StateChanged) -> str:
+    """Return what became of a case by this: solved, cancelled, out_of_scope or reopened; "" where it goes on as it was.
+
+    One that was merged further on is told of from there.
+    """
+    old, new = (_ENDS.get(state, "reopened") for state in (event.old, event.new))
+    return "" if old == new or event.verb in _MERGES else new
+
+
+def _shared(ticket: Ticket, news: NewsShared, found: Found) -> Iterator[tuple[int, Event]]:
+    """Yield the news for each of the others who reported the case, under their own number, to each of them once."""
+    told = {ticket.requester, *(ticket.watchers if news.outcome in ("", "solved") else ())}
     for one in _joined(ticket, found):
         if one.requester not in told:
             told.add(one.requester)
-            yield one.number, NewsShared(ticket=ticket.number, by=actor.name, text=text, solved=solved)
+            yield one.number, news
+
+
+def _children(ticket: Ticket, actor: Actor, found: Found) -> Iterator[Ticket]:
+    """Yield the open children, where whoever acts may act for them."""
     # A vendor speaks for the ticket that they were given, not for others that hang on it.
-    children = ticket.linked(LinkKind.CHILD) if of_ours(actor.sender.person) else ()
-    for child in filter(None, map(found, children)):
-        if child.open:
-            followed = _solved(child, ticket, text, actor) if solved else (ProgressTold(by=actor.name, text=text),)
-            yield from ((child.number, event) for event in followed)
-            yield from _news(child, text, actor, found, solved=solved)
+    person = actor.sender.person
+    numbers = ticket.linked(LinkKind.CHILD) if person is None or of_ours(person) else ()
+    yield from (child for child in map(found, numbers) if child is not None and child.open)
+
+
+def _answered_too(ticket: Ticket, event: StateChanged, found: Found) -> Iterator[tuple[int, Event]]:
+    """Yield the same answer for the other tickets of the requester that they were asked about in the same mail.
+
+    That is the mail of the first one: an answer to another number is for that alone.
+    """
+    first, *others = asked_together(ticket, found)
+    for one in others if first.number == ticket.number else ():
+        new = next_state(one.state, event.verb, one.kind)
+        if new is not None:
+            yield one.number, StateChanged(verb=event.verb, old=one.state, new=new, by=event.by, text=event.text)
+
+
+def asked_together(ticket: Ticket, found: Found) -> tuple[Ticket, ...]:
+    """Return this ticket and those of the same requester that were solved with it; the first one leads the others."""
+    parent = (found(ticket.solved_with) if ticket.solved_with else ticket) or ticket
+    family = (parent, *filter(None, map(found, parent.linked(LinkKind.CHILD))))
+    asked = tuple(t for t in family if t.number == ticket.number or _asked_too(t, ticket, parent))
+    numbers = [t.number for t in asked]
+    return tuple(ticket if t.number == ticket.number else t for t in asked) if ticket.number in numbers else (ticket,)
+
+
+def _asked_too(other: Ticket, ticket: Ticket, parent: Ticket) -> bool:
+    together = parent.number in (other.number, other.solved_with)
+    return together and other.requester == ticket.requester and other.state in _ASKED
 
 
 def _joined(ticket: Ticket, found: Found) -> Iterator[Ticket]:
@@ -268,14 +346,14 @@ def _joined(ticket: Ticket, found: Found) -> Iterator[Ticket]:
             yield from _joined(one, found)
 
 
-def _solved(child: Ticket, ticket: Ticket, text: str, actor: Actor) -> tuple[Event, ...]:
+def _solved(child: Ticket, ticket: Ticket, text: str, by: str) -> tuple[Event, ...]:
     """Return what solves a child together with its parent; a solution of its own stays."""
     new = next_state(child.state, Verb.RESOLVE, child.kind) or child.state
-    given = () if child.solution or not text else (SolutionGiven(part="solution", text=text, by=actor.name),)
+    given = () if child.solution or not text else (SolutionGiven(part="solution", text=text, by=by),)
     return (
-        ParentSolved(ticket=ticket.number, by=actor.name, text=text),
         *given,
-        StateChanged(verb=Verb.RESOLVE, old=child.state, new=new, by=actor.name, text=text),
+        StateChanged(verb=Verb.RESOLVE, old=child.state, new=new, by=by, text=text),
+        ParentSolved(ticket=ticket.number, by=by, text=text),
     )
 
 

@@ -36,6 +36,7 @@ from daemon.events import (
     MajorDeclared,
     MajorUpdated,
     Opened,
+    ParentSolved,
     ProgressTold,
     Queued,
     Rated,
@@ -54,7 +55,7 @@ from daemon.events import (
     Unlinked,
 )
 from daemon.lifecycle import OPEN_STATES
-from daemon.words import CASES, HoldReason, Kind, Level, LinkKind, Severity, State, Verb
+from daemon.words import CASES, JOINED, HoldReason, Kind, Level, LinkKind, Severity, State, Verb
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,11 +117,15 @@ class Silence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """Another record, and what it is to this one; `people` are the addresses that came from it."""
+    """Another record, and what it is to this one; `people` are the addresses that came from it.
+
+    `requesters` are those who reported what is handled here since, whether they were on the record before or not.
+    """
 
     kind: LinkKind
     ticket: int
     people: tuple[str, ...] = ()
+    requesters: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +133,7 @@ class Ticket:
     """The current picture of one ticket; `length` is the number of its events.
 
     `because` says why dispatch chose its assignee; `queued_at` is since when it waits for somebody to become free, and
-    `not_for` are those for whom it does not wait.
+    `not_for` are those for whom it does not wait. `solved_with` is the parent together with which it was solved.
     """
 
     number: int
@@ -199,6 +204,7 @@ class Ticket:
     rating_text: str = ""
     rated_at: datetime | None = None
     links: tuple[Link, ...] = ()
+    solved_with: int = 0
     major: str = ""
     major_run: MajorRun | None = None
     plans: tuple[PlanRun, ...] = ()
@@ -276,6 +282,16 @@ class Ticket:
         found = self.linked(LinkKind.MERGED_INTO, LinkKind.DUPLICATE_OF)
         return found[-1] if found and self.state is State.CANCELLED else 0
 
+    @property
+    def joined(self) -> tuple[str, ...]:
+        """The others who reported the case that is handled here: the requesters of what was merged into it."""
+        found = (r for x in self.links if x.kind in JOINED for r in x.requesters if r != self.requester)
+        return tuple(dict.fromkeys(found))
+
+    def reported_by(self, address: str) -> bool:
+        """Whether this address reported the case that is handled here, under this number or another one."""
+        return address.lower() in (self.requester, *self.joined)
+
     def concerns(self, address: str) -> bool:
         """Whether this address is on the record."""
         return address.lower() in {self.requester, *self.participants, *self.watchers}
@@ -333,7 +349,7 @@ def _detail(ticket: Ticket, event: Event) -> Ticket:
             return replace(ticket, workaround=text)
         case Graded():
             return _graded(ticket, event)
-        case HandedUp() | RecordedFor() | Corrected() | Undone() | Linked() | Unlinked():
+        case HandedUp() | RecordedFor() | Corrected() | Undone() | Linked() | Unlinked() | ParentSolved():
             return _put_right(ticket, event)
         case EscalationAcknowledged(by=by):
             return replace(ticket, clocks=tuple(_acknowledged(c, by) for c in ticket.clocks))
@@ -370,7 +386,9 @@ def _afterwards(ticket: Ticket, event: Event) -> Ticket:
 def _linked(ticket: Ticket, e: Linked) -> Ticket:
     """Link it, and put on the record whoever came with the other one and was not there yet."""
     people = tuple(p for p in e.people if not ticket.concerns(p))
-    link = Link(kind=e.link, ticket=e.ticket, people=people)
+    # Histories of old do not name the requesters: it was the first of those who came.
+    requesters = e.requesters or (e.people[:1] if e.link in JOINED else ())
+    link = Link(kind=e.link, ticket=e.ticket, people=people, requesters=requesters)
     return replace(ticket, links=(*ticket.links, link), participants=(*ticket.participants, *people))
 
 
@@ -475,6 +493,7 @@ def _moved(ticket: Ticket, e: StateChanged) -> Ticket:
         hold_reason=e.hold_reason,
         hold_until=e.hold_until,
         silence=None,
+        solved_with=0 if e.verb is Verb.RESOLVE else ticket.solved_with,
         reopened=ticket.reopened + (e.verb in (Verb.REOPEN, Verb.REJECT)),
     )
 
@@ -503,8 +522,12 @@ def _graded(ticket: Ticket, e: Graded) -> Ticket:
             return replace(ticket, ci=e.new)
 
 
-def _put_right(ticket: Ticket, event: HandedUp | RecordedFor | Corrected | Undone | Linked | Unlinked) -> Ticket:
+def _put_right(
+    ticket: Ticket, event: HandedUp | RecordedFor | Corrected | Undone | Linked | Unlinked | ParentSolved
+) -> Ticket:
     match event:
+        case ParentSolved(ticket=number):
+            return replace(ticket, solved_with=number)
         case Linked():
             return _linked(ticket, event)
         case Unlinked():

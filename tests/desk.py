@@ -199,3 +199,19 @@ def reply(to: Sent, sender: str, text: str, **headers: str) -> EmailMessage:
     headers.setdefault("in_reply_to", to.mail.message_id)
     headers.setdefault("references", to.mail.message_id)
     return write(sender, body, subject=f"Re: {to.subject}", to=to.reply_to, **headers)
+
+
+def to(sent: list[Sent], name: str) -> list[Sent]:
+    """Return the mails to somebody, by the name before the @."""
+    return [m for m in sent if m.to.startswith(f"{name}@")]
+
+
+def one(sent: list[Sent], name: str) -> Sent:
+    """Return the only mail to somebody."""
+    (mail,) = to(sent, name)
+    return mail
+
+
+def told(sent: list[Sent], name: str) -> str:
+    """Return all that somebody was told, as text."""
+    return "\n".join(m.letter.text for m in to(sent, name))

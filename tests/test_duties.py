@@ -174,7 +174,7 @@ def test_who_works_on_it_is_asked_where_nobody_knows_the_next_step(desk):
 
 def test_the_list_says_so_where_nobody_has_answered(desk):
     opened(desk)
-    assert "下一步：还不知道" in mail_to(day_list(until(desk, 23, 17)), "sun.li").letter.text
+    assert "下一步：还没有写明" in mail_to(day_list(until(desk, 23, 17)), "sun.li").letter.text
 
 
 @pytest.mark.procedure("9/customer_list", "8/open_list")

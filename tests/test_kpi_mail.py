@@ -12,6 +12,7 @@ import shutil
 from dataclasses import replace
 from datetime import datetime
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -49,9 +50,20 @@ def due(since: datetime, now: datetime, book: Rulebook = ONLY, done: object = ()
 
 
 @pytest.fixture
-def desk(tmp_path) -> TestDesk:
+def desk(tmp_path: Path) -> TestDesk:
     """A desk that has sixty tickets, at the end of October."""
-    desk = TestDesk(tmp_path, now=at(2026, 10, 30, 10))
+    return a_desk(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def monthly(tmp_path_factory: pytest.TempPathFactory) -> tuple[TestDesk, list[Sent]]:
+    """Such a desk after its reports have left, and the reports: for those who only look."""
+    desk = a_desk(tmp_path_factory.mktemp("monthly"))
+    return desk, until(desk, 2026, 11, 2, 10)
+
+
+def a_desk(folder: Path) -> TestDesk:
+    desk = TestDesk(folder, now=at(2026, 10, 30, 10))
     desk.desk.rulebook = ONLY
     keep(histories(60, BOOK, SINCE, seed=3), desk.desk.store)
     desk.desk.store.duties.since(desk.clock.now())
@@ -152,9 +164,10 @@ def test_a_crash_before_it_is_written_down_repeats_it_whole(desk: TestDesk, monk
     [("wu.fang", "zh", ()), ("sun.li", "zh", ("huaxin", "")), ("mary.jones", "en", ("acme", ""))],
 )
 def test_the_mail_says_what_ticketd_report_says(
-    desk: TestDesk, who: str, language: str, customers: tuple[str, ...]
+    monthly: tuple[TestDesk, list[Sent]], who: str, language: str, customers: tuple[str, ...]
 ) -> None:
-    message = to(until(desk, 2026, 11, 2, 10), who)
+    desk, sent = monthly
+    message = to(sent, who)
     now = desk.clock.now()
     heading = Heading(service=desk.desk.service.name, customers=customers, made_at=now)
     wanted = compile_report(
@@ -179,8 +192,8 @@ def test_the_mail_says_what_ticketd_report_says(
 # --- the parts ---
 
 
-def test_pictures_are_in_the_mail_and_the_page_shows_them(desk: TestDesk) -> None:
-    message = to(until(desk, 2026, 11, 2, 10), "wu.fang")
+def test_pictures_are_in_the_mail_and_the_page_shows_them(monthly: tuple[TestDesk, list[Sent]]) -> None:
+    message = to(monthly[1], "wu.fang")
     kinds = [p.get_content_type() for p in message.walk()]
     assert kinds == ["multipart/mixed", "multipart/alternative", "text/plain", "multipart/related", "text/html",
                      "image/png", "image/png", "text/csv"]  # fmt: skip
@@ -194,14 +207,14 @@ def test_pictures_are_in_the_mail_and_the_page_shows_them(desk: TestDesk) -> Non
     assert attached.get_filename() == "service-report-2026-10.csv"
 
 
-def test_it_is_no_larger_than_mail_programs_show_whole(desk: TestDesk) -> None:
-    message = to(until(desk, 2026, 11, 2, 10), "wu.fang")
+def test_it_is_no_larger_than_mail_programs_show_whole(monthly: tuple[TestDesk, list[Sent]]) -> None:
+    message = to(monthly[1], "wu.fang")
     assert len(message.get_body(("html",)).get_content().encode()) < 100_000, "Gmail cuts at 102 kB"
     assert len(message.as_bytes()) < 400_000
 
 
-def test_a_long_list_of_numbers_is_cut_in_the_page_and_whole_in_the_table(desk: TestDesk) -> None:
-    message = to(until(desk, 2026, 11, 2, 10), "wu.fang")
+def test_a_long_list_of_numbers_is_cut_in_the_page_and_whole_in_the_table(monthly: tuple[TestDesk, list[Sent]]) -> None:
+    message = to(monthly[1], "wu.fang")
     (_, _, _, value, _, numbers, _) = next(r for r in table(message) if r[:2] == ["工单数量", "合计"])
     assert len(numbers.split()) == float(value) > 12
     page = words_of(message.get_body(("html",)).get_content())
@@ -273,7 +286,6 @@ def test_a_mistake_in_the_rules_is_named_with_its_line(tmp_path, line: str, says
     assert f"duties.yaml:{number}: " in str(problem) and says in str(problem)
 
 
-def test_the_facts_are_plain_json(desk: TestDesk) -> None:
-    until(desk, 2026, 11, 2, 10)
-    rows = desk.desk.store.base.rows("SELECT facts FROM notice WHERE template = 'kpi_report'")
+def test_the_facts_are_plain_json(monthly: tuple[TestDesk, list[Sent]]) -> None:
+    rows = monthly[0].desk.store.base.rows("SELECT facts FROM notice WHERE template = 'kpi_report'")
     assert {json.loads(r[0])["report"]["period"]["name"] for r in rows} == {"2026-10"}

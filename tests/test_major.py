@@ -21,7 +21,7 @@ from daemon.routing.loader import load_rulebook
 from daemon.timetable import preview
 from daemon.views import ticket_whole
 from daemon.words import Role, Severity, State
-from tests.desk import BEIJING, ROOT, Sent, TestDesk, reply, write
+from tests.desk import BEIJING, ROOT, Sent, TestDesk, one, reply, to, told, write
 
 CUSTOMER = "张三 <zhang.san@huaxin.example>"
 ENGINEER = "王伟 <wang.wei@example.com>"
@@ -33,19 +33,6 @@ MINUTES = timedelta(minutes=1)
 @pytest.fixture
 def desk(tmp_path):
     return TestDesk(tmp_path)
-
-
-def to(sent, name):
-    return [m for m in sent if m.to.startswith(f"{name}@")]
-
-
-def told(sent, name):
-    return "\n".join(m.letter.text for m in to(sent, name))
-
-
-def one(sent, name):
-    (mail,) = to(sent, name)
-    return mail
 
 
 def opened(desk, text="VPN 今早连不上，提示错误 691。"):

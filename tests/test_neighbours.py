@@ -9,10 +9,10 @@ from daemon.reports.kpis import KPIS
 from daemon.reports.period import period_of
 from daemon.routing.actions import ActionError, action_from
 from daemon.words import HoldReason, Kind, LinkKind, State
-from tests.desk import TestDesk
+from tests.desk import TestDesk, to
 from tests.test_conversations import DESK, ENGINEER, LEAD, PM
 from tests.test_links import ANN, LI, ZHANG, archived, numbers, orders, reported
-from tests.test_procedure_keywords import answer_to, to
+from tests.test_procedure_keywords import answer_to
 from tests.test_procedure_keywords import desk as desk_with_vendor
 
 desk = desk_with_vendor

@@ -15,7 +15,7 @@ from daemon.routing.check import check_rulebook
 from daemon.routing.loader import load_rulebook
 from daemon.timetable import preview
 from daemon.words import Role, TaskState
-from tests.desk import BEIJING, ROOT, Sent, TestDesk, reply, write
+from tests.desk import BEIJING, ROOT, Sent, TestDesk, one, reply, to, told, write
 
 CUSTOMER = "张三 <zhang.san@huaxin.example>"
 DUTY = "何磊 <he.lei@example.com>"
@@ -29,19 +29,6 @@ MINUTES = timedelta(minutes=1)
 @pytest.fixture
 def desk(tmp_path):
     return TestDesk(tmp_path)
-
-
-def to(sent, name):
-    return [m for m in sent if m.to.startswith(f"{name}@")]
-
-
-def one(sent, name):
-    (mail,) = to(sent, name)
-    return mail
-
-
-def told(sent, name):
-    return "\n".join(m.letter.text for m in to(sent, name))
 
 
 def about(sent, *words):

@@ -10,7 +10,7 @@ import pytest
 
 from daemon.routing.loader import load_rulebook
 from daemon.words import Severity, State
-from tests.desk import ROOT, Sent, TestDesk, reply, write
+from tests.desk import ROOT, Sent, TestDesk, reply, to, write
 from tests.test_conversations import CUSTOMER, DESK, ENGINEER, LEAD, PM, mail_to, opened, resolved, taken_up
 
 TRUSTED = {"Authentication-Results": "mx.example.com; dmarc=pass header.from=example.com"}
@@ -37,10 +37,6 @@ def desk(tmp_path: Path) -> TestDesk:
     people = rules / "people.yaml"
     people.write_text(people.read_text("utf-8").replace("people:\n", VENDOR_ENTRY, 1), "utf-8")
     return TestDesk(tmp_path, toml=text.replace("authserv_ids = []", 'authserv_ids = ["mx.example.com"]'))
-
-
-def to(sent: list[Sent], name: str) -> list[Sent]:
-    return [m for m in sent if m.to.startswith(name)]
 
 
 def answer_to(sent: list[Sent], name: str) -> str:

@@ -92,7 +92,7 @@ def test_both_parts_say_that_one_may_answer_and_speak_the_language(template: str
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_word_that_data_can_hold_has_a_translation(language: str) -> None:
     voice = RENDERER._voice(language)
-    groups = {"state": State, "severity": [int(s) for s in Severity], "level": Level, "hold_reason": HoldReason,
+    groups = {"state": State, "state_told": State, "severity": [int(s) for s in Severity], "level": Level, "hold_reason": HoldReason,
               "role": Role, "nature": Nature, "label": [f for f in NO_TICKET if f not in ("number", "category")],
               "template": TEMPLATES, "clock": ["respond", "resolve"], "kind": Kind, "link": LinkKind}  # fmt: skip
     missing = {(g, str(v)) for g, values in groups.items() for v in values if str(v) not in voice.words[g]}
@@ -267,6 +267,18 @@ def test_bidi_and_controls_show_in_text_and_never_in_headers() -> None:
     assert read(mail)["To"].addresses[0].display_name == "ab"
 
 
+def test_no_line_of_the_html_ends_inside_a_number_or_a_keyword() -> None:
+    facts = {**SAMPLE_FACTS["progress"], "text": "See INC-1203, #confirm it; #3 & XINC-7 'a' <b title=#x>"}
+    mail = RENDERER.render(notice("progress", facts=facts), 1, AT)
+    whole = re.findall('<span style="white-space:nowrap">(.*?)</span>', mail.html)
+    assert {"INC-1207", "INC-1203", "#confirm", "#3"} <= set(whole) and not {w for w in whole if "7" in w} - {
+        "INC-1207"
+    }
+    head, _, body = mail.html.partition("<body")
+    assert "<span" not in head and "#f3f5f7" in body and "&#39;a&#39;" in body
+    assert "<span" not in mail.text
+
+
 def test_a_book_in_a_mail_is_cut() -> None:
     facts = {**SAMPLE_FACTS["new_reply"], "text": "long " * 100_000}
     mail = RENDERER.render(notice("new_reply", facts=facts), 1, AT)
@@ -304,6 +316,8 @@ def shown(line: str, language: str, tmp_path: Path, **facts: object) -> str:
         ("{{ ticket.state|word('state') }}", "已派单", "Assigned"),
         ("{{ 'no_such_state'|word('state') }}", "no_such_state", "no_such_state"),
         ("{{ 'x'|word('no_such_group') }}", "x", "x"),
+        ("{{ '处理人'|beside('王芳') }} {{ '处理人'|beside('Tom') }}", "处理人王芳 处理人 Tom", "处理人王芳 处理人 Tom"),
+        ("{{ 'Tom'|beside('把') }} {{ '，'|beside('Tom') }}[{{ ''|beside('') }}]", "Tom 把 ，Tom[]", "Tom 把 ，Tom[]"),
         ("{{ 'a\nb'|quote }}", "> a\n> b", "> a\n> b"),
         ("{{ 48211|size }} {{ 12|size }}", "47 KB 12 B", "47 KB 12 B"),
         ("{{ {'why': 'not_yours', 'detail': 'pm, desk'}|sentence }}", "这个指令只有项目经理，服务台可以用。",

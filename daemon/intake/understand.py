@@ -294,7 +294,7 @@ def _is_question(command: Command, letter: Letter, rulebook: Rulebook) -> bool:
 
 def _on_ticket(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> Intent:
     commands, _ = find_commands(spoken(letter), rulebook.keywords)
-    requester = known.sender.address == ticket.requester
+    requester = ticket.reported_by(known.sender.address)
     if known.sender.person is None:
         commands = tuple(c for c in commands if c.verb is not None)
     if requester and not commands:
@@ -316,17 +316,19 @@ def _rating(letter: Letter, known: Known, rulebook: Rulebook) -> tuple[Command, 
 def _plain_words(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> tuple[Command, ...]:
     """Return what a requester's ordinary words on a solved ticket mean, by rules/phrases.yaml.
 
-    Confirmation and thanks must be short and nothing else; any other reply says that it is not solved.
+    Confirmation and thanks must be short and nothing else; any other reply says that it is not solved. Who reported the
+    same under another number is heard like the requester, but their thanks do not close it for the others.
     """
     ended = ticket.state in (State.RESOLVED, State.PENDING_REVIEW)
-    if not ended or known.sender.address != ticket.requester or known.proof not in PROVED:
+    if not ended or not ticket.reported_by(known.sender.address) or known.proof not in PROVED:
         return ()
     said = fold(spoken(letter))
     if not said:
         return ()
     if not _only_polite(said, rulebook):
         return (_plain(Verb.REOPEN, letter),) if _says_not_solved(said, known, rulebook) else ()
-    confirms = ticket.state is State.RESOLVED and _found(said, rulebook.phrases.get("solved", ()))
+    theirs = ticket.state is State.RESOLVED and known.sender.address == ticket.requester
+    confirms = theirs and _found(said, rulebook.phrases.get("solved", ()))
     return (_plain(Verb.CONFIRM, letter),) if confirms else ()
 
 

@@ -33,16 +33,18 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "scope_question": TemplateInfo("to the desk: it is outside the contract; take it in or not?", INTERNAL, _SCOPE),
     "scope_insisted": TemplateInfo("to sales: the requester wants what was refused; please decide", INTERNAL, _SCOPE),
     "taken_up": TemplateInfo("somebody has begun to work on it", PUBLIC),
-    "progress": TemplateInfo("news from the engineer", PUBLIC),
+    "progress": TemplateInfo("news from the engineer", PUBLIC, ("also",)),
     "on_hold": TemplateInfo("the work waits: for what, until when, who has to move", PUBLIC),
     "resumed": TemplateInfo("the work goes on", PUBLIC),
-    "resolved": TemplateInfo("the solution, and how to confirm or object", PUBLIC),
-    "reopened": TemplateInfo("not solved after all: we go on", PUBLIC, ("reason",)),
+    "resolved": TemplateInfo("the solution, and how to confirm or object", PUBLIC, ("confirms", "also")),
+    "reopened": TemplateInfo("not solved after all: we go on", PUBLIC, ("reason", "solved_with", "also")),
     "closed": TemplateInfo("reviewed and closed", PUBLIC),
     "cancelled": TemplateInfo("withdrawn or not needed any more", PUBLIC, ("reason",)),
     "merged": TemplateInfo("the same case as another number, under which it is handled now", PUBLIC, ("other",)),
     "shared_news": TemplateInfo(
-        "to the requester of a merged one: news of the case, or its solution", PUBLIC, ("other", "solved")
+        "to the requester of a merged one: news of the case, or what became of it",
+        PUBLIC,
+        ("other", "solved", "outcome", "also"),
     ),
     "assignment": TemplateInfo(
         "to the engineer or team: everything known, deadlines, how to answer", INTERNAL, ("similar",)
@@ -50,7 +52,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "linked": TemplateInfo(
         "to those at work: another record was linked, or a problem or change opened",
         INTERNAL,
-        ("link", "other", "opened", "ended"),
+        ("link", "other", "opened", "ended", "for_vendor", "also"),
     ),
     "new_reply": TemplateInfo(
         "to those at work: somebody wrote about the ticket", INTERNAL, ("author", "proved", "nature")
@@ -90,7 +92,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         ("address", "reason", "template", "permanent"),
     ),
     "woken": TemplateInfo("the time of a hold is over: to those at work", INTERNAL, ("reason", "other")),
-    "confirm_reminder": TemplateInfo("no answer yet whether it is solved: please say so", PUBLIC, ("late_for",)),
+    "confirm_reminder": TemplateInfo("no answer yet whether it is solved: please say so", PUBLIC, ("late_for", "also")),
     "next_action": TemplateInfo("to those at work: nobody knows the next step, please write it", INTERNAL),
     "day_list": TemplateInfo("to the project manager: what was not solved today", INTERNAL, ("tickets", "late_for")),
     "open_list": TemplateInfo("end of the day: how the reader's tickets stand", PUBLIC, ("tickets", "late_for")),
@@ -102,7 +104,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "major_update": TemplateInfo(
         "to everybody concerned: a major incident was declared, an update, it is over",
         PUBLIC,
-        ("news", "next_update_at"),
+        ("news", "next_update_at", "also"),
     ),
     "update_owed": TemplateInfo(
         "to who owns a major incident: an update is missing",
@@ -304,7 +306,16 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "kept_internal": (False, "true when there was no keyword, so that the words went to colleagues only"),
     "opened": (False, "true when the mail became a ticket, or the link opened the other record"),
     "moved_from": (0, "the number to which the mail was written, where that was merged into this one; else 0"),
-    "link": ("", 'what the other record is to this one, or parent_solved: `link\\|word("link_told")` says it'),
+    "link": (
+        "",
+        "what the other record is to this one, or parent_solved, parent_cancelled, parent_out_of_scope: "
+        '`link\\|word("link_told")` says it',
+    ),
+    "for_vendor": (False, "true when the reader is a vendor, who is told only that there is one more report"),
+    "outcome": ("news", "news, or what became of the case: solved, reopened, cancelled, out_of_scope"),
+    "confirms": (True, "true when the reader is the requester, who is to say whether it is solved"),
+    "also": ((), "other tickets of which this mail tells the reader the same: {number, subject}"),
+    "solved_with": ((), "children that were solved with it and still are: {number, subject}; for those at work"),
     "other": (
         NO_TICKET,
         "the other record, with the fields of `ticket`; number 0 where there is none. recall: what is put down, "
@@ -504,7 +515,7 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "text": SAMPLE_TICKET["solution"],
     },
     "merged": {"ticket": {**SAMPLE_TICKET, "state": "cancelled"}, "other": {**_SAMPLE_OTHER, "state": "in_progress"}},
-    "shared_news": {"text": SAMPLE_TICKET["solution"], "other": _SAMPLE_OTHER, "solved": True},
+    "shared_news": {"text": SAMPLE_TICKET["solution"], "other": _SAMPLE_OTHER, "solved": True, "outcome": "solved"},
     "linked": {"link": "merged", "other": _SAMPLE_OTHER},
     "assignment": {
         "similar": [

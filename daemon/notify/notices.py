@@ -38,6 +38,7 @@ from daemon.events import (
     NewsShared,
     NoticeFailed,
     Opened,
+    ParentEnded,
     ParentSolved,
     PlanEnded,
     Queued,
@@ -59,6 +60,7 @@ from daemon.events import (
 from daemon.intake.keywords import find_commands, spoken
 from daemon.intake.letter import Letter
 from daemon.intake.understand import OPENING
+from daemon.linking import asked_together
 from daemon.notify.catalogue import NO_STEP
 from daemon.notify.emergencies import (
     aftermath_facts,
@@ -75,7 +77,7 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Contract, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import CASES, PROVED, RECORDING, Dispatch, LinkKind, Role, State, Verb, Visibility, Who
+from daemon.words import CASES, JOINED, PROVED, RECORDING, Dispatch, LinkKind, Role, State, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused", "scope_passed_on"})
 _LONGEST_TEXT = 20_000
@@ -85,10 +87,11 @@ _SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
     "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
     "cancelled": ("merged",), "linked": ("assignment",),
     "assignment": ("recall", "queued", "scope_question"), "queued": ("recalled",),
-    # That a major incident is over, or goes on.
-    "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report"),
+    # That a major incident is over, or goes on; where a mistake was put right all is as it was, the alarm too.
+    "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report", "undone"),
 }  # fmt: skip
 _SECOND_LINE = 2
+_OF_LINKS = Linked | Unlinked | ParentSolved | ParentEnded
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
 # Whom an escalation goes to that was asked for when the timetable has no step left.
 _LAST_RESORT = ("lead", "pm")
@@ -234,6 +237,8 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
     for to in _concerned(announcement, event, ticket, scene):
         if (to.key and to.key == scene.actor and not _by_dispatch(event)) or _waited_in_vain(to, event):
             continue
+        if isinstance(event, Reminded) and asked_together(ticket, scene.records.get)[0].number != ticket.number:
+            continue
         visibility = Visibility.INTERNAL if to.key or not ticket.concerns(to.address) else Visibility.PUBLIC
         facts = event_facts(event, ticket, to, scene, visibility)
         answer = announcement.template in _ANSWERS and isinstance(event, Opened | Rejected | Insisted)
@@ -246,7 +251,9 @@ def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: 
     if not isinstance(event, NoticeFailed):
         found = [to for to in _told(audience, event, ticket, scene) if _may_hear(event, to, scene)]
         for_people_of_ours = bool(set(audience) - {"requester", "watchers"})
-        yield from found or (recipients(("desk",), ticket, scene) if for_people_of_ours else ())
+        heard = found if not isinstance(event, _OF_LINKS) else [to for to in found if not _is_vendor(to, scene)]
+        yield from found
+        yield from recipients(("desk",), ticket, scene) if for_people_of_ours and not heard else ()
         return
     # Who works on it may be the very one who cannot be reached: then the desk has to know.
     for_us = event.template in ("assignment", "notice_failed", "escalation", "new_reply")
@@ -256,9 +263,17 @@ def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: 
 
 
 def _may_hear(event: Event, to: Recipient, scene: Scene) -> bool:
-    """Whether this reader may be told: which tickets hang together is nothing for a vendor, who has one of them."""
+    """Whether this reader may be told: which tickets hang together is nothing for a vendor, who has one of them.
+
+    They hear that more people reported what they work on, and no more: what these wrote is the desk's to hand over.
+    """
+    reported_again = isinstance(event, Linked) and event.link in JOINED
+    return reported_again or not isinstance(event, _OF_LINKS) or not _is_vendor(to, scene)
+
+
+def _is_vendor(to: Recipient, scene: Scene) -> bool:
     person = scene.rulebook.people.get(to.key)
-    return not isinstance(event, Linked | Unlinked | ParentSolved) or person is None or of_ours(person)
+    return person is not None and not of_ours(person)
 
 
 def _waited_in_vain(to: Recipient, event: Event) -> bool:
@@ -557,7 +572,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
     """Return the facts for one notice: the ticket, the words concerned, who wrote them, what may be answered."""
     internal = visibility is Visibility.INTERNAL
     return {
-        "ticket": ticket_facts(ticket, to.language, scene.rulebook),
+        "ticket": _facts_for(to, ticket, scene),
         "text": _text(event, ticket, to, scene, internal=internal),
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
@@ -566,13 +581,20 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
             _put_right(event, to)
             or _link_facts(event, ticket, to, scene)
             or _dispatched(event, scene)
+            or _solution_facts(event, ticket, to, scene)
             or _particulars(event, ticket)
         ),
         **_similar(event, to, scene),
-        **_step_facts(event, to, scene),
+        **_step_facts(event, ticket, to, scene),
         **_scope_facts(event, ticket, to, scene),
         **_emergency_facts(event, ticket, to, scene),
     }
+
+
+def _facts_for(to: Recipient, ticket: Ticket, scene: Scene) -> dict[str, Any]:
+    """Return what a template may say of a ticket to this reader; other tickets are nothing for a vendor."""
+    facts = ticket_facts(ticket, to.language, scene.rulebook)
+    return {**facts, "links": []} if _is_vendor(to, scene) else facts
 
 
 def _put_right(event: Event, to: Recipient) -> dict[str, Any]:
@@ -593,20 +615,22 @@ def _link_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> di
     """Return what the mails about linked records may speak of; nothing for other events."""
     match event:
         case Linked(link=link, ticket=number, opened=opened):
-            facts = {"link": str(link), "opened": opened}
+            facts = {"link": str(link), "opened": opened, "for_vendor": _is_vendor(to, scene)}
         case Unlinked(link=link, ticket=number):
             facts = {"link": str(link), "ended": True}
-        case NewsShared(ticket=number, solved=solved):
-            facts = {"solved": solved}
+        case NewsShared(ticket=number, solved=solved, outcome=outcome):
+            facts = {"solved": solved, "outcome": outcome or "news"}
         case ParentSolved(ticket=number):
             facts = {"link": "parent_solved"}
+        case ParentEnded(ticket=number, state=state):
+            facts = {"link": f"parent_{state}"}
         case StateChanged(verb=Verb.MERGE | Verb.DUPLICATE):
             number, facts = ticket.moved_to, {}
         case Woken(reason=reason, change=number) if number:
             facts = {"reason": reason}
         case _:
             return {}
-    other = scene.records.get(number)
+    other = None if facts.get("for_vendor") else scene.records.get(number)
     known = ticket_facts(other, to.language, scene.rulebook) if other else {"number": number}
     return {**facts, "other": known}
 
@@ -632,6 +656,33 @@ def _dispatched(event: Event, scene: Scene) -> dict[str, Any]:
             return {}
 
 
+def _solution_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> dict[str, Any]:
+    """Return what the mails may speak of that say or ask whether it is solved; nothing for other events."""
+    theirs = to.address == ticket.requester
+    match event:
+        case Reminded():
+            late = is_late(event.due_at, event.noticed_at)
+            others = asked_together(ticket, scene.records.get)[1:]
+            return {"late_for": iso(event.due_at if late else None), "also": [_named(t) for t in others]}
+        case StateChanged(new=State.RESOLVED):
+            return {"confirms": theirs}
+        case StateChanged(verb=Verb.REOPEN | Verb.REJECT):
+            return {"solved_with": [] if theirs else _solved_with(ticket, scene)}
+        case _:
+            return {}
+
+
+def _solved_with(ticket: Ticket, scene: Scene) -> list[dict[str, Any]]:
+    """Return the children that were solved together with a ticket, and that still are while it goes on again."""
+    children = (scene.records.get(number) for number in ticket.linked(LinkKind.CHILD))
+    solved = (t for t in children if t and t.solved_with == ticket.number and not t.open)
+    return [_named(t) for t in solved]
+
+
+def _named(ticket: Ticket) -> dict[str, Any]:
+    return {"number": ticket.number, "subject": ticket.subject}
+
+
 def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
     match event:
         case MessageAdded():
@@ -650,8 +701,6 @@ def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
             return {"back": back, "times": ticket.alerts}
         case AlertRecovered(at=at):
             return {"recovered_at": iso(at), "times": ticket.alerts, "solved": ticket.state is State.RESOLVED}
-        case Reminded():
-            return {"late_for": iso(event.due_at if is_late(event.due_at, event.noticed_at) else None)}
         case StateChanged(verb=Verb.CONFIRM):
             return {"silent": event.by == CLOCK}
         case Returned(reason=reason) | Rejected(reason=reason) | Woken(reason=reason):
@@ -660,7 +709,7 @@ def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
             return {}
 
 
-def _step_facts(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
+def _step_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> dict[str, Any]:
     """Return what the mail about a step may speak of; nothing for events of other kinds."""
     match event:
         case StepReached():
@@ -680,7 +729,7 @@ def _step_facts(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
     return {
         "step": step,
         "steps": [] if asked_by else [step],
-        "asked_by": display(asked_by, scene.rulebook),
+        "asked_by": (asked_by == ticket.requester and ticket.requester_name) or display(asked_by, scene.rulebook),
         "reason": getattr(event, "reason", ""),
         "instead": _instead(to, scene),
     }
@@ -833,15 +882,22 @@ def _likely(ticket: Ticket, to: Recipient, scene: Scene) -> tuple[Keyword, ...]:
 
 def _line_facts(line: Line, language: str, rulebook: Rulebook) -> dict[str, Any]:
     code, _, detail = line.why.partition(":")
-    if code.startswith("level_"):
-        key, _, measured = detail.partition(" ")
-        counted = "" if code == "level_default" else f" ({measured.replace(' ', ' / ')})"
-        detail = level_name(key, language, rulebook) + counted
     return {
-        "text": line.text, "outcome": line.outcome, "why": code, "detail": detail,
+        "text": line.text, "outcome": line.outcome, "why": code, "detail": _in_words(code, detail, language, rulebook),
         "did_you_mean": line.did_you_mean, "number": line.number, "subject": line.subject,
         "links": [{"kind": str(x.kind), "number": x.ticket} for x in line.links],
     }  # fmt: skip
+
+
+def _in_words(code: str, detail: str, language: str, rulebook: Rulebook) -> str:
+    """Return what a line speaks of as its reader calls it: a warning level, a category; anything else as it is."""
+    if code == "no_line2" and detail in rulebook.categories:
+        return named(rulebook.categories[detail].name, language)
+    if not code.startswith("level_"):
+        return detail
+    key, _, measured = detail.partition(" ")
+    counted = "" if code == "level_default" else f" ({measured.replace(' ', ' / ')})"
+    return level_name(key, language, rulebook) + counted
 
 
 def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal: bool) -> str:
@@ -850,14 +906,27 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
         return _story(event, ticket, to, scene)[:_LONGEST_TEXT] if internal else ""
     if isinstance(event, Insisted):
         return "\n\n".join(p for p in (scene.story, _written(ticket, scene, internal=True)) if p) if internal else ""
-    if isinstance(event, Rejected):
-        return ""  # the refusal speaks of the reason, not of their own words
+    if _not_theirs_to_read(event, to, scene, internal=internal):
+        return ""
     of_the_mail = Opened | MessageAdded | ScopeDoubted | AlertRepeated | AlertRecovered
     if isinstance(event, of_the_mail) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
-    if isinstance(event, StateChanged) and event.verb is Verb.REJECT and not internal:
-        return ""  # what the project manager has to say about it is for colleagues
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
+
+
+def _not_theirs_to_read(event: Event, to: Recipient, scene: Scene, *, internal: bool) -> bool:
+    """Whether the words of an event are for others than this reader."""
+    match event:
+        case Rejected():
+            return True  # the refusal speaks of the reason, not of their own words
+        case Linked(link=link):
+            return link in JOINED and _is_vendor(to, scene)
+        case StateChanged(verb=Verb.REJECT):
+            return not internal  # what the project manager has to say about it is for colleagues
+        case StateChanged(verb=Verb.REOPEN, by=by):
+            return not internal and by != to.address  # another one who reported the same says so in words of their own
+        case _:
+            return False
 
 
 def _story(event: Assigned | CalledIn, ticket: Ticket, to: Recipient, scene: Scene) -> str:

@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache, partial
+from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote as url_quote
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ import jinja2
 from babel.dates import format_date, format_datetime, get_timezone_name
 from babel.units import format_unit
 from jinja2 import nodes
+from jinja2.bccache import Bucket
 from jinja2.meta import find_undeclared_variables
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -76,8 +78,10 @@ __all__ = [
     "word_lists",
 ]
 
+T = TypeVar("T")
 _LAST_LANGUAGE = "en"
 _MOST_LINKS = 10
+_MOST_SEEN = 4000
 _TEXT_CHARS = 20_000
 """A longer fact is cut: a mail is read by people, and the whole text is kept in the ticket."""
 
@@ -250,7 +254,13 @@ class Renderer:
 
 def _cleaned(words: _Words, tag: str, ticket: int) -> _Words:
     subject = with_tag(words.subject, tag, ticket) if ticket else clean_header(words.subject)
-    return replace(words, subject=subject, text=clean_text(words.text), html=clean_text(words.html))
+    return replace(words, subject=subject, text=clean_text(words.text), html=_unbroken(clean_text(words.html), tag))
+
+
+def _unbroken(html: str, tag: str) -> str:
+    """Return HTML in which no line ends inside a ticket's number or a keyword: a phone breaks both where it likes."""
+    kept = rf"<(?:style|title)\b.*?</(?:style|title)>|<[^>]*>|((?<!&)[#＃]\w{{1,12}}(?!\w)|\b{re.escape(tag)}-\d+)"
+    return re.sub(kept, lambda m: f'<span style="white-space:nowrap">{m[1]}</span>' if m[1] else m[0], html, flags=re.S)
 
 
 def _cid(name: str, own_id: str) -> str:
@@ -407,6 +417,45 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
+class _Compiled(jinja2.BytecodeCache):
+    """Templates that this process has compiled before: a reload, or the check, compiles only those that changed.
+
+    `speech` names what may have gone into the code: language, zone and words, which filters make into constants.
+    """
+
+    def __init__(self, speech: str) -> None:
+        self.speech = speech
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Take the code from memory, if this very source was compiled."""
+        bucket.code = _SEEN.get((self.speech, bucket.key, bucket.checksum))
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the code."""
+        _keep((self.speech, bucket.key, bucket.checksum), bucket.code)
+
+    def get_cache_key(self, name: str, filename: str | None = None) -> str:
+        """Return what tells files apart: by their paths too, since an error names the line of a file."""
+        return f"{name} {filename}"
+
+    def once(self, what: str, source: str, make: Callable[[], T]) -> T:
+        """Return what is made of this source, made once."""
+        key = (self.speech, what, source)
+        if key not in _SEEN:
+            _keep(key, make())
+        made: T = _SEEN[key]
+        return made
+
+
+_SEEN: dict[tuple[str, str, str], Any] = {}
+
+
+def _keep(key: tuple[str, str, str], made: object) -> None:
+    if len(_SEEN) >= _MOST_SEEN:
+        _SEEN.clear()
+    _SEEN[key] = made
+
+
 class _Voice:
     """One language: its words, its way to write times and amounts, and the environment of its templates."""
 
@@ -418,8 +467,10 @@ class _Voice:
         self.problems: list[Problem] = []
         self._moment = lru_cache(maxsize=512)(self._write_moment)
         self.duration = lru_cache(maxsize=512)(self._write_duration)
+        self.compiled = _Compiled(f"{language} {zone.key}")
         self.environment = self._environment()
         self.words = self._read_words()
+        self.compiled.speech = sha256(f"{self.compiled.speech} {self.words!r}".encode()).hexdigest()
         self.environment.globals.update(words=self.words, language=language, zone=self.zone_words())
 
     def _environment(self) -> ImmutableSandboxedEnvironment:
@@ -432,6 +483,7 @@ class _Voice:
             keep_trailing_newline=True,
             auto_reload=False,
             cache_size=-1,
+            bytecode_cache=self.compiled,
         )
         filters = {
             "when": self.when,
@@ -443,7 +495,8 @@ class _Voice:
             "rows": self.rows,
             "sentence": self.sentence,
         }
-        environment.filters |= {**filters, "quote": _quoted, "linebreaks": _linebreaks, "size": _size}
+        plain = {"quote": _quoted, "linebreaks": _linebreaks, "size": _size, "beside": _beside}
+        environment.filters |= {**filters, **plain}
         return environment
 
     def _load(self, name: str) -> tuple[str, str | None, Callable[[], bool]] | None:
@@ -462,7 +515,8 @@ class _Voice:
 
     def _exports(self, source: str, path: str) -> dict[str, Any]:
         try:
-            template = self.environment.from_string(source)
+            code = self.compiled.once("words", source, lambda: self.environment.compile(source))
+            template = jinja2.Template.from_code(self.environment, code, self.environment.make_globals(None))
             template.render()  # unlike `module`, this names the line of an error
             module = template.module
             exported = {name: value for name, value in vars(module).items() if not name.startswith("_")}
@@ -503,8 +557,10 @@ class _Voice:
         @jinja2.pass_context
         def sentence(context: Context, line: Mapping[str, Any]) -> str:
             code, detail = str(line.get("why", "")), str(line.get("detail", ""))
-            if code in ("date_past", "time_ahead"):
+            if code in ("date_past", "time_ahead", "until"):
                 detail = self._moment(detail, self._year(context), False)
+            elif code == "away":
+                detail = self._write_day(detail)
             elif code in _DETAILS:
                 parts = [self.word(part.strip(), _DETAILS[code]) for part in detail.split(",")]
                 detail = self.word_at("comma").join(parts)
@@ -615,6 +671,15 @@ def _quoted(text: str) -> str:
 def _linebreaks(text: str) -> Markup:
     """Return text as HTML in which its line breaks show."""
     return Markup("<br>\n").join(escape(line) for line in text.strip().splitlines())
+
+
+_MIXED = re.compile(r"[\u3400-\u9fff][0-9A-Za-z]|[0-9A-Za-z][\u3400-\u9fff]")
+
+
+def _beside(words: str, name: str) -> str:
+    """Return two texts joined, with a space where Chinese and Latin letters meet: 处理人王芳, 处理人 Tom Baker."""
+    gap = " " if _MIXED.fullmatch(words[-1:] + name[:1]) else ""
+    return f"{words}{gap}{name}"
 
 
 _KILO = 1024
@@ -735,12 +800,22 @@ def _check_file(voice: _Voice, file: str, path: str) -> list[Problem]:
         known = [f"{template}.{end}" for template in TEMPLATES for end in ("txt", "html")]
         return [Problem(path, 0, f"is no template that ticketd sends{did_you_mean(file, known)}")]
     try:
-        tree = voice.environment.parse(Path(path).read_text("utf-8"))
-        return [Problem(path, line, what) for line, what in _unknown_names(tree, name, voice)]
-    except jinja2.TemplateSyntaxError as error:
-        return [Problem(path, error.lineno, f"{error.message}{_filter_hint(error, voice)}")]
+        source = Path(path).read_text("utf-8")
     except UnicodeDecodeError:
         return [Problem(path, 0, "is not UTF-8: save it as UTF-8")]
+    return [Problem(path, line, what) for line, what in _faults_once(source, name, voice)]
+
+
+def _faults_once(source: str, name: str, voice: _Voice) -> tuple[tuple[int, str], ...]:
+    return voice.compiled.once(f"faults {name}", source, lambda: _faults(source, name, voice))
+
+
+def _faults(source: str, name: str, voice: _Voice) -> tuple[tuple[int, str], ...]:
+    """Return line and complaint for all that can be seen in this text of a template without rendering it."""
+    try:
+        return tuple(_unknown_names(voice.environment.parse(source), name, voice))
+    except jinja2.TemplateSyntaxError as error:
+        return ((error.lineno, f"{error.message}{_filter_hint(error, voice)}"),)
 
 
 def _filter_hint(error: jinja2.TemplateSyntaxError, voice: _Voice) -> str:

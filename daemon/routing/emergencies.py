@@ -12,8 +12,8 @@ from itertools import pairwise
 
 from daemon.errors import did_you_mean
 from daemon.major import LIMITS
-from daemon.routing.items import Complaints, Item, Names, Table, as_duration, as_list, as_table, each
-from daemon.routing.sections import STEP_AUDIENCES, Known, audience_from, severity_from
+from daemon.routing.items import Complaints, Item, Known, Names, Table, as_duration, as_list, as_table, each
+from daemon.routing.sections import STEP_AUDIENCES, audience_from, severity_from
 from daemon.rulebook import Assignment, MajorRules, Plan, Rule, WarningLevel
 from daemon.words import Role, Severity
 

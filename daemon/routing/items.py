@@ -18,6 +18,7 @@ from daemon.errors import Problem, did_you_mean
 from daemon.routing.conditions import fold
 
 Choice = TypeVar("Choice", bound=StrEnum)
+MAX_DEPTH = 20
 _SHOWN = 12
 _SHORT = 60
 
@@ -92,6 +93,18 @@ class Names:
             )
             bad.add(item, f"no {self.kind} is called '{word}'{cure}")
         return key
+
+
+@dataclass(slots=True)
+class Known:
+    """The names that rule files give to things, so that other files can be held to them."""
+
+    calendars: Names = field(default_factory=lambda: Names("calendar", "calendars.yaml"))
+    people: Names = field(default_factory=lambda: Names("person", "people.yaml"))
+    teams: Names = field(default_factory=lambda: Names("team", "people.yaml"))
+    service_levels: Names = field(default_factory=lambda: Names("service level", "service_levels.yaml"))
+    customers: Names = field(default_factory=lambda: Names("customer", "customers.yaml"))
+    categories: Names = field(default_factory=lambda: Names("category", "categories.yaml"))
 
 
 class Table:

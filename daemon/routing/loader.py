@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,11 +19,12 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from daemon.errors import ConfigError, Problem, did_you_mean
-from daemon.routing import emergencies, sections
-from daemon.routing.items import Complaints, Item, Names, Table
+from daemon.routing import emergencies, ruling, sections
+from daemon.routing.items import Complaints, Item, Known, Names, Table
 from daemon.rulebook import MajorRules, Plan, Rule, Rulebook
 
 MAX_BYTES = 2_000_000
+_REMEMBERED = 200_000  # bytes: the nodes of a larger file are not worth their memory
 FILES = {
     "calendars.yaml": ("calendars",),
     "people.yaml": ("people", "teams"),
@@ -86,7 +88,7 @@ def _version(contents: dict[str, bytes | None]) -> str:
     return digest.hexdigest()[:12]
 
 
-Maker = Callable[[Item, sections.Known, Complaints], T]
+Maker = Callable[[Item, Known, Complaints], T]
 
 
 class _Book:
@@ -94,7 +96,7 @@ class _Book:
 
     def __init__(self, said: dict[str, Item | None], bad: Complaints) -> None:
         self.bad = bad
-        self.known = sections.Known()
+        self.known = Known()
         self.sections: dict[str, Item] = {}
         self.plans = {Path(name).stem: i for name, i in said.items() if i and name not in FILES}
         for name, item in said.items():
@@ -140,10 +142,10 @@ class _Book:
             announcements=self._make("announcements", sections.announcements_from),
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
-            rules=self._make("rules", sections.rules_from),
+            rules=self._make("rules", ruling.rules_from),
             major=self._major(),
             alerts=self._make("alerts", sections.alerts_from),
-            error_codes=self._make("error_codes", sections.error_codes_from),
+            error_codes=self._make("error_codes", ruling.error_codes_from),
             version=version,
         )
         return replace(book, plans=self._plans({r.name: r for r in book.rules}))
@@ -196,7 +198,7 @@ def _parse(path: Path, content: bytes | None, bad: Complaints) -> Item | None:
     if content is None:
         return None
     try:
-        node = YAML(typ="safe", pure=True).compose(content.decode("utf-8-sig"))
+        node = (_composed if len(content) <= _REMEMBERED else _composed.__wrapped__)(content)
         return Item(str(path), 1, None) if node is None else _Walk(str(path), bad).item(node)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
@@ -210,6 +212,13 @@ def _parse(path: Path, content: bytes | None, bad: Complaints) -> Item | None:
         problem = Problem(str(path), 0, "is nested too deeply; make it flatter")
     bad.problems.append(problem)
     return None
+
+
+@lru_cache(maxsize=64)
+def _composed(content: bytes) -> Node | None:
+    """Return the nodes of this text. They take longest by far: after a change only what changed is read anew."""
+    node: Node | None = YAML(typ="safe", pure=True).compose(content.decode("utf-8-sig"))
+    return node
 
 
 def _not_yaml(why: str) -> str:

@@ -1,40 +1,36 @@
 """From what the rule files say to the parts of a Rulebook, one function for each file and kind of thing.
 
 What comes in: Items, the Names met so far, and Complaints. What goes out: the dataclasses of daemon.rulebook;
-what is wrong is complained of, never raised. This file alone knows the keys of the rule files.
+what is wrong is complained of, never raised. This file alone knows the keys of the rule files
+(those of routing.yaml are daemon.routing.ruling's).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import date, time, timedelta
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from daemon.errors import did_you_mean
 from daemon.rota import week_of
-from daemon.routing.actions import Action, ActionError, AddWatchers, SetField, action_from
 from daemon.routing.conditions import (
     WEEKDAYS,
-    AllOf,
     Always,
-    AnyOf,
     Capture,
     Condition,
     ConditionError,
     Not,
-    Words,
-    WorkingHours,
     clock_time,
-    condition_from,
     fold,
 )
 from daemon.routing.items import (
+    MAX_DEPTH,
     Complaints,
     Item,
-    Names,
+    Known,
     Table,
     as_choice,
     as_duration,
@@ -43,6 +39,7 @@ from daemon.routing.items import (
     as_text,
     each,
 )
+from daemon.routing.ruling import capture_from, condition_from_item
 from daemon.rulebook import (
     Alert,
     Announcement,
@@ -58,7 +55,6 @@ from daemon.rulebook import (
     Keyword,
     Person,
     Rota,
-    Rule,
     ServiceLevel,
     Step,
     Swap,
@@ -82,8 +78,6 @@ from daemon.words import (
     Who,
 )
 
-MAX_RULES = 5000
-MAX_DEPTH = 20
 _LINES_OF_SUPPORT = 9
 _LONGEST_HOLIDAY = timedelta(days=366)
 _ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+")
@@ -115,6 +109,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "Unlinked": "a link to another record was taken away; `links:` says which",
         "NewsShared": "there is news of the case that it was merged with, or is the same as",
         "ParentSolved": "its parent was solved, and it together with that",
+        "ParentEnded": "its parent came to an end without being solved: it goes on for itself",
         "NoticeFailed": "a mail of ours did not arrive",
         "AlertRepeated": "a monitoring alert came again, and those at work are to hear of it",
         "AlertRecovered": "a monitoring tool says that its alert is over",
@@ -167,18 +162,6 @@ CLOCKS = (RECORD, "respond", "resolve")
 _STEP_TIMES = ("percent", "after", "every")
 _LINE2, _SECOND_LINE = "line2", 2
 _QUIET = timedelta(hours=4)  # how long an acknowledgement silences a reminder, if nothing else is said
-
-
-@dataclass(slots=True)
-class Known:
-    """The names that rule files give to things, so that other files can be held to them."""
-
-    calendars: Names = field(default_factory=lambda: Names("calendar", "calendars.yaml"))
-    people: Names = field(default_factory=lambda: Names("person", "people.yaml"))
-    teams: Names = field(default_factory=lambda: Names("team", "people.yaml"))
-    service_levels: Names = field(default_factory=lambda: Names("service level", "service_levels.yaml"))
-    customers: Names = field(default_factory=lambda: Names("customer", "customers.yaml"))
-    categories: Names = field(default_factory=lambda: Names("category", "categories.yaml"))
 
 
 # --- calendars.yaml ---
@@ -954,7 +937,7 @@ def _alert(item: Item, known: Known, bad: Complaints) -> Alert:
     captures = tuple(c for e in (each(find) if find else ()) for c in _find(e, bad))
     alert = Alert(
         name=table.text("name"),
-        when=_condition(when, known, bad) if when else Not(Always()),
+        when=condition_from_item(when, known, bad) if when else Not(Always()),
         senders=tuple(s.lower().removeprefix("@") for s in table.texts("from")),
         find=captures,
         same=_groups(table, "same", captures),
@@ -972,7 +955,7 @@ def _alert(item: Item, known: Known, bad: Complaints) -> Alert:
 
 def _maybe_condition(table: Table, key: str, known: Known) -> Condition | None:
     item = table.get(key)
-    return _condition(item, known, table.bad) if item else None
+    return condition_from_item(item, known, table.bad) if item else None
 
 
 def _find(item: Item, bad: Complaints) -> Iterator[Capture]:
@@ -981,7 +964,7 @@ def _find(item: Item, bad: Complaints) -> Iterator[Capture]:
         if name not in ("subject", "text", "whole text"):
             bad.add(entry, f"'find' does not look into '{name}'; write subject, text or whole text")
             continue
-        capture = _capture(entry, (name,), bad)
+        capture = capture_from(entry, (name,), bad)
         if capture and not capture.names:
             bad.add(entry, "the pattern names nothing; write a named group: (?P<host>\\S+)")
         if capture:
@@ -1109,117 +1092,3 @@ def _ratings(item: Item, bad: Complaints) -> dict[int, tuple[str, ...]]:
             if other != rating:
                 bad.add(word, f"{word.shown()} already means {other}; a word means one rating, take it out of one")
     return {int(rating): table.texts(rating) for rating in _RATINGS}
-
-
-# --- routing.yaml ---
-
-
-def error_codes_from(item: Item, _known: Known, bad: Complaints) -> tuple[Capture, ...]:
-    """Return the patterns whose first group is an error code."""
-    entries = as_list(item, bad, "'error_codes'") if item.value else ()
-    made = [(entry, capture) for entry in entries if (capture := _capture(entry, ("subject", "text"), bad))]
-    for entry, capture in made:
-        if not capture.groups:
-            bad.add(entry, "the pattern has no group; put brackets around the code itself: 'error (\\d+)'")
-    return tuple(capture for _, capture in made if capture.groups)
-
-
-def _capture(item: Item, fields: tuple[str, ...], bad: Complaints) -> Capture | None:
-    try:
-        return Capture(as_text(item, bad, "a pattern"), fields)
-    except ConditionError as error:
-        bad.add(item, str(error))
-        return None
-
-
-def rules_from(item: Item, known: Known, bad: Complaints) -> tuple[Rule, ...]:
-    """Return the rules in the order of the file."""
-    entries = list(as_list(item, bad, "'rules'"))
-    if len(entries) > MAX_RULES:
-        bad.add(item, f"there are {len(entries)} rules; at most {MAX_RULES} are read, join some with 'any:'")
-        return ()
-    seen: dict[str, int] = {}
-    rules = []
-    for entry in entries:
-        rule = _rule(entry, known, bad)
-        if rule.name and seen.setdefault(rule.name, entry.line) != entry.line:
-            bad.add(
-                entry,
-                f"another rule (line {seen[rule.name]}) is called '{rule.name}'; names tell rules apart",
-            )
-        rules.append(rule)
-    return tuple(rules)
-
-
-def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
-    table = Table(item, ("name", "when", "then", "stop"), bad, "a rule")
-    table.need("name", "a few words that say what it is for")
-    when, then, stop = table.entries.get("when"), table.get("then"), table.flag("stop")
-    if then is None and not stop:
-        table.need("then", "{category: network, team: network}")
-    return Rule(
-        name=table.text("name"),
-        when=_condition(when, known, bad) if when else Always(),
-        then=tuple(_actions(then, known, bad)) if then else (),
-        stop=stop,
-        where=item.where,
-    )
-
-
-def _condition(item: Item, known: Known, bad: Complaints, depth: int = 0) -> Condition:
-    """Return the condition of a table whose lines must all hold."""
-    if depth > MAX_DEPTH:
-        bad.add(item, f"conditions are nested deeper than {MAX_DEPTH}; make them flatter")
-        return Always()
-    if isinstance(item.value, list):
-        bad.add(item, "a list of conditions needs a word before it: write 'any:' or 'all:' above the list")
-        return Always()
-    if item.value in (None, {}):
-        bad.add(item, "there is no condition here; write one, or leave 'when:' out for a rule that always holds")
-        return Always()
-    parts = [
-        part
-        for key, entry in as_table(item, bad, "a condition").items()
-        if (part := _part(key, entry, known, bad, depth)) is not None
-    ]
-    return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
-
-
-def _part(key: str, item: Item, known: Known, bad: Complaints, depth: int) -> Condition | None:
-    if key in ("all", "any"):
-        parts = tuple(_condition(entry, known, bad, depth + 1) for entry in as_list(item, bad, f"'{key}'"))
-        return AllOf(parts) if key == "all" else AnyOf(parts)
-    if key == "not":
-        return Not(_condition(item, known, bad, depth + 1))
-    try:
-        leaf = condition_from(key, item.plain())
-    except ConditionError as error:
-        bad.add(item, str(error))
-        return None
-    if isinstance(leaf, Words) and leaf.field == "customer" and leaf.operator in ("is", "in"):
-        return replace(leaf, words=tuple(known.customers.find(item, word, bad) for word in leaf.words))
-    if isinstance(leaf, WorkingHours):
-        return replace(leaf, calendar=known.calendars.find(item, leaf.calendar, bad))
-    return leaf
-
-
-def _actions(item: Item, known: Known, bad: Complaints) -> Iterator[Action]:
-    for word, entry in as_table(item, bad, "'then'").items():
-        try:
-            action = action_from(word, entry.plain())
-        except ActionError as error:
-            bad.add(entry, str(error))
-            continue
-        yield _with_known_names(action, entry, known, bad)
-
-
-def _with_known_names(action: Action, item: Item, known: Known, bad: Complaints) -> Action:
-    """Return the action with aliases replaced by keys; complain of names that nobody has."""
-    match action:
-        case SetField("category" | "team" | "assignee" as name, word):
-            names = {"category": known.categories, "team": known.teams, "assignee": known.people}[name]
-            return SetField(name, names.find(item, str(word), bad))
-        case AddWatchers(watchers):
-            return AddWatchers(tuple(w.lower() if "@" in w else known.people.find(item, w, bad) for w in watchers))
-        case _:
-            return action

@@ -40,15 +40,33 @@ from daemon.store.outbox import Outbox, stem
 from daemon.store.register import Register
 from daemon.store.tables import stamp
 from daemon.ticket import Ticket
-from daemon.words import JOINED, LINKS, REVIEWS, STAFF_ROLES, LinkKind, MailStatus, Matched, Nature, NoticeState, Verb
+from daemon.words import (
+    JOINED,
+    LINKS,
+    REVIEWS,
+    STAFF_ROLES,
+    LinkKind,
+    MailStatus,
+    Matched,
+    Nature,
+    NoticeState,
+    State,
+    Verb,
+)
 
 _MOST_REFERENCES = 40
 _MOST_ANSWERED = 5
 _MOST_NAMED = 100
 _MOST_LINKED = 50
 _ASKS = frozenset({Verb.STATUS, Verb.LIST})
-_REACHES = frozenset({Verb.PROGRESS, Verb.UPDATE, Verb.RESOLVE, Verb.CANCEL, Verb.UNDO, *LINKS})
+_REACHES = frozenset(
+    {
+        Verb.PROGRESS, Verb.UPDATE, Verb.RESOLVE, Verb.CONFIRM, Verb.REOPEN, Verb.REJECT, Verb.CANCEL,
+        Verb.OUT_OF_SCOPE, Verb.IN_SCOPE, Verb.UNDO, *LINKS,
+    }
+)  # fmt: skip
 """The verbs that may mean something for the records linked to a ticket."""
+_SOLVED = (State.RESOLVED, State.PENDING_REVIEW)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +107,8 @@ class Lookup:
         named |= set(match.ticket.asked_with) if match.ticket else set()
         wanted = (*sorted(numbers)[:20], *sorted(named)[:_MOST_NAMED])
         ticket = match.ticket
-        related = self._linked(commands, ticket, self._register.tickets_of(wanted), service.subject_tag)
+        named_ones = self._register.tickets_of(wanted)
+        related = self._linked(commands, ticket, named_ones, service.subject_tag, by_tool=alert is not None)
         assignee = sender.person.key if sender.person else ""
         return Known(
             sender=sender,
@@ -135,13 +154,17 @@ class Lookup:
         return replace(match, ticket=follow(ticket, self._register.ticket), moved_from=ticket.number)
 
     def _linked(
-        self, commands: tuple[Command, ...], ticket: Ticket | None, named: dict[int, Ticket], tag: str
+        self, commands: tuple[Command, ...], ticket: Ticket | None, named: dict[int, Ticket], tag: str, *, by_tool: bool
     ) -> dict[int, Ticket]:
-        """Return the tickets that are named, those that link commands name, and those that the news would reach."""
+        """Return the tickets that are named, those that link commands name, and those that the news would reach.
+
+        What is solved may go on again by mere words, and a monitoring tool commands nothing at all.
+        """
         verbs = {c.verb for c in commands}
+        reaches = verbs & _REACHES or by_tool or (ticket is not None and ticket.state in _SOLVED)
         numbers = {n for c in commands if c.verb in LINKS for n in leading_numbers(c.argument, tag)[0][:_MOST_LINKED]}
         found = named | self._register.tickets_of(numbers - named.keys())
-        reach = [*found.values(), *([ticket] if ticket else [])] if verbs & _REACHES else []
+        reach = [*found.values(), *([ticket] if ticket else [])] if reaches else []
         while reach:
             further = {x.ticket for t in reach for x in t.links} - found.keys() - {ticket.number if ticket else 0}
             reached = self._register.tickets_of(further)
