@@ -590,10 +590,11 @@ def _occurred(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
 
 
 def _in_scope(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
-    """Take in what was refused, or what the desk was asked about."""
+    """Take in what was refused, or what the desk was asked about; or first the one, then the other."""
+    goes_to = settled(ticket, actor.name, argument)
     if ticket.state is not State.OUT_OF_SCOPE:
-        return settled(ticket, actor.name, argument)
-    return (_move(Verb.IN_SCOPE, ticket, actor, argument),)
+        return goes_to
+    return (_move(Verb.IN_SCOPE, ticket, actor, argument), *goes_to)
 
 
 def _record(verb: Verb) -> Deed:

@@ -505,7 +505,7 @@ def _scoped(ticket: Ticket, e: StateChanged) -> Ticket:
     if e.verb is not Verb.OUT_OF_SCOPE:
         return ticket
     final = e.old is State.OUT_OF_SCOPE and ticket.insisted_at is not None
-    return replace(ticket, scope_why="", scope_reason=e.text, scope_final=final, scope_to=())
+    return replace(ticket, scope_why="", scope_reason=e.text, scope_final=final)
 
 
 def _graded(ticket: Ticket, e: Graded) -> Ticket:

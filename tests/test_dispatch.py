@@ -142,6 +142,12 @@ def test_when_nobody_is_free_it_waits_and_lead_and_desk_are_told_once(desk: Test
     assert ticket.queued_at is not None and desk.waits(minutes=5) == []
 
 
+def test_of_the_end_of_what_waited_only_those_hear_who_heard_of_it(desk: TestDesk) -> None:
+    full_house(desk)
+    mail = mail_to(vpn(desk, 3), "zhang.san")
+    assert whom(desk.receives(reply(mail, CUSTOMER, "#取消"))) == ["zhang.san", "zhao.min", "zhang.san"]
+
+
 @pytest.mark.procedure("5/urgent_first")
 def test_the_most_urgent_goes_first_as_soon_as_somebody_is_free(desk: TestDesk) -> None:
     full_house(desk)

@@ -78,7 +78,7 @@ from daemon.notify.notice import Notice
 from daemon.rulebook import Announcement, Contract, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import CASES, JOINED, PROVED, RECORDING, LinkKind, Role, State, Verb, Visibility, Who
+from daemon.words import CASES, JOINED, PROVED, RECORDING, Dispatch, LinkKind, Role, State, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused", "scope_passed_on"})
 _LONGEST_TEXT = 20_000
@@ -482,7 +482,10 @@ def _whose_turn(ticket: Ticket, scene: Scene) -> str:
     if ticket.state is State.OUT_OF_SCOPE:
         names: tuple[str, ...] = ("sales",) if ticket.insisted_at else ()
     else:
-        names = ("assignee", "lead" if ticket.queued_at else "team")
+        team = scene.rulebook.teams.get(ticket.team)
+        # Where one of a team is chosen, the others never heard of what nobody was given, also when it is over.
+        alone = ticket.queued_at is not None or (team is not None and team.dispatch is Dispatch.AUTO)
+        names = ("assignee", "lead" if alone else "team")
     return next((n for n in names if any(True for _ in _AUDIENCES[n](n, ticket, scene))), "desk")
 
 
