@@ -526,7 +526,7 @@ def test_nobody_else_hears_it_while_somebody_at_work_is_there(desk: TestDesk) ->
     assert whom(desk.receives(reply(acknowledged, CUSTOMER, "还是不行"))) == ["wang.wei"]
 
 
-def test_a_reopened_ticket_and_one_given_to_somebody_away_are_told_to_the_next_in_line_too(desk: TestDesk) -> None:
+def test_a_ticket_given_to_somebody_away_is_told_to_the_next_in_line_too(desk: TestDesk) -> None:
     _, assignment = vpn(desk)
     staffed(desk, zhao_min=AWAY)
     sent = desk.receives(reply(assignment, ENGINEER, "#转派 赵敏"))
