@@ -468,7 +468,7 @@ def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime)
 def _announced(change: Change, scene: Scene, desk: Desk, now: datetime) -> tuple[Notice, ...]:
     """ANNOUNCE: return the mails that one ticket's events call for."""
     told = _bounces_told(change, desk, now)
-    notices = choose_notices(change, replace(scene, told=told, history=_history(change, desk, now)))
+    notices = choose_notices(change, replace(scene, now=now, told=told, history=_history(change, desk, now)))
     unheard = [e for e in change.events if isinstance(e, NoticeFailed) and e.address not in told]
     if unheard and not notices:
         lines = [f"{e.template} to {e.address}: {e.reason}" for e in unheard]

@@ -7,6 +7,7 @@ Nothing is written, and nothing is sent.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -130,7 +131,7 @@ def _as_if_kept(letter: Letter, mailbox: str, desk: Desk) -> KeptMail:
 
 
 def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> list[Notice]:
-    scene = scene_for(letter, known, decision, desk)
+    scene = replace(scene_for(letter, known, decision, desk), now=desk.clock.now())
     each = one_for_each_reader(choose_notices(c, scene_of(c, scene, desk)) for c in decision.changes)
     chosen = [n for notices in each for n in notices]
     concerned = decision.changes[0].now if decision.changes else known.ticket

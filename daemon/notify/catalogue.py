@@ -58,7 +58,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         "to those at work: somebody wrote about the ticket", INTERNAL, ("author", "proved", "nature")
     ),
     "escalation": TemplateInfo(
-        "steps of the timetable, or somebody asked", INTERNAL, ("step", "steps", "instead", "asked_by", "reason")
+        "steps of the timetable, or somebody asked", INTERNAL, ("step", "steps", "asked_by", "reason")
     ),
     "handed_up": TemplateInfo(
         "to the desk, and to who had it: line 2 or a vendor took over", INTERNAL, ("line", "reason", "by_itself")
@@ -109,7 +109,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "update_owed": TemplateInfo(
         "to who owns a major incident: an update is missing",
         INTERNAL,
-        ("due_at", "late_minutes", "repeat", "again_at", "instead"),
+        ("due_at", "late_minutes", "repeat", "again_at"),
     ),
     "major_report": TemplateInfo(
         "a major incident is over: the draft of its report, to be filled in", INTERNAL, ("news", "aftermath")
@@ -117,12 +117,12 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "task": TemplateInfo(
         "to the owner of a task of an emergency plan: what to do and by when, or that it is overdue",
         INTERNAL,
-        ("plan", "tasks", "asked", "overdue", "instead"),
+        ("plan", "tasks", "asked", "overdue"),
     ),
     "plan_progress": TemplateInfo(
         "to the coordinator of an emergency plan: what is new, and how all its tasks stand",
         INTERNAL,
-        ("plan", "tasks", "news", "instead"),
+        ("plan", "tasks", "news"),
     ),
     "kpi_report": TemplateInfo(
         "to managers: what the past month came to, with charts and a table of all figures",
@@ -244,6 +244,7 @@ COMMON: Mapping[str, str] = {
     "attachments": "list of {name, size in bytes}",
     "keywords": "list of {verb, word, words, help}: what the reader may answer with",
     "to_name": "name of the reader, may be empty",
+    "instead": "for whom the reader stands in: list of {told_as, why (absent, bounced, nobody), name, until (a date)}",
     "ref": "tag and number of the ticket, e.g. INC-12",
     "tag": "the letters before every number, e.g. INC",
     "service": "our own {name, address}",
@@ -275,7 +276,6 @@ EXTRA: Mapping[str, tuple[object, str]] = {
         "repeat, missed and again_at (of reminders after the breach), after_minutes, told_as (which audience)}",
     ),
     "steps": ((), "all the steps that this mail stands for, the gravest one among them"),
-    "instead": ((), "for whom the reader stands in: {told_as, why (absent, bounced, nobody), name, until (a date)}"),
     "asked_by": ("", "name of who asked for the escalation, empty when the clock did"),
     "address": ("", "the address that was not reached"),
     "template": ("", "which of our mails it was"),
