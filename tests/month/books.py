@@ -144,10 +144,16 @@ class Books:
         return [self.address(k) for k in self.teams[case.team]["members"]] if case.team else []
 
     def _assignee_or_team(self, case: Any) -> list[str]:
+        return self.audience(self.at_work(case), case)
+
+    def at_work(self, case: Any) -> str:
+        """Return the name of those who have a ticket at hand: somebody is behind it."""
         if case.state == "out_of_scope":
-            return (self.with_role("sales") if case.insisted else []) or self.with_role("desk")
-        waits = case.team and self.teams[case.team].get("dispatch") == "auto"
-        return self._assignee(case) or (self._lead if waits else self._team)(case) or self.with_role("desk")
+            names = ["sales"] if case.insisted else []
+        else:
+            waits = case.team and self.teams[case.team].get("dispatch") == "auto"
+            names = ["assignee", "lead" if waits else "team"]
+        return next((n for n in names if self.audience(n, case)), "desk")
 
     def _liaison(self, case: Any) -> list[str]:
         return [self.address(case.liaison)] if case.liaison else []

@@ -582,6 +582,9 @@ class Case:
         names = [n for name in entry["to"] for n in (event["step"]["tell"] if name == "step" else [name])]
         day = now.astimezone(ZoneInfo(SERVICE_ZONE)).date()
         found: dict[str, str] = {}
+        if "assignee_or_team" in names:  # while none of those at work is there, the next in line hears of it too
+            deputies = self.books.in_line(self.books.at_work(self), self, day) or self.books.with_role("desk")
+            found = dict.fromkeys(deputies, "")
         for name in names:
             cannot_wait = "step" in event or event["kind"] == "Insisted"
             in_line = self.books.in_line(name, self, day) if cannot_wait else {}

@@ -185,7 +185,8 @@ class _Trial:
         readers = self.books.audience("assignee_or_team", then)
         if lost.template in ("assignment", "notice_failed", "escalation", "new_reply"):
             readers += self.books.with_role("desk")
-        for to in dict.fromkeys(a for a in readers if a != lost.to):
+        others = [a for a in readers if a != lost.to] or self.books.with_role("desk")
+        for to in dict.fromkeys(a for a in others if a != lost.to):
             yield Owed(lost.at, to, "notice_failed", lost.ticket, f"{lost.template} to {lost.to} was refused")
 
     def _passed_on(self, lost: Owed) -> Iterator[Owed]:

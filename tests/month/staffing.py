@@ -29,10 +29,13 @@ def staffing_differs(
     before = None
     for now, round_ in groupby(_in_order(lives), key=lambda item: item[0][0]):
         yield from office.nobody_waits_in_vain(before, up, now)
-        queue: list[Given] = []
-        for (_, _, _, _), number, then, given in round_:
-            queue += [g for g in given if g.cause == "queue"]
-            for one in (g for g in given if g.cause != "queue"):
+        queue: dict[int, tuple[Given, Then]] = {}
+        for _, number, then, given in round_:
+            from_queue = [g for g in given if g.cause == "queue"]
+            if from_queue:
+                queue[number] = (from_queue[0], then)
+                continue
+            for one in given:
                 yield from office.judge(one)
             office.now_is[number] = then
         yield from office.judge_queue(queue, now)
@@ -76,15 +79,18 @@ class _Office:
         if given.to not in (right or {""}):
             yield f"INC-{given.ticket}: at {given.at:%m-%d %H:%M}Z {_said(right)}, but dispatch says {given.to or 'nobody'}"
 
-    def judge_queue(self, queue: list[Given], now: datetime) -> Iterator[str]:
+    def judge_queue(self, queue: dict[int, tuple[Given, Then]], now: datetime) -> Iterator[str]:
         """Yield what is wrong with what was given from the queue, the most urgent first, or was left there."""
-        given = {g.ticket: g.to for g in queue}
-        for number in self._waiting({g.ticket: g.then for g in queue}):
-            then = next((g.then for g in queue if g.ticket == number), self.now_is[number])
-            right = self.chosen(number, then, now)
-            if given.get(number, "") not in (right or {""}):
-                yield f"INC-{number}: at {now:%m-%d %H:%M}Z {_said(right)}, but it {_went(given.get(number, ''))}"
-            self.now_is[number] = {**then, "assignee": given.get(number, "")}
+        for number in self._waiting({n: given.then for n, (given, _) in queue.items()}):
+            given, then = queue.get(number, (None, self.now_is[number]))
+            to = given.to if given else ""
+            right = self.chosen(number, given.then if given else then, now)
+            if to not in (right or {""}):
+                yield f"INC-{number}: at {now:%m-%d %H:%M}Z {_said(right)}, but it {_went(to)}"
+            self.now_is[number] = then
+            queue.pop(number, None)
+        yield from (f"INC-{n}: was given from the queue, where it was not" for n in queue)
+        self.now_is |= {n: then for n, (_, then) in queue.items()}
 
     def nobody_waits_in_vain(
         self, since: datetime | None, up: Callable[[datetime], datetime], until: datetime
