@@ -66,6 +66,7 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "followed_by": list(ticket.followed_by),
         "links": [{"kind": str(x.kind), "ticket": x.ticket} for x in ticket.links],
         "moved_to": ticket.moved_to or None,
+        "solved_with": ticket.solved_with or None,
         "closes_at": iso(ticket.silence.close_at if ticket.silence else None, zone),
         "rating": ticket.rating or None,
         "rating_text": ticket.rating_text,

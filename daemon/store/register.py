@@ -22,7 +22,7 @@ from daemon.lifecycle import OPEN_STATES
 from daemon.likeness import shared, telling_words
 from daemon.overruled import Ruled, ruled_from
 from daemon.plain import from_plain, to_plain
-from daemon.store.base import Database
+from daemon.store.base import Database, marks
 from daemon.store.tables import stamp, unstamp
 from daemon.ticket import Ticket, after
 from daemon.words import CASES, HoldReason, Kind, Proof, Severity, State
@@ -30,7 +30,7 @@ from daemon.words import CASES, HoldReason, Kind, Proof, Severity, State
 _EVENT = "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES "
 _COLUMNS = ("kind", "state", "severity", "category", "team", "assignee", "customer", "requester", "subject",
             "opened_at", "next_due_at", "queued_at", "length", "picture", "alert")  # fmt: skip
-_DRAW = f"""INSERT INTO ticket (number, {", ".join(_COLUMNS)}) VALUES ({", ".join("?" * (len(_COLUMNS) + 1))})
+_DRAW = f"""INSERT INTO ticket (number, {", ".join(_COLUMNS)}) VALUES ({marks(("number", *_COLUMNS))})
  ON CONFLICT (number) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS)}"""
 _MESSAGE = """INSERT INTO message (mail, ticket, message_id, sender, sender_name, recipients, at, nature, visibility,
  subject, text, attachments) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (mail) DO NOTHING"""
@@ -131,12 +131,12 @@ class Register:
 
     def load(self, people: Sequence[str], not_counted: Collection[HoldReason]) -> dict[str, int]:
         """Return how many tickets each of these people has at hand; one on hold for these reasons does not count."""
-        marks = _marks(people)
-        sql = f"""SELECT assignee, COUNT(*) FROM ticket WHERE assignee IN ({marks}) AND state IN (?,?)
+        these = marks(people)
+        sql = f"""SELECT assignee, COUNT(*) FROM ticket WHERE assignee IN ({these}) AND state IN (?,?)
          GROUP BY assignee"""
         at_work = (str(State.ASSIGNED), str(State.IN_PROGRESS))
         load = {str(a): int(n) for a, n in self._base.rows(sql, (*people, *at_work))}
-        sql = f"SELECT assignee, picture FROM ticket WHERE assignee IN ({marks}) AND state = ?"
+        sql = f"SELECT assignee, picture FROM ticket WHERE assignee IN ({these}) AND state = ?"
         for assignee, picture in self._base.rows(sql, (*people, str(State.ON_HOLD))):
             if json.loads(picture).get("hold_reason") not in not_counted:
                 load[assignee] = load.get(assignee, 0) + 1
@@ -144,7 +144,7 @@ class Register:
 
     def at_hand(self, people: Sequence[str]) -> tuple[Ticket, ...]:
         """Return the tickets that these people work on, or are about to."""
-        sql = f"""SELECT picture FROM ticket WHERE assignee IN ({_marks(people)}) AND state IN (?,?)
+        sql = f"""SELECT picture FROM ticket WHERE assignee IN ({marks(people)}) AND state IN (?,?)
          ORDER BY number"""
         values = (*people, str(State.ASSIGNED), str(State.IN_PROGRESS))
         return tuple(_from_picture(r[0]) for r in self._base.rows(sql, values))
@@ -156,7 +156,7 @@ class Register:
     def queued(self, teams: Sequence[str], grave: Collection[Severity], limit: int = 500) -> tuple[Ticket, ...]:
         """Return the tickets that wait for one of these teams, or are as grave as these severities."""
         sql = f"""SELECT picture FROM ticket WHERE queued_at IS NOT NULL
-         AND (team IN ({_marks(teams)}) OR severity IN ({_marks(grave)}))
+         AND (team IN ({marks(teams)}) OR severity IN ({marks(grave)}))
          ORDER BY severity, queued_at LIMIT ?"""
         rows = self._base.rows(sql, (*teams, *(int(s) for s in grave), limit))
         return tuple(_from_picture(r[0]) for r in rows)
@@ -181,7 +181,7 @@ class Register:
 
     def in_alarm(self) -> tuple[Ticket, ...]:
         """Return the major incidents that are going on, the latest first."""
-        sql = f"""SELECT picture FROM ticket WHERE state IN ({_marks(OPEN_STATES)}) AND picture LIKE ?
+        sql = f"""SELECT picture FROM ticket WHERE state IN ({marks(OPEN_STATES)}) AND picture LIKE ?
          ORDER BY number DESC"""
         rows = self._base.rows(sql, (*map(str, OPEN_STATES), '%"major_run": {%'))
         return tuple(ticket for r in rows if (ticket := _from_picture(r[0])).in_alarm)
@@ -309,7 +309,7 @@ class Register:
 
     def alike(self, words: str, items: Collection[str], but: int = 0) -> tuple[int, ...]:
         """Return the open incidents that are about one of these items or whose words are like these, newest first."""
-        sql = f"""SELECT picture FROM ticket WHERE kind = ? AND number <> ? AND state IN ({_marks(OPEN_STATES)})
+        sql = f"""SELECT picture FROM ticket WHERE kind = ? AND number <> ? AND state IN ({marks(OPEN_STATES)})
          ORDER BY number DESC LIMIT ?"""
         states = sorted(map(str, OPEN_STATES))
         rows = self._base.rows(sql, (str(Kind.INCIDENT), but, *states, _LOOKED_AT))
@@ -350,11 +350,6 @@ def _told_alike(mine: frozenset[str], picture: dict[str, Any]) -> bool:
 
 def _on_record(ticket: Ticket) -> set[str]:
     return {ticket.requester, *ticket.participants, *ticket.watchers} - {""}
-
-
-def _marks(values: Collection[object]) -> str:
-    """Return the marks of a list in SQL; of nothing, a list in which nothing is found."""
-    return ",".join("?" * len(values)) or "NULL"
 
 
 def _from_picture(picture: str) -> Ticket:
