@@ -3,6 +3,8 @@
 import json
 import re
 from dataclasses import replace
+from email.policy import SMTP
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,10 +13,11 @@ import structlog
 from daemon import flow
 from daemon.cli import run_command
 from daemon.errors import ConfigError
-from daemon.intake.letter import read_letter
+from daemon.intake.letter import RawMail, read_letter
 from daemon.notify.postman import Fate
 from daemon.words import HoldReason, State
 from tests.desk import ROOT, Sent, TestDesk, reply, write
+from tests.story import bounce_of
 
 CUSTOMER = "张三 <zhang.san@huaxing.example.com>"
 ENGINEER = "王伟 <wang.wei@example.com>"
@@ -267,15 +270,20 @@ def test_who_answers_that_they_meant_us_gets_a_ticket(tmp_path):
     assert desk.ticket(1) is not None and desk.ticket(1).requester == "zhang.san@huaxing.example.com"
 
 
-def test_a_mail_that_was_passed_on_and_bounced_is_told_to_the_operators(tmp_path):
+def test_a_mail_that_was_passed_on_and_refused_is_told_to_the_operators(tmp_path):
     desk = desk_with(tmp_path / "x", FORWARD)
-
     desk.sink.fates["bills@partner.example"] = Fate(outcome="permanent", code=550, text="no such user")
-    desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
-    (alarm,) = [m for m in desk.works() if "passed on" in m.subject] or [
-        m for m in desk.sink.sent if b"passed on" in m.content
-    ]
-    assert alarm is not None
+    sent = desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
+    alarms = [m for m in sent if "passed on" in m.subject]
+    assert alarms and "bills@partner.example: 550 no such user" in alarms[0].letter.text
+
+
+def test_a_bounce_of_a_mail_that_was_passed_on_is_told_to_the_operators(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    (onward,) = mails_to(desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票")), "bills")
+    sent = desk.receives(bounce_of(onward))
+    (alarm,) = {m.letter.text for m in sent if "passed on" in m.subject}
+    assert "bills@partner.example" in alarm and desk.mail_status()[-1][0] == "ignored"
 
 
 def test_so_many_mails_of_one_sender_in_an_hour_are_a_flood(tmp_path):
@@ -478,3 +486,38 @@ def test_an_approval_given_by_mistake_is_taken_back(tmp_path):
     assert desk.ticket(1).awaits_approval and desk.ticket(1).team == ""
     desk.receives(reply(question, manager, "#不同意 还是算了"))
     assert desk.ticket(1).state is State.CANCELLED
+
+
+def test_where_nobody_can_approve_the_desk_is_asked_and_may(tmp_path):
+    desk = desk_with(tmp_path / "x", APPROVAL)
+    book = desk.desk.rulebook
+    without = {k: replace(p, roles=p.roles - {"manager"}) for k, p in book.people.items()}
+    desk.desk.rulebook = replace(book, people=without, next_in_line={})
+    sent = desk.receives(write(CUSTOMER, "您好，请采购两台笔记本电脑。", subject="采购申请"))
+    (question,) = [m for m in mails_to(sent, "chen.jing") if "请审批" in m.subject]
+    desk.receives(reply(question, DESK, "#同意"))
+    assert desk.ticket(1).state is State.ASSIGNED
+
+
+def test_a_large_mail_is_passed_on_from_its_file_and_its_words_go_out_if_that_is_gone(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    spool = desk.desk.store.ledger._spool
+    spool.mkdir(parents=True, exist_ok=True)
+    for number in (1, 2):
+        content = write(CUSTOMER, "十月的发票请查收。", subject=f"发票 {number}").as_bytes(policy=SMTP)
+        path = spool / f"{number}.eml"
+        path.write_bytes(content)
+        mail = RawMail(
+            mailbox="support", uidvalidity=1, uid=number, received_at=desk.clock.now(), size=len(content),
+            sha256=sha256(content).hexdigest(), path=str(path),
+        )  # fmt: skip
+        desk.desk.store.ledger.keep([(mail, False)])
+    flow.handle_waiting(desk.desk)
+    (spool / "2.eml").unlink()
+    sent = desk.works()
+    whole, words = mails_to(sent, "bills")
+
+    assert [a.name for a in whole.letter.attachments][:1] == ["mail.eml"]
+    assert not words.letter.attachments and "十月的发票" in words.letter.text
+    (alarm,) = [m for m in sent if "passed on" in m.subject]
+    assert "cannot be read" in alarm.letter.text
