@@ -299,7 +299,7 @@ def next_turn(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetim
     change = tick(ticket, rulebook, service, at)
     if not change.events:
         return None
-    mails = tuple(mail_of(n) for n in choose_notices(change, Scene(rulebook=rulebook, service=service)))
+    mails = tuple(mail_of(n) for n in choose_notices(change, Scene(rulebook=rulebook, service=service, now=at)))
     endless = [e for e in change.events if _goes_on(e)]
     coming = Coming(at=at, events=change.events, mails=mails, for_ever=bool(endless))
     return coming, _without_reminders(change.now, endless)
