@@ -238,7 +238,7 @@ class Register:
 
     def ruled(self, since: datetime | None = None) -> Iterator[Ruled]:
         """Yield what rules have decided since then: on each ticket, with what people made of it, and on other mails."""
-        sql = f"""SELECT ticket, at, kind, data FROM event WHERE kind IN ({_marks(_OF_RULES)})
+        sql = f"""SELECT ticket, at, kind, data FROM event WHERE kind IN ({marks(_OF_RULES)})
          AND ticket IN (SELECT ticket FROM event WHERE kind IN ('Routed', 'RulesApplied') AND at >= ?)
          ORDER BY ticket, seq"""
         rows = iter(self._base.run(sql, (*_OF_RULES, _from(since))))
