@@ -146,7 +146,8 @@ def people_of(name: str, ticket: Ticket, rulebook: Rulebook) -> tuple[Person, ..
 
 def _approvers(name: str, ticket: Ticket, rulebook: Rulebook, day: date) -> tuple[Person, ...]:
     """Return those who may approve: whom the rule names, and while they are away whoever stands in for them."""
-    return (*people_of(name, ticket, rulebook), *in_charge(name, ticket, rulebook, day))
+    instead = in_charge(name, ticket, rulebook, day) or rulebook.people_with(Role.DESK)
+    return (*people_of(name, ticket, rulebook), *instead)
 
 
 def in_charge(name: str, ticket: Ticket, rulebook: Rulebook, day: date) -> tuple[Person, ...]:

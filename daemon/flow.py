@@ -794,7 +794,13 @@ def _enclosed(notice: Notice, desk: Desk) -> bytes | None:
     mail = desk.store.ledger.get(number) if isinstance(number, int) else None
     if mail is None or mail.content is not None:
         return mail.content if mail else None
-    return Path(mail.path).read_bytes()
+    try:
+        return Path(mail.path).read_bytes()
+    except OSError as e:
+        _tell_of_lost(
+            notice.to, f"the stored mail {number} cannot be read ({e.strerror}): only its words went out", desk
+        )
+        return None
 
 
 def settle(item: OwedNotice, fate: Fate, desk: Desk) -> None:

@@ -262,7 +262,8 @@ class Ticket:
     @property
     def awaits_approval(self) -> bool:
         """Whether nothing may be done about it until somebody has approved it."""
-        return self.state is State.ON_HOLD and self.hold_reason is HoldReason.APPROVAL
+        held = self.state is State.ON_HOLD and self.hold_reason is HoldReason.APPROVAL
+        return held and self.approval is not None
 
     @property
     def in_alarm(self) -> bool:

@@ -87,6 +87,9 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "alerts": ticket.alerts or None,
         "alert_at": iso(ticket.alert_at, zone),
         "recovered_at": iso(ticket.recovered_at, zone),
+        "service_level": ticket.service_level,
+        "templates": dict(ticket.templates),
+        "approval": _approval(ticket, zone),
         "scope_why": ticket.scope_why,
         "scope_reason": ticket.scope_reason,
         "insisted_at": iso(ticket.insisted_at, zone),
@@ -113,6 +116,17 @@ def _major(ticket: Ticket, zone: ZoneInfo) -> dict[str, Any] | None:
     return {
         "level": run.level, "owner": run.owner, "since": iso(run.since, zone), "ended_at": iso(run.ended_at, zone),
         "updates": run.updates, "next_update_at": iso(run.due_at, zone) if run.active else None,
+    }  # fmt: skip
+
+
+def _approval(ticket: Ticket, zone: ZoneInfo) -> dict[str, Any] | None:
+    """Return whom it waits for, or waited for, None where it needs no approval."""
+    asked = ticket.approval
+    if asked is None:
+        return None
+    return {
+        "by": asked.by, "waits": ticket.awaits_approval, "since": iso(asked.since, zone), "reminders": asked.repeat,
+        "again_at": iso(asked.again_at, zone) if ticket.awaits_approval else None,
     }  # fmt: skip
 
 
