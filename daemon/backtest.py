@@ -10,16 +10,19 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from daemon.comparing import Decided, Difference, differences_of, grouped, outcome_of, rules_changed
+from daemon.comparing import Decided, Difference, differences_of, grouped, outcome_of, rules_changed, sharing
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsInChild
 from daemon.routing.actions import AddToParent
+from daemon.routing.changes import changed as diff
+from daemon.routing.loader import FILES
+from daemon.routing.ruling import FILE as ROUTING
 from daemon.rulebook import Rulebook
 from daemon.service import Service
 from daemon.store import KeptMail, Store
@@ -120,7 +123,11 @@ class _Judge:
     changed: frozenset[str] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.changed = rules_changed(self.question.old, self.question.new)
+        ask = self.question
+        self.changed = rules_changed(ask.old, ask.new)
+        if _differ_in_rules_only(ask.old, ask.new):
+            old, new = sharing(ask.old, ask.new)
+            self.question = replace(ask, old=old, new=new)
 
     def verdicts(self, handful: Handful) -> list[Difference | Unread]:
         """Return what differs, and what could not be tried."""
@@ -155,6 +162,13 @@ def _here(judge: _Judge, store: Store, found: Iterable[Decided]) -> list[Differe
         return [v for handful in _handfuls(found, store) for v in judge.verdicts(handful)]
     finally:
         judge.close()
+
+
+def _differ_in_rules_only(old: Rulebook, new: Rulebook) -> bool:
+    """Whether all that conditions may look at, other than the rules themselves, is the same."""
+    others = frozenset(FILES) - {ROUTING}
+    same = (old.captures, old.simplified) == (new.captures, new.simplified)
+    return same and bool(old.files) and not others & frozenset(diff(old.files, new.files))
 
 
 _judges: list[_Judge] = []

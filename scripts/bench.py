@@ -372,6 +372,122 @@ def memory(dovecot: Dovecot, user: str) -> dict[str, float]:
         }
 
 
+# --- the back-test ---
+
+
+def backtest(count: int, rules: int) -> dict[str, float]:
+    """Return how long `ticketd rules backtest` takes over so many stored mails with so many rules, a tenth changed."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shutil.copytree(ROOT / "rules", folder / "rules")
+        shutil.rmtree(folder / "rules" / "tests")
+        more_rules(folder / "rules" / "routing.yaml", rules)
+        config = prepare(folder)
+        store_mails(config, count)
+        _ticketd(folder, "rules", "apply", "--yes")
+        routing = folder / "rules" / "routing.yaml"
+        routing.write_text(routing.read_text("utf-8").replace("tags: [bench0", "tags: [changed0"), "utf-8")
+        median = routing_median(config, folder / "rules")
+        began = time.perf_counter()
+        said = json.loads(_ticketd(folder, "rules", "backtest", "--json"))
+        took = time.perf_counter() - began
+        return {
+            "mails": said["mails"], "rules": rules, "seconds": round(took, 1), "changed": said["changed"],
+            "routing_ms_median": round(median, 3),
+        }  # fmt: skip
+
+
+def more_rules(routing: Path, wanted: int) -> None:
+    """Fill the file up with rules of many kinds, before the one for everything else."""
+    text, words = (
+        routing.read_text("utf-8"),
+        ("网络", "服务器", "printer", "disk", "磁盘", "login", "系统", "mail", "告警", "server"),
+    )
+    new = [
+        f"""  - name: bench {n}
+    when:
+      any:
+        - subject contains: [{words[n % 10]}{n}, "{words[n % 7]} {n}"]
+        - text matches: '{words[n % 10]}.{{0,8}}{words[(n * 3) % 10]}{n % 50}'
+{"        - text contains: [打印机, printer]" if n % 100 == 0 else ""}
+    then: {{tags: [bench{n % 10}]}}
+"""
+        for n in range(wanted - text.count("  - name:"))
+    ]
+    at = text.rindex("  - name:")
+    routing.write_text(text[:at] + "\n".join(new) + "\n" + text[at:], "utf-8")
+
+
+def store_mails(config: Any, count: int) -> None:
+    """Leave a database behind in which each of these mails has opened a ticket."""
+    from datetime import UTC, datetime
+    from hashlib import sha256
+
+    from daemon.app import open_store
+    from daemon.events import MessageAdded, Opened, event_data
+    from daemon.intake.letter import RawMail
+    from daemon.words import Kind, Matched, Nature, Proof, Visibility
+
+    store, at = open_store(config), datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+    small = (m for m in mails(2 * count) if len(m) < 1_000_000)
+    for n, body in zip(range(1, count + 1), small, strict=False):
+        raw = RawMail(
+            mailbox="support",
+            uidvalidity=1,
+            uid=n,
+            received_at=at,
+            size=len(body),
+            sha256=sha256(body).hexdigest(),
+            content=body,
+        )
+        opened = Opened(kind=Kind.INCIDENT, subject="x", requester="x@old.example", requester_name="", customer="",
+                        language="zh", reported_at=at)  # fmt: skip
+        message = MessageAdded(mail=n, author="x@old.example", author_name="", nature=Nature.HUMAN,
+                               visibility=Visibility.PUBLIC, proof=Proof.NONE, matched=Matched.NOTHING)  # fmt: skip
+        with store.transaction():
+            store.ledger.keep([(raw, False)])
+            for seq, event in enumerate((opened, message), 1):
+                store.base.run(
+                    "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES (?,?,?,?,?,?)",
+                    (
+                        n,
+                        seq,
+                        type(event).__name__,
+                        json.dumps(event_data(event)),
+                        "2026-11-23T02:00:00.000000Z",
+                        f"mail:{n}",
+                    ),
+                )
+            store.base.run("UPDATE mail SET status = 'handled', ticket = ? WHERE id = ?", (n, n))
+    store.close()
+
+
+def routing_median(config: Any, rules: Path) -> float:
+    """Return the median of the CPU milliseconds that routing one mail of the mix takes with these rules."""
+    from daemon.app import service_of
+    from daemon.decide import facts_for_rules
+    from daemon.intake.letter import read_letter
+    from daemon.intake.understand import Known, sender_of
+    from daemon.routing.evaluate import route
+    from daemon.routing.loader import load_rulebook
+    from tests.desk import MONDAY_10AM
+
+    book, service, spent = load_rulebook(rules), service_of(config), []
+    for letter in [read_letter(m, thorough=False) for m in mails(300) if len(m) < 1_000_000]:
+        began = time.process_time()
+        route(facts_for_rules(letter, Known(sender=sender_of(letter, book)), book, service, MONDAY_10AM), book)
+        spent.append((time.process_time() - began) * 1000)
+    return statistics.median(spent)
+
+
+def _ticketd(folder: Path, *args: str) -> str:
+    command = [sys.executable, "-m", "daemon", "--config", str(folder / "ticketd.toml"), "--log-level", "error", *args]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode not in (0, 1) or (done.returncode and not done.stdout):
+        raise SystemExit(done.stderr)
+    return done.stdout
+
+
 def ratio(rate: dict[str, float], floor: dict[str, float]) -> float:
     """Return how many times the bare cost of all steps a mail costs us; every answer is rendered and sent too."""
     answers = rate["mails_out"] / rate["mails"]
@@ -382,15 +498,19 @@ def ratio(rate: dict[str, float], floor: dict[str, float]) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mails", type=int, default=500)
+    parser.add_argument("--backtest", type=int, default=10_000, metavar="MAILS")
+    parser.add_argument("--rules", type=int, default=500)
     parser.add_argument("--tickets", default="0,10000,100000")
     parser.add_argument("--json", default="")
-    parser.add_argument("--only", choices=("rate", "latency", "memory", "floors", "reading"), default="")
+    parser.add_argument("--only", choices=("rate", "latency", "memory", "floors", "reading", "backtest"), default="")
     args = parser.parse_args()
     found: dict[str, Any] = {
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}"
     }
     if args.only in ("", "reading"):
         found["reading_ms_of_cpu"] = reading(args.mails)
+    if args.only in ("", "backtest"):
+        found["backtest"] = backtest(args.backtest, args.rules)
     with running_dovecot() as dovecot:
         if args.only in ("", "floors"):
             found["floors_ms_per_mail"] = floors(list(mails(min(args.mails, 200))), dovecot, "floors")
