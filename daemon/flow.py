@@ -315,9 +315,9 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     if known.ticket and _catch_up(known.ticket, min(mail.received_at, now), desk, now):
         known, _, decision = judge(mail, letter, desk, now)
     cause = f"mail:{mail.id}"
-    changes = _numbered(decision.changes, desk)
+    changes = numbered(decision.changes, desk)
     if decision.transcript:
-        decision = replace(decision, transcript=_named(decision.transcript, decision.changes, changes))
+        decision = replace(decision, transcript=named(decision.transcript, decision.changes, changes))
     scene = scene_for(letter, known, decision, desk)
     records = {**known.related, **{c.before.number: c.now for c in changes}}
     scene = replace(scene, records=records)
@@ -375,7 +375,7 @@ def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Kn
     return known, intent, decision
 
 
-def _numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
+def numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
     """Give every new ticket its number, here and wherever another one refers to it."""
     found = list(changes)
     new = [c.before.number for c in found if c.before.number <= NEW]
@@ -390,7 +390,7 @@ def _numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
     ]
 
 
-def _named(transcript: Transcript, provisional: Iterable[Change], numbered: Iterable[Change]) -> Transcript:
+def named(transcript: Transcript, provisional: Iterable[Change], numbered: Iterable[Change]) -> Transcript:
     """Say in the answer to commands which numbers the records have got that they opened."""
     numbers = {p.before.number: n.before.number for p, n in zip(provisional, numbered, strict=True)}
     lines = (

@@ -29,7 +29,7 @@ from daemon.routing.traces import ConditionTrace, RuleTrace, conditions_tried, e
 from daemon.rulebook import Enclosure, Rule, Rulebook, RuleTest, Specimen
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import MailStatus, Proof, State
+from daemon.words import MailStatus, Nature, Proof, State
 
 Fetch = Callable[[str], bytes | None]
 """Gives the bytes of a file in the folder of the rules, None where there is none."""
@@ -72,25 +72,30 @@ class Bench:
     def facts(self, specimen: Specimen) -> MailFacts | None:
         """Return what the conditions of rules look at in this mail; None where its file cannot be had."""
         letter, now = self._letter(specimen), self.moment(specimen)
-        if letter is None:
-            return None
-        return facts_for_rules(letter, self._known(letter, specimen, now), self.rulebook, self.service, now)
+        return None if letter is None else self._facts(letter, self._known(letter, specimen, now), now)
 
     def trial(self, specimen: Specimen) -> Trial | None:
         """Return what the live path decides about this mail; None where its file cannot be had."""
         letter, now = self._letter(specimen), self.moment(specimen)
-        if letter is None:
-            return None
-        known = self._known(letter, specimen, now)
+        return None if letter is None else self._judged(letter, self._known(letter, specimen, now), now)
+
+    def judged(self, letter: Letter, mailbox: str, now: datetime, proof: Proof | None) -> Trial:
+        """Return what the live path decides about a mail that is new at this moment, whose sender is so well proved."""
+        return self._judged(letter, self._sighted(letter, mailbox, now, proof or Proof.NONE, ""), now)
+
+    def _judged(self, letter: Letter, known: Known, now: datetime) -> Trial:
         decision = decide(
             understand(letter, known, self.rulebook), known, self.rulebook, self.service,
             now=now, received_at=now, mail=0,
         )  # fmt: skip
-        facts = facts_for_rules(letter, known, self.rulebook, self.service, now)
+        facts = self._facts(letter, known, now)
         return Trial(
             letter=letter, facts=facts, known=known, decision=decision, routing=route(facts, self.rulebook),
             rulebook=self.rulebook,
         )  # fmt: skip
+
+    def _facts(self, letter: Letter, known: Known, now: datetime) -> MailFacts:
+        return facts_for_rules(letter, known, self.rulebook, self.service, now)
 
     def moment(self, specimen: Specimen) -> datetime:
         """Return when this mail comes."""
@@ -133,15 +138,17 @@ class Bench:
         return specimen.sender or USUAL_SENDER
 
     def _known(self, letter: Letter, specimen: Specimen, now: datetime) -> Known:
-        sender = sender_of(letter, self.rulebook)
         proof, why = specimen.proof, "as the mail in short says"
         if proof is None and specimen.file:
             proof, why = prove(letter, None, (), self.service.authserv_ids)
-        known = Known(
-            sender=sender, proof=proof or Proof.VERIFIED, proof_why=why, mailbox=specimen.mailbox or self.mailbox
-        )
-        facts = facts_for_rules(letter, known, self.rulebook, self.service, now)
-        return replace(known, alert=sighted(facts, self.rulebook))
+        return self._sighted(letter, specimen.mailbox or self.mailbox, now, proof or Proof.VERIFIED, why)
+
+    def _sighted(self, letter: Letter, mailbox: str, now: datetime, proof: Proof, why: str) -> Known:
+        """Return what is known of a mail whose sender has no ticket here, and which alert it is."""
+        sender = sender_of(letter, self.rulebook)
+        known = Known(sender=sender, proof=proof, proof_why=why, mailbox=mailbox)
+        no_alert = letter.nature in (Nature.BOUNCE, Nature.OWN)
+        return known if no_alert else replace(known, alert=sighted(self._facts(letter, known, now), self.rulebook))
 
 
 def _enclosed(enclosure: Enclosure) -> Attachment:
