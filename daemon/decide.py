@@ -57,10 +57,10 @@ from daemon.intake.understand import (
 from daemon.linking import spread
 from daemon.major import alarm_follows, update_owed
 from daemon.plans import plans_follow, tasks_due
-from daemon.routing.conditions import MailFacts
 from daemon.routing.evaluate import Routing, route, with_alert
+from daemon.routing.facts import MailFacts, TicketFacts
 from daemon.rulebook import Contact, Rulebook
-from daemon.scope import insistence, outside, scope_events
+from daemon.scope import contract_state, insistence, outside, scope_events
 from daemon.service import Service
 from daemon.silence import may_answer, may_pass_on
 from daemon.sla import clock_events, passed_on, steps_due, waking
@@ -454,7 +454,7 @@ def _opened(letter: Letter, follows: int, routing: Routing, desk: _Desk) -> Open
         follows=follows,
         claims=desk.known.claimed,
         symptom=spoken(letter).strip()[:_LONGEST_SYMPTOM],
-        region=contact.region or (sender.customer.region if sender.customer else ""),
+        region=_region_of(sender, desk.rulebook),
         contact=contact.phone,
         place=contact.site,
     )
@@ -490,6 +490,9 @@ def _routed(routing: Routing, sender: Sender, rulebook: Rulebook) -> Routed:
         service=routing.service,
         place=routing.place,
         error_codes=routing.error_codes,
+        region=routing.region,
+        order=routing.order,
+        affected=routing.affected,
         because=tuple(routing.because),
         rules=rulebook.version,
         problems=tuple(routing.problems),
@@ -505,15 +508,39 @@ def facts_for_rules(letter: Letter, known: Known, rulebook: Rulebook, service: S
     """Return what the conditions of the rules may look at."""
     local = now.astimezone(ZoneInfo(service.timezone))
     working = {key: is_working(c, service.timezone, now) for key, c in rulebook.calendars.items()}
-    sender = known.sender
+    sender, person, customer = known.sender, known.sender.person, known.sender.customer
     return MailFacts(
         letter=letter,
         mailbox=known.mailbox,
-        customer=sender.customer.key if sender.customer else "",
-        person_roles=sender.person.roles if sender.person else frozenset(),
+        customer=customer.key if customer else "",
+        person_roles=person.roles if person else frozenset(),
         now_local=local,
         working=working,
+        person=person.key if person else "",
+        person_teams=person.teams if person else (),
+        proof=known.proof,
+        contract=customer.contract.number if customer and customer.contract else "",
+        contract_state=contract_state(customer.contract if customer else None, local.date()),
+        region=_region_of(sender, rulebook),
+        received_at=known.received_at,
+        ticket=_as_facts(known.ticket) if known.ticket else None,
+        similar=known.similar,
+        captures=rulebook.captures,
+        simplified=rulebook.simplified,
     )
+
+
+def _region_of(sender: Sender, rulebook: Rulebook) -> str:
+    contact = rulebook.contact_at(sender.address)
+    return (contact.region if contact else "") or (sender.customer.region if sender.customer else "")
+
+
+def _as_facts(ticket: Ticket) -> TicketFacts:
+    return TicketFacts(
+        number=ticket.number, state=ticket.state, kind=ticket.kind, category=ticket.category, team=ticket.team,
+        severity=ticket.severity, assignee=ticket.assignee, customer=ticket.customer, tags=ticket.tags,
+        opened_at=ticket.opened_at,
+    )  # fmt: skip
 
 
 # --- a mail on a ticket ---

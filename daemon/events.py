@@ -67,6 +67,9 @@ class Routed:
     service: str = ""
     place: str = ""
     error_codes: tuple[str, ...] = ()
+    region: str = ""
+    order: str = ""
+    affected: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,16 +11,12 @@ from collections.abc import Callable, Mapping
 
 from daemon.actors import Actor, Refusal
 from daemon.events import Corrected, Event
+from daemon.figures import figure_in
 from daemon.intake.arguments import customer_in, customer_near, first_word
 from daemon.ticket import Ticket, in_words
 from daemon.words import Verb
 
 _LONGEST = 500
-_MOST_AFFECTED = 100_000_000
-_COUNT = re.compile(
-    r"(?:约|大约|about\s+)?(\d{1,3}(?:[,，]\d{3})+|\d{1,12})(?:\.(\d{1,4}))?\s*(万|k\b)?", re.IGNORECASE
-)
-_TIMES = {"万": 10_000, "k": 1000}
 _BETWEEN = re.compile(r"[\s,，、;；]+")
 
 Reads = Callable[[str, Actor], str | Refusal]
@@ -47,12 +43,8 @@ def _codes(argument: str, _: Actor) -> str | Refusal:
 
 def _count(argument: str, _: Actor) -> str | Refusal:
     """Return how many customers are affected: 1200, 1,200, 1.2万, 3k; words such as 户 may follow."""
-    found = _COUNT.match(argument)
-    if found is None:
-        return Refusal(code="needs_number")
-    whole, part, unit = found[1].replace(",", "").replace("，", ""), found[2] or "", (found[3] or "").lower()
-    count = int(float(f"{whole}.{part or 0}") * _TIMES.get(unit, 1))
-    return str(count) if count <= _MOST_AFFECTED else Refusal(code="needs_number")
+    count = figure_in(argument)
+    return Refusal(code="needs_number") if count is None else str(count)
 
 
 def _customer(argument: str, actor: Actor) -> str | Refusal:

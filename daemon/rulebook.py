@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from daemon.routing.actions import Action
-from daemon.routing.conditions import Capture, Condition
+from daemon.routing.conditions import Capture, Condition, Finding
 from daemon.words import (
     Dispatch,
     Duty,
@@ -75,6 +75,7 @@ class RuleTest:
 class Rule:
     """If `when` holds, do `then`; `name` appears in the ticket's history, `where` is file:line.
 
+    `captures` read fields of the ticket out of a mail for which it holds.
     A rule that is `off` is kept, but not tried. It must match the `examples`, and must not match the
     `counter_examples`.
     """
@@ -83,6 +84,7 @@ class Rule:
     when: Condition
     then: tuple[Action, ...]
     stop: bool = False
+    captures: tuple[Finding, ...] = ()
     where: str = ""
     off: bool = False
     examples: tuple[Specimen, ...] = ()
@@ -480,6 +482,9 @@ class Rulebook:
     """Everything that operators may change without touching code.
 
     Tickets as grave as `out_of_hours` go to who is on call when nobody works; for those of `recall` somebody is called
+    back from lesser work. `captures` read fields of the ticket out of every mail that opens one. `simplified`:
+    traditional and simplified Chinese characters are the same to rules. `asks_similar`: some rule wants to know whether
+    a similar incident is open.
     back from lesser work. `files` are the bytes that it was read from, by their names within the folder: with `version`
     they say what counted.
     """
@@ -504,7 +509,9 @@ class Rulebook:
     duties: Duties = Duties()
     major: MajorRules = MajorRules()
     plans: Mapping[str, Plan] = field(default_factory=dict)
-    error_codes: tuple[Capture, ...] = ()
+    captures: tuple[Finding, ...] = ()
+    simplified: bool = False
+    asks_similar: bool = False
     alerts: tuple[Alert, ...] = ()
     unknown_customers: Outside = Outside.ACCEPT
     version: str = ""

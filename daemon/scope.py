@@ -6,6 +6,7 @@ refusal by contract is never the last word: who answers it is passed on to sales
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime
 
 from daemon.events import Assigned, Event, Insisted, Rejected, ScopeDoubted
@@ -32,6 +33,14 @@ def _outside_contract(contract: Contract, category: str, day: date) -> str:
         return NOT_BEGUN
     covered = not contract.services or any(f"{category}/".startswith(f"{s}/") for s in contract.services)
     return "" if covered else NOT_COVERED
+
+
+def contract_state(contract: Contract | None, day: date) -> str:
+    """Return how a contract stands on this day, in the words of rules."""
+    if contract is None:
+        return "none"
+    why = _outside_contract(replace(contract, services=()), "", day)
+    return {EXPIRED: "expired", NOT_BEGUN: "not begun"}.get(why, "in force")
 
 
 def scope_events(why: str, then: Outside, ticket: Ticket) -> tuple[Event, ...]:

@@ -181,6 +181,7 @@ class Ticket:
     service: str = ""
     error_codes: tuple[str, ...] = ()
     affected: int = 0
+    order: str = ""
     alert: str = ""
     by_tool: bool = False
     alerts: int = 0
@@ -456,6 +457,9 @@ def _routed(ticket: Ticket, e: Routed) -> Ticket:
         ci=e.ci,
         service=e.service,
         place=e.place or ticket.place,
+        region=e.region or ticket.region,
+        order=e.order,
+        affected=e.affected or ticket.affected,
         error_codes=e.error_codes,
         state=State.ASSIGNED if ticket.case and (e.team or e.assignee) else State.NEW,
     )

@@ -101,7 +101,7 @@ class Known:
     `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
     the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many
     came today, and how many of them were escalated. `alert`: a monitoring tool wrote the mail, and `ticket` is the last
-    one of that alert.
+    one of that alert. `similar` are the open incidents that are like it, looked up only where a rule asks.
     """
 
     sender: Sender
@@ -135,6 +135,8 @@ class Known:
     late: bool = False
     mailbox: str = ""
     alert: Sighting | None = None
+    received_at: datetime | None = None
+    similar: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,20 +10,33 @@ from __future__ import annotations
 import dataclasses
 import functools
 import re
-import unicodedata
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time, timedelta
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import re2
 
 from daemon.errors import did_you_mean
-from daemon.intake.letter import Letter
-from daemon.words import Nature, Role, domain_of
+from daemon.routing.facts import (
+    AGE_FIELDS,
+    COUNT_FIELDS,
+    FLAG_FIELDS,
+    LONGEST_LOOKED_AT,
+    SIZE_FIELDS,
+    TEXT_FIELDS,
+    Text,
+)
+from daemon.routing.facts import MailFacts as MailFacts
+from daemon.routing.folding import alike, alike_pattern
+from daemon.routing.folding import fold as fold
+from daemon.routing.folding import half_width as half_width
 
 MAX_PATTERN = 1000
+MAX_PROGRAM = 5000
+"""How many instructions a compiled pattern may have: `.{1000}` has 8000, and would take its time on every mail."""
+_PATTERN_MEMORY = 2 << 20
 _SNIPPET = 120
 _MET_AROUND = 30
 
@@ -41,48 +54,6 @@ class Verdict:
 
 
 NOT_MET = Verdict(False)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MailFacts:
-    """What conditions may look at. `working` says for each calendar whether `now_local` is working time."""
-
-    letter: Letter
-    mailbox: str
-    customer: str
-    person_roles: frozenset[Role]
-    now_local: datetime
-    working: Mapping[str, bool]
-    # Hundreds of rules look at the same few fields: each is read and folded once per mail.
-    _read: dict[tuple[str, str], tuple[Text, ...]] = dataclasses.field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-
-    def texts(self, name: str, header: str = "") -> tuple[Text, ...]:
-        """Return every value of this field."""
-        key = (name, header)
-        if key not in self._read:
-            values = self.letter.header_all(header) if header else TEXT_FIELDS[name].read(self)
-            self._read[key] = tuple(Text(v, plain := half_width(v), plain.casefold()) for v in values)
-        return self._read[key]
-
-
-class Text(NamedTuple):
-    """A value as written, made half-width, and folded for comparing."""
-
-    shown: str
-    plain: str
-    folded: str
-
-
-def half_width(text: str) -> str:
-    """Return the text with full-width letters, digits and signs made half-width (NFKC)."""
-    return unicodedata.normalize("NFKC", text)
-
-
-def fold(text: str) -> str:
-    """Return the text as it is compared: made half-width, without regard to case."""
-    return half_width(text).casefold()
 
 
 # --- the conditions ---
@@ -153,6 +124,27 @@ class Not:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A condition that routing.yaml has given a name; judged once for each mail. `size`: how many it is made of."""
+
+    name: str
+    part: Condition
+    size: int = 1
+
+    def met(self, mail: MailFacts) -> Verdict:
+        """Return the verdict of what the name stands for."""
+        verdict = mail.judged.get(self.name)
+        if not isinstance(verdict, Verdict):
+            verdict = self.part.met(mail)
+            mail.judged[self.name] = verdict
+        return verdict
+
+    def describe(self) -> str:
+        """Return the condition in words."""
+        return f"{self.name} ({self.part.describe()})"
+
+
+@dataclass(frozen=True, slots=True)
 class Words:
     """Met if a value of the field is, contains, starts or ends with one of the words."""
 
@@ -160,18 +152,20 @@ class Words:
     operator: str
     words: tuple[str, ...]
     header: str = ""
+    simplified: bool = False
     _folded: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_folded", tuple(map(fold, self.words)))
+        object.__setattr__(self, "_folded", tuple(alike(word, self.simplified) for word in self.words))
 
     def met(self, mail: MailFacts) -> Verdict:
         """Return whether one value meets one of the words."""
         finds = TEXT_OPERATORS[self.operator].finds
-        for shown, _, folded in mail.texts(self.field, self.header):
-            word = next((w for w in self._folded if finds(folded, w)), None)
-            if word is not None:
-                return Verdict(True, _snippet(shown, folded, word))
+        for value in mail.texts(self.field, self.header):
+            folded = value.folded
+            for word in self._folded:
+                if finds(folded, word):
+                    return Verdict(True, _snippet(value, word))
         return NOT_MET
 
     def describe(self) -> str:
@@ -181,21 +175,55 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
+class SomeOf:
+    """Met if a value of the field contains (or mentions) at least so many of the words."""
+
+    field: str
+    operator: str
+    least: int
+    words: tuple[str, ...]
+    header: str = ""
+    simplified: bool = False
+    _folded: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        folded = dict.fromkeys(alike(word, self.simplified) for word in self.words)
+        object.__setattr__(self, "_folded", tuple(folded))
+
+    def met(self, mail: MailFacts) -> Verdict:
+        """Return whether one value has enough of the words, and which they are."""
+        finds = TEXT_OPERATORS[self.operator].finds
+        for value in mail.texts(self.field, self.header):
+            found = [word for word in self._folded if finds(value.folded, word)]
+            if len(found) >= self.least:
+                return Verdict(True, " | ".join(found)[:_SNIPPET])
+        return NOT_MET
+
+    def describe(self) -> str:
+        """Return the condition in words."""
+        words = " | ".join(self.words)
+        return f"{_field_name(self.field, self.header)} {self.operator} {self.least} of: {words}"
+
+
+@dataclass(frozen=True, slots=True)
 class Matches:
     """Met if the RE2 pattern is found, without regard to case, in the value as written or made half-width."""
 
     field: str
     pattern: str
     header: str = ""
+    simplified: bool = False
     _compiled: Any = dataclasses.field(init=False, repr=False, compare=False)
+    _alike: Any = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_compiled", _compile(self.pattern))
+        object.__setattr__(self, "_alike", _compile_alike(self.pattern, self._compiled, self.simplified))
 
     def met(self, mail: MailFacts) -> Verdict:
         """Return whether the pattern is found, with the text that it found."""
-        for shown, plain, _ in mail.texts(self.field, self.header):
-            found = self._compiled.search(shown) or (plain != shown and self._compiled.search(plain))
+        for shown, _, signs, _ in mail.texts(self.field, self.header):
+            found = _search(self._compiled, shown) or (signs != shown and _search(self._alike, signs))
             if found:
                 return Verdict(True, found.group(0)[:_SNIPPET])
         return NOT_MET
@@ -209,16 +237,21 @@ class Matches:
         return f"{_field_name(self.field, self.header)} matches: {self.pattern}"
 
 
+# --- reading words out of a mail ---
+
+
 @dataclass(frozen=True, slots=True)
 class Capture:
     """A pattern whose groups are read out of a mail: RE2, without regard to case, in one or several fields."""
 
     pattern: str
     fields: tuple[str, ...] = ("subject", "text")
+    simplified: bool = False
     _compiled: Any = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_compiled", _compile(self.pattern))
+        plain = _compile(self.pattern)
+        object.__setattr__(self, "_compiled", _compile_alike(self.pattern, plain, self.simplified))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -232,15 +265,72 @@ class Capture:
 
     def named(self, mail: MailFacts) -> dict[str, str]:
         """Return name → text of the groups that the first match has, {} where nothing matches."""
-        first = next((m for plain in self._plain(mail) if (m := self._compiled.search(plain))), None)
-        return {k: v.strip() for k, v in first.groupdict().items() if v and v.strip()} if first else {}
+        for value in _values(mail, self.fields):
+            if match := _search(self._compiled, value.signs):
+                groups = self._compiled.groupindex.items()
+                texts = {name: _of(value, match.span(group)) for name, group in groups}
+                return {name: text for name, text in texts.items() if text}
+        return {}
 
     def found(self, mail: MailFacts) -> tuple[str, ...]:
         """Return what the first group holds of every match."""
-        return tuple(m[1].strip() for plain in self._plain(mail) for m in self._compiled.finditer(plain) if m[1])
+        spans = ((v, m.span(1)) for v in _values(mail, self.fields) for m in self._matches(v))
+        return tuple(text for value, span in spans if (text := _of(value, span)))
 
-    def _plain(self, mail: MailFacts) -> Iterator[str]:
-        return (text.plain for name in self.fields for text in mail.texts(name))
+    def _matches(self, value: Text) -> Iterator[Any]:
+        return iter(self._compiled.finditer(value.signs[:LONGEST_LOOKED_AT]))
+
+
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """Words that are read out of a mail where it mentions them, as they stand in the rule file."""
+
+    words: tuple[str, ...]
+    fields: tuple[str, ...] = ("subject", "text")
+    simplified: bool = False
+    _folded: tuple[tuple[str, str], ...] = dataclasses.field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_folded", tuple((alike(word, self.simplified), word) for word in self.words))
+
+    def found(self, mail: MailFacts) -> tuple[str, ...]:
+        """Return the words that are mentioned, in the order of the rule file."""
+        values = list(_values(mail, self.fields))
+        return tuple(word for folded, word in self._folded if any(_mentions(v.folded, folded) for v in values))
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What is read out of a mail for one field of the ticket. `known`: folded word → what it is called, {} for any."""
+
+    into: str
+    by: Capture | Mentioned
+    known: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def found(self, mail: MailFacts) -> tuple[str, ...]:
+        """Return the words that are found, each by the name that is known."""
+        words = self.by.found(mail)
+        return tuple(filter(None, (self.known.get(fold(w), "") for w in words))) if self.known else words
+
+    def describe(self) -> str:
+        """Return it as a rule file would say it."""
+        what = self.by.pattern if isinstance(self.by, Capture) else " | ".join(self.by.words)
+        return f"{self.into} from {', '.join(self.by.fields)}: {what}"
+
+
+def _values(mail: MailFacts, fields: tuple[str, ...]) -> Iterator[Text]:
+    for name in fields:
+        field, header, _ = split_key(name)
+        yield from mail.texts(field, header)
+
+
+def _of(value: Text, span: tuple[int, int]) -> str:
+    """Return what stands at this place, with the signs that were written."""
+    start, end = span
+    return value.plain[start:end].strip() if start >= 0 else ""
+
+
+# --- numbers and times ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +351,64 @@ class Size:
     def describe(self) -> str:
         """Return the condition in words."""
         return f"{self.field} {self.operator}: {self.bound} bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Met if a number of things is over, under or just this many."""
+
+    field: str
+    operator: str
+    bound: int
+
+    def met(self, mail: MailFacts) -> Verdict:
+        """Return whether the number lies where it should."""
+        holds = COUNT_OPERATORS[self.operator].holds
+        return next(
+            (Verdict(True, str(n)) for n in COUNT_FIELDS[self.field].read(mail) if holds(n, self.bound)), NOT_MET
+        )
+
+    def describe(self) -> str:
+        """Return the condition in words."""
+        return f"{self.field} {self.operator}: {self.bound}"
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """Met if something happened longer ago than this, or not so long ago."""
+
+    field: str
+    operator: str
+    span: timedelta
+
+    def met(self, mail: MailFacts) -> Verdict:
+        """Return whether it lies as far back as it should, with the moment."""
+        for moment in AGE_FIELDS[self.field].read(mail):
+            age = mail.now_local.astimezone(UTC) - moment.astimezone(UTC)
+            if age > self.span if self.operator == "older than" else age < self.span:
+                return Verdict(True, f"{_local(moment, mail):%Y-%m-%d %H:%M}")
+        return NOT_MET
+
+    def describe(self) -> str:
+        """Return the condition in words."""
+        return f"{self.field} {self.operator}: {_span_in_words(self.span)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """Met if the answer to a question of yes or no is this one."""
+
+    field: str
+    wanted: bool
+
+    def met(self, mail: MailFacts) -> Verdict:
+        """Return whether it is so, with what shows it."""
+        shown = FLAG_FIELDS[self.field].read(mail)
+        return Verdict(True, ", ".join(shown)[:_SNIPPET]) if bool(shown) == self.wanted else NOT_MET
+
+    def describe(self) -> str:
+        """Return the condition in words."""
+        return f"{self.field}: {'true' if self.wanted else 'false'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,8 +463,8 @@ class TimeOfDay:
         return f"time between: {self.start:%H:%M}-{self.end:%H:%M}"
 
 
-Leaf = Always | Words | Matches | Size | WorkingHours | Weekday | TimeOfDay
-Condition = Leaf | AllOf | AnyOf | Not
+Leaf = Always | Words | SomeOf | Matches | Size | Count | Age | Flag | WorkingHours | Weekday | TimeOfDay
+Condition = Leaf | AllOf | AnyOf | Not | Named
 
 
 def leaves(condition: Condition) -> Iterator[Leaf]:
@@ -325,7 +473,7 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
         case AllOf(parts) | AnyOf(parts):
             for part in parts:
                 yield from leaves(part)
-        case Not(part):
+        case Not(part) | Named(part=part):
             yield from leaves(part)
         case _:
             yield condition
@@ -334,10 +482,16 @@ def leaves(condition: Condition) -> Iterator[Leaf]:
 def looked_at(condition: Condition, mail: MailFacts) -> tuple[str, ...]:
     """Return what a condition looks at in this mail: the values of its field, the time; () for one made of others."""
     match condition:
-        case Words(field=name, header=header) | Matches(field=name, header=header):
+        case Words(field=name, header=header) | SomeOf(field=name, header=header) | Matches(field=name, header=header):
             return tuple(text.shown for text in mail.texts(name, header))
         case Size(field=name):
             return tuple(f"{size} bytes" for size in SIZE_FIELDS[name].read(mail))
+        case Count(field=name):
+            return tuple(map(str, COUNT_FIELDS[name].read(mail)))
+        case Age(field=name):
+            return tuple(f"{_local(moment, mail):%Y-%m-%d %H:%M}" for moment in AGE_FIELDS[name].read(mail))
+        case Flag(field=name):
+            return FLAG_FIELDS[name].read(mail)
         case WorkingHours() | Weekday() | TimeOfDay():
             return (f"{mail.now_local:%a %H:%M}",)
         case _:
@@ -353,32 +507,38 @@ def _field_name(name: str, header: str) -> str:
     return f"header {header}" if header else name
 
 
-def _snippet(shown: str, folded: str, word: str) -> str:
+def size_of(condition: Condition) -> int:
+    """Return of how many conditions this one is made, those behind names too."""
+    match condition:
+        case AllOf(parts) | AnyOf(parts):
+            return sum(map(size_of, parts))
+        case Not(part):
+            return size_of(part)
+        case Named(size=size):
+            return size
+        case _:
+            return 1
+
+
+def _snippet(value: Text, word: str) -> str:
     """Return the value itself where it is short, else the place where the word stands."""
-    if len(shown) <= _SNIPPET:
-        return shown
-    start = max(0, folded.find(word) - _MET_AROUND)
-    return " ".join(folded[start : start + len(word) + 2 * _MET_AROUND].split())[:_SNIPPET]
+    if len(value.shown) <= _SNIPPET:
+        return value.shown
+    # Where folding has changed no length, the place is the same in what was written.
+    shown = value.plain if len(value.plain) == len(value.folded) else value.folded
+    start = max(0, value.folded.find(word) - _MET_AROUND)
+    return " ".join(shown[start : start + len(word) + 2 * _MET_AROUND].split())[:_SNIPPET]
 
 
-# --- the tables: what may be asked, and how ---
+def _search(compiled: Any, text: str) -> Any:
+    return compiled.search(text if len(text) <= LONGEST_LOOKED_AT else text[:LONGEST_LOOKED_AT])
 
 
-@dataclass(frozen=True, slots=True)
-class TextField:
-    """A field with text in it; `choices` are the only words that make sense, () where any does."""
-
-    read: Callable[[MailFacts], tuple[str, ...]]
-    meaning: str
-    choices: tuple[str, ...] = ()
+def _local(moment: datetime, mail: MailFacts) -> datetime:
+    return moment.astimezone(mail.now_local.tzinfo)
 
 
-@dataclass(frozen=True, slots=True)
-class SizeField:
-    """A field with sizes in bytes."""
-
-    read: Callable[[MailFacts], tuple[int, ...]]
-    meaning: str
+# --- the tables: how fields are compared ---
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,57 +549,12 @@ class Operator:
     meaning: str
 
 
-def _recipients(mail: MailFacts) -> tuple[str, ...]:
-    letter = mail.letter
-    return (*(a.address for a in letter.to), *(a.address for a in letter.cc), *letter.delivered_to)
+@dataclass(frozen=True, slots=True)
+class CountOperator:
+    """A way to compare a number with a bound."""
 
-
-def _sender_parts(mail: MailFacts, part: Callable[[str], str]) -> tuple[str, ...]:
-    return tuple(part(a.address) for a in mail.letter.senders)
-
-
-TEXT_FIELDS: Mapping[str, TextField] = MappingProxyType(
-    {
-        "sender": TextField(lambda m: _sender_parts(m, str), "an address in From"),
-        "sender domain": TextField(
-            lambda m: _sender_parts(m, domain_of), "what stands after the @ of an address in From"
-        ),
-        "sender name": TextField(
-            lambda m: tuple(a.name for a in m.letter.senders), "the name beside the address in From"
-        ),
-        "customer": TextField(lambda m: (m.customer,) if m.customer else (), "a key of customers.yaml"),
-        "person role": TextField(
-            lambda m: tuple(sorted(m.person_roles)), "what the sender is in people.yaml", tuple(Role)
-        ),
-        "recipient": TextField(_recipients, "an address in To, Cc or Delivered-To"),
-        "mailbox": TextField(lambda m: (m.mailbox,), "the name of the [[mailbox]] that it came in by"),
-        "subject": TextField(lambda m: (m.letter.subject,), "the subject"),
-        "text": TextField(
-            lambda m: (m.letter.new_text,),
-            "the sender's own new words; of quotes only the lines that they answered, marked >",
-        ),
-        "whole text": TextField(lambda m: (m.letter.text,), "the whole text, quotes and signature too"),
-        "language": TextField(lambda m: (m.letter.language,), "the language of the mail: zh, en …"),
-        "nature": TextField(
-            lambda m: (m.letter.nature.value,), "what kind of mail it is", tuple(n.value for n in Nature)
-        ),
-        "attachment name": TextField(
-            lambda m: tuple(a.name for a in m.letter.attachments), "the name of an attached file"
-        ),
-        "attachment type": TextField(
-            lambda m: tuple(a.content_type for a in m.letter.attachments), "its MIME type, as image/png"
-        ),
-    }
-)
-
-SIZE_FIELDS: Mapping[str, SizeField] = MappingProxyType(
-    {
-        "size": SizeField(lambda m: (m.letter.size,), "the size of the whole mail"),
-        "attachment size": SizeField(
-            lambda m: tuple(a.size for a in m.letter.attachments), "the size of an attached file"
-        ),
-    }
-)
+    holds: Callable[[int, int], bool]
+    meaning: str
 
 
 def _mentions(folded: str, word: str) -> bool:
@@ -464,10 +579,33 @@ TEXT_OPERATORS: Mapping[str, Operator] = MappingProxyType(
         "mentions": Operator(_mentions, "has this, or one of these, as a whole word (Chinese words anywhere)"),
         "starts with": Operator(str.startswith, "begins with this, or one of these"),
         "ends with": Operator(str.endswith, "ends with this, or one of these"),
+        "within": Operator(
+            lambda v, w: v == w or v.endswith(f".{w}") or v.startswith(f"{w}/"),
+            "is this, or lies below it: `mail.acme.example` in `acme.example`, `network/vpn` in `network`",
+        ),
     }
 )
+TREE_OPERATORS = frozenset({"within"})
+"""The operators that only fields know whose values lie below others."""
+SOME_OF: Mapping[str, str] = MappingProxyType(
+    {
+        "contains 2 of": "has at least 2 (or any other number) of these somewhere in it",
+        "mentions 2 of": "has at least 2 (or any other number) of these as whole words",
+    }
+)
+_SOME_OF = re.compile(r"(contains|mentions) (\d+) of")
 
 OPERATOR_ALIASES: Mapping[str, str] = MappingProxyType({"equals": "is", "starts": "starts with", "ends": "ends with"})
+COUNT_OPERATORS: Mapping[str, CountOperator] = MappingProxyType(
+    {
+        "over": CountOperator(int.__gt__, "is more than this number"),
+        "under": CountOperator(int.__lt__, "is less than this number"),
+        "is": CountOperator(int.__eq__, "is just this number"),
+    }
+)
+AGE_OPERATORS: Mapping[str, str] = MappingProxyType(
+    {"older than": "is longer ago than this: `15m`, `4h`, `2d`", "newer than": "is not so long ago"}
+)
 SIZE_OPERATORS: Mapping[str, str] = MappingProxyType({"over": "is larger than", "under": "is smaller than"})
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -488,54 +626,119 @@ TIME_KEYS: Mapping[str, tuple[str, str]] = MappingProxyType(
 # --- from the words of a rule file to a condition ---
 
 
-def condition_from(key: str, value: object) -> Leaf:
-    """Return the condition that `key: value` under `when:` means; raise ConditionError with the cure."""
+def condition_from(key: str, value: object, *, simplified: bool = False) -> Leaf:
+    """Return the condition that `key: value` under `when:` means; raise ConditionError with the cure.
+
+    `simplified`: traditional and simplified Chinese characters are the same.
+    """
     words = " ".join(key.split())
     if words in TIME_KEYS or words == "weekday in":
         return _time_condition(words, value)
-    name, header, operator = _split_key(words)
+    if words in FLAG_FIELDS:
+        return _flag_condition(words, value)
+    name, header, operator = split_key(words)
     if name in SIZE_FIELDS:
         return _size_condition(name, operator, value)
-    return _text_condition(name, header, OPERATOR_ALIASES.get(operator, operator), value)
+    if name in COUNT_FIELDS:
+        return _count_condition(name, OPERATOR_ALIASES.get(operator, operator), value)
+    if operator in AGE_OPERATORS and name in AGE_FIELDS:
+        return Age(name, operator, _span(words, value))
+    if name in TEXT_FIELDS or header:
+        return _text_condition(name, header, OPERATOR_ALIASES.get(operator, operator), value, simplified)
+    raise ConditionError(_bad_operator(name, operator, AGE_OPERATORS))
 
 
-def _split_key(key: str) -> tuple[str, str, str]:
+def split_key(key: str) -> tuple[str, str, str]:
     """Split `sender domain in` into field, header name and operator."""
     first, *rest = key.split(" ")
     if first == "header" and rest:
         return "header", rest[0], " ".join(rest[1:])
-    fields = sorted((*TEXT_FIELDS, *SIZE_FIELDS), key=len, reverse=True)
-    name = next((f for f in fields if key == f or key.startswith(f + " ")), None)
+    name = next((f for f in _longest_first() if key == f or key.startswith(f + " ")), None)
     if name is None:
         raise ConditionError(f"no condition is called '{key}'{_cure_for_key(key)}")
     return name, "", key[len(name) + 1 :]
 
 
+@functools.cache
+def _longest_first() -> tuple[str, ...]:
+    return tuple(sorted((*TEXT_FIELDS, *SIZE_FIELDS, *COUNT_FIELDS, *AGE_FIELDS, *FLAG_FIELDS), key=len, reverse=True))
+
+
 def _cure_for_key(key: str) -> str:
     near = did_you_mean(key.replace("_", " "), known_keys())
-    return near or f"; it begins with one of {', '.join((*TEXT_FIELDS, *SIZE_FIELDS, 'header NAME'))}"
+    fields = (*TEXT_FIELDS, *SIZE_FIELDS, *COUNT_FIELDS, *AGE_FIELDS, *FLAG_FIELDS)
+    return near or f"; it begins with one of {', '.join(dict.fromkeys(fields))}, header NAME"
 
 
 @functools.cache
 def known_keys() -> tuple[str, ...]:
     """Return every key that may stand under `when:`, except those of headers."""
-    texts = [f"{f} {o}" for f in TEXT_FIELDS for o in (*TEXT_OPERATORS, *OPERATOR_ALIASES, "matches")]
+    texts = [f"{f} {o}" for f, field in TEXT_FIELDS.items() for o in text_operators(field.tree)]
     sizes = [f"{f} {o}" for f in SIZE_FIELDS for o in SIZE_OPERATORS]
-    return (*texts, *sizes, *TIME_KEYS, "all", "any", "not")
+    counts = [f"{f} {o}" for f in COUNT_FIELDS for o in COUNT_OPERATORS]
+    ages = [f"{f} {o}" for f in AGE_FIELDS for o in AGE_OPERATORS]
+    return (*texts, *sizes, *counts, *ages, *FLAG_FIELDS, *TIME_KEYS, "all", "any", "not", "condition")
 
 
-def _text_condition(name: str, header: str, operator: str, value: object) -> Leaf:
+def text_operators(tree: bool) -> tuple[str, ...]:
+    """Return every operator that a text field knows."""
+    plain = (o for o in TEXT_OPERATORS if tree or o not in TREE_OPERATORS)
+    return (*plain, *OPERATOR_ALIASES, *SOME_OF, "matches")
+
+
+def _text_condition(name: str, header: str, operator: str, value: object, simplified: bool) -> Leaf:
     if operator == "matches":
-        return Matches(name, _one_text(operator, value), header)
-    if operator not in TEXT_OPERATORS:
-        raise ConditionError(_bad_operator(_field_name(name, header), operator, (*TEXT_OPERATORS, "matches")))
+        return Matches(name, _one_text(operator, value), header, simplified)
+    some = _SOME_OF.fullmatch(operator)
+    tree = not header and TEXT_FIELDS[name].tree
+    if not some and operator not in text_operators(tree):
+        known = (*(o for o in TEXT_OPERATORS if tree or o not in TREE_OPERATORS), "matches")
+        raise ConditionError(_bad_operator(_field_name(name, header), operator, known))
     words = _texts(operator, value)
-    choices = TEXT_FIELDS[name].choices if name in TEXT_FIELDS else ()
+    choices = () if header else TEXT_FIELDS[name].choices
     for word in words:
         if choices and word not in choices:
             near = did_you_mean(word, choices) or f"; write one of {', '.join(choices)}"
             raise ConditionError(f"no {name} is called '{word}'{near}")
-    return Words(name, operator, words, header)
+    if some:
+        return _some_of(name, some[1], int(some[2]), words, header, simplified)
+    return Words(name, operator, words, header, simplified)
+
+
+def _some_of(name: str, operator: str, least: int, words: tuple[str, ...], header: str, simplified: bool) -> Leaf:
+    if not 1 <= least <= len(set(words)):
+        raise ConditionError(f"'{operator} {least} of' has {len(set(words))} words; write a number from 1 to that")
+    return SomeOf(name, operator, least, words, header, simplified)
+
+
+def _count_condition(name: str, operator: str, value: object) -> Leaf:
+    if operator not in COUNT_OPERATORS:
+        raise ConditionError(_bad_operator(name, operator, tuple(COUNT_OPERATORS)))
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ConditionError(f"'{name} {operator}' wants a whole number, as in '{name} {operator}: 3', got {value!r}")
+    return Count(name, operator, value)
+
+
+def _flag_condition(name: str, value: object) -> Leaf:
+    if not isinstance(value, bool):
+        raise ConditionError(f"'{name}' is true or false, got {value!r}")
+    return Flag(name, value)
+
+
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+def _span(key: str, value: object) -> timedelta:
+    found = re.fullmatch(r"([1-9]\d{0,4})\s*([mhd])", str(value).strip())
+    if not found:
+        raise ConditionError(f"'{key}' is a time such as 15m, 4h or 2d, got {value!r}")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _span_in_words(span: timedelta) -> str:
+    minutes = int(span.total_seconds()) // 60
+    unit, number = next((u, minutes // n) for u, n in (("d", 1440), ("h", 60), ("m", 1)) if minutes % n == 0)
+    return f"{number}{unit}"
 
 
 def _size_condition(name: str, operator: str, value: object) -> Leaf:
@@ -608,20 +811,38 @@ def _texts(key: str, value: object) -> tuple[str, ...]:
 
 
 def _compile(pattern: str) -> Any:
-    """Return the RE2 pattern; raise ConditionError with RE2's own words."""
+    """Return the RE2 pattern; raise ConditionError with RE2's own words, or where it is too much work."""
     if len(pattern) > MAX_PATTERN:
         raise ConditionError(f"the pattern has {len(pattern)} characters; write at most {MAX_PATTERN}")
-    options = re2.Options()
-    options.case_sensitive = False
-    options.log_errors = False
     try:
-        return re2.compile(pattern, options)
+        compiled = re2.compile(pattern, _options())
     except re2.error as error:
         why = error.args[0].decode("utf-8", "replace") if error.args else "unknown error"
         raise ConditionError(f"the pattern '{pattern}' cannot be used: {why}{_re2_cure(why)}") from error
+    if max(compiled.programsize, compiled.reverseprogramsize) > MAX_PROGRAM:
+        cure = "write smaller numbers in braces, as in .{0,50}, or .* for any length"
+        raise ConditionError(f"the pattern '{pattern}' would take too long on every mail; {cure}")
+    return compiled
+
+
+@functools.cache
+def _options() -> Any:
+    options = re2.Options()
+    options.case_sensitive = False
+    options.log_errors = False
+    options.max_mem = _PATTERN_MEMORY
+    return options
+
+
+def _compile_alike(pattern: str, compiled: Any, simplified: bool) -> Any:
+    """Return the pattern for texts with plain signs: the one that there is, where that makes no difference."""
+    other = alike_pattern(pattern, simplified)
+    return compiled if other == pattern else _compile(other)
 
 
 def _re2_cure(why: str) -> str:
+    if "repetition size" in why or "too large" in why:
+        return " (write smaller numbers in braces, at most {1000} in all)"
     if "perl operator" in why or "escape sequence" in why:
         return " (RE2 has no look-ahead, look-behind or back-references; say it with all:, any: and not:)"
     return " (to find the character itself, write a backslash before it)"

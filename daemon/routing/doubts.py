@@ -55,7 +55,9 @@ def _hidden(rules: tuple[Rule, ...]) -> Found:
         stopper = next((r for r in before if r.stop), None)
         if stopper:
             yield rule.where, _never_reached(rule, stopper, "matches whatever this one would, and stops")
-        elif not rule.stop and rule.then and all(_said_before(action, before) for action in rule.then):
+        elif (
+            not (rule.stop or rule.captures) and rule.then and all(_said_before(action, before) for action in rule.then)
+        ):
             names = ", ".join(f"'{r.name}' ({r.where})" for r in before)
             cure = "put the special rule before the general one, or take it out"
             yield rule.where, f"{WARNING}the rule '{rule.name}' changes nothing: {names} said it all before; {cure}"

@@ -7,10 +7,11 @@ set a fact wins; severity may only be raised by a later one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from daemon.figures import figure_in
 from daemon.routing.actions import (
     Action,
     AddTags,
@@ -22,7 +23,7 @@ from daemon.routing.actions import (
     SeverityAtLeast,
 )
 from daemon.routing.alerts import Sighting
-from daemon.routing.conditions import NOT_MET, MailFacts, Verdict
+from daemon.routing.conditions import NOT_MET, Finding, MailFacts, Verdict
 from daemon.rulebook import Category, Rule, Rulebook
 from daemon.words import Kind, Level, Severity
 
@@ -30,6 +31,7 @@ from daemon.words import Kind, Level, Severity
 USUAL_IMPACT = Level.LOW
 USUAL_URGENCY = Level.MEDIUM
 _MOST_CODES = 10
+_LONGEST_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,9 @@ class Routing:
     ci: str = ""
     service: str = ""
     place: str = ""
+    region: str = ""
+    order: str = ""
+    affected: int = 0
     error_codes: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     watchers: tuple[str, ...] = ()
@@ -64,9 +69,9 @@ def route(mail: MailFacts, rulebook: Rulebook) -> Routing:
     """Return what the rules decide about this mail; never raises because of a rule."""
     said = _Said()
     for trial in trials(mail, rulebook):
-        said.note(trial)
-    codes = (code for pattern in rulebook.error_codes for code in pattern.found(mail))
-    return replace(said.routing(rulebook), error_codes=tuple(dict.fromkeys(codes))[:_MOST_CODES])
+        said.note(trial, mail)
+    said.read(rulebook.captures, mail)
+    return said.routing(rulebook)
 
 
 def with_alert(routing: Routing, sighting: Sighting) -> Routing:
@@ -105,6 +110,21 @@ def _try(rule: Rule, mail: MailFacts) -> Trial:
         return Trial(rule, NOT_MET, f"{type(error).__name__}: {error}")
 
 
+def found(finding: Finding, mail: MailFacts) -> tuple[tuple[str, ...], str]:
+    """Return what a capture finds in a mail, and "" or why it could not be tried: mail goes on."""
+    try:
+        return finding.found(mail), ""
+    except Exception as error:  # noqa: BLE001 - whatever a capture does, mail goes on
+        return (), f"{type(error).__name__}: {error}"
+
+
+def value_of(finding: Finding, words: tuple[str, ...]) -> FieldValue:
+    """Return what goes into the field: the first words, of numbers the largest; "" where nothing was found."""
+    if finding.into == "affected":
+        return max((figure_in(word) or 0 for word in words), default=0)
+    return next((word[:_LONGEST_WORDS] for word in words), "")
+
+
 @dataclass(slots=True)
 class _Said:
     """What the rules have said so far."""
@@ -116,8 +136,20 @@ class _Said:
     refusal: Reject | Ignore | None = None
     because: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    codes: dict[str, None] = field(default_factory=dict)
 
-    def note(self, trial: Trial) -> None:
+    def read(self, findings: Iterable[Finding], mail: MailFacts) -> None:
+        """Take down what these captures find, for fields that nothing has been said of yet."""
+        for finding in findings:
+            words, error = found(finding, mail)
+            if error:
+                self.problems.append(f"a capture ({finding.describe()}) was skipped: {error}")
+            if finding.into == "code":
+                self.codes |= dict.fromkeys(words)
+            elif value := value_of(finding, words):
+                self.facts.setdefault(finding.into, value)
+
+    def note(self, trial: Trial, mail: MailFacts) -> None:
         """Take down what this rule says, if it matched."""
         if trial.error:
             self.problems.append(f"the rule '{trial.rule.name}' ({trial.rule.where}) was skipped: {trial.error}")
@@ -125,6 +157,7 @@ class _Said:
             self.because.append(trial.rule.name)
             for action in trial.rule.then:
                 self._do(action)
+            self.read(trial.rule.captures, mail)
 
     def _do(self, action: Action) -> None:
         match action:
@@ -159,6 +192,10 @@ class _Said:
             ci=str(facts.get("ci", "")),
             service=str(facts.get("service", "")),
             place=str(facts.get("place", "")),
+            region=str(facts.get("region", "")),
+            order=str(facts.get("order", "")),
+            affected=int(facts.get("affected", 0)),
+            error_codes=tuple(self.codes)[:_MOST_CODES],
             tags=tuple(self.tags),
             watchers=tuple(self.watchers),
             rejected=self.refusal.reason if isinstance(self.refusal, Reject) else "",

@@ -16,6 +16,7 @@ from daemon.routing.conditions import (
     Always,
     AnyOf,
     Condition,
+    Named,
     Not,
     Size,
     Weekday,
@@ -37,9 +38,14 @@ _EXACTLY = ("is", "in")
 
 def implies(one: Condition, other: Condition) -> bool:
     """Return whether it is sure that `other` holds wherever `one` does."""
+    one, other = _meant(one), _meant(other)
     if one == other or isinstance(other, Always):
         return True
     match one, other:
+        case Named(part=part), _:
+            return implies(part, other)
+        case _, Named(part=part):
+            return implies(one, part)
         case AnyOf(parts), _:
             return all(implies(part, other) for part in parts)
         case _, AllOf(parts):
@@ -54,6 +60,10 @@ def implies(one: Condition, other: Condition) -> bool:
             return implies(wider, inner)
         case _:
             return _leaf_implies(one, other)
+
+
+def _meant(condition: Condition) -> Condition:
+    return condition.part if isinstance(condition, Named) else condition
 
 
 def _leaf_implies(one: Condition, other: Condition) -> bool:

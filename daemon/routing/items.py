@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
 from typing import TypeVar
 
 from daemon.errors import Problem, did_you_mean
-from daemon.routing.conditions import fold
+from daemon.routing.conditions import Named, fold
 
 Choice = TypeVar("Choice", bound=StrEnum)
 MAX_DEPTH = 20
@@ -33,8 +33,9 @@ class Item:
 
     @property
     def where(self) -> str:
-        """The place as history names it: file without folder, and line."""
-        return f"{self.file.rpartition('/')[2]}:{self.line}"
+        """The place as history names it: file within the folder of the rules, and line."""
+        name = self.file.rpartition("/")[2] if self.file.startswith("/") else self.file
+        return f"{name}:{self.line}"
 
     def plain(self) -> object:
         """Return the value without lines, as YAML means it."""
@@ -66,10 +67,14 @@ class Complaints:
 
 @dataclass(slots=True)
 class Names:
-    """The names of one kind (teams, people …), and the file they stand in; `broken`: it cannot be read."""
+    """The names of one kind (teams, people …), and where they stand; `broken`: that cannot be read.
+
+    `section` is the part of the file that must be there, "" where it may be missing.
+    """
 
     kind: str
     file: str
+    section: str = ""
     broken: bool = False
     _keys: dict[str, str] = field(default_factory=dict)
 
@@ -97,14 +102,34 @@ class Names:
 
 @dataclass(slots=True)
 class Known:
-    """The names that rule files give to things, so that other files can be held to them."""
+    """The names that rule files give to things, so that other files can be held to them.
 
-    calendars: Names = field(default_factory=lambda: Names("calendar", "calendars.yaml"))
-    people: Names = field(default_factory=lambda: Names("person", "people.yaml"))
-    teams: Names = field(default_factory=lambda: Names("team", "people.yaml"))
-    service_levels: Names = field(default_factory=lambda: Names("service level", "service_levels.yaml"))
-    customers: Names = field(default_factory=lambda: Names("customer", "customers.yaml"))
-    categories: Names = field(default_factory=lambda: Names("category", "categories.yaml"))
+    `words` and `meanings` hold what the lists and the named conditions of routing.yaml stand for; `sources` are the
+    items of those conditions, `reading` those that are being read. `regions` is folded word → region.
+    """
+
+    calendars: Names = field(default_factory=lambda: Names("calendar", "calendars.yaml", "calendars"))
+    people: Names = field(default_factory=lambda: Names("person", "people.yaml", "people"))
+    teams: Names = field(default_factory=lambda: Names("team", "people.yaml", "teams"))
+    service_levels: Names = field(
+        default_factory=lambda: Names("service level", "service_levels.yaml", "service_levels")
+    )
+    customers: Names = field(default_factory=lambda: Names("customer", "customers.yaml", "customers"))
+    categories: Names = field(default_factory=lambda: Names("category", "categories.yaml", "categories"))
+    lists: Names = field(default_factory=lambda: Names("list", "routing.yaml"))
+    conditions: Names = field(default_factory=lambda: Names("condition", "routing.yaml"))
+    regions: dict[str, str] = field(default_factory=dict)
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    meanings: dict[str, Named] = field(default_factory=dict)
+    sources: dict[str, Item] = field(default_factory=dict)
+    reading: list[str] = field(default_factory=list)
+    simplified: bool = False
+    asks_similar: bool = False
+
+    def names(self) -> Iterator[Names]:
+        """Yield every kind of name."""
+        values = (getattr(self, f.name) for f in fields(self))
+        return (value for value in values if isinstance(value, Names))
 
 
 class Table:

@@ -1,7 +1,8 @@
 """Read the folder of rule files into a Rulebook, or say everything that is wrong with them, file and line.
 
-What comes in: a folder. What goes out: a Rulebook, or a ConfigError with all problems. The only reader of
-rule files and the only importer of ruamel.yaml: it takes YAML 1.2 node by node; nodes know their lines.
+What comes in: a folder, or the contents of its files. What goes out: a Rulebook, or a ConfigError with all problems.
+The only reader of rule files and the only importer of ruamel.yaml: it takes YAML 1.2 node by node; nodes know
+their lines.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
 from ruamel.yaml import YAML
@@ -25,6 +26,7 @@ from daemon.routing.specimens import tests_from
 from daemon.rulebook import MajorRules, Plan, Rule, Rulebook, RuleTest
 
 MAX_BYTES = 2_000_000
+MOST_BYTES = 10_000_000
 _REMEMBERED = 200_000  # bytes: the nodes of a larger file are not worth their memory
 FILES = {
     "calendars.yaml": ("calendars",),
@@ -38,7 +40,7 @@ FILES = {
     "phrases.yaml": ("phrases",),
     "duties.yaml": ("duties",),
     "alerts.yaml": ("alerts",),
-    "routing.yaml": ("rules", "error_codes"),
+    ruling.FILE: ruling.SECTIONS,
     "major.yaml": ("major",),
 }
 MAY_BE_MISSING = frozenset({"alerts.yaml", "major.yaml", "rota.yaml"})
@@ -47,7 +49,11 @@ TESTS = "tests"
 """The folder of tests of the rules; it may be missing."""
 PLANS = "plans"
 """The folder of emergency plans, one in each file; it may be missing."""
-OPTIONAL = frozenset({"next_in_line", "error_codes", "regions", "unknown_customers", "rota", "out_of_hours", "recall"})
+BESIDE = (f"{PLANS}/", f"{TESTS}/", ".")
+"""What may lie beside the rule files without being included."""
+OPTIONAL = frozenset(
+    {"next_in_line", "regions", "unknown_customers", "rota", "out_of_hours", "recall", *ruling.SECTIONS} - {"rules"}
+)
 _WHATEVER = "and what belongs to it ({} or [] for nothing)"
 _MISSING = "is missing; ticketd init DIR writes a starter set, copy the file from there"
 _CORE_TAGS = "tag:yaml.org,2002:"
@@ -62,20 +68,23 @@ class RuleFiles:
     given: Mapping[str, bytes] | None = None
 
     def names(self) -> frozenset[str]:
-        """Return the names, within the folder, of every YAML file on top of it and in its folder of plans."""
+        """Return the names, within the folder, of every YAML file in and below it; that of the plans may be a link."""
         if self.given is not None:
             return frozenset(self.given)
-        found = (*self.folder.glob("*.y*ml"), *(self.folder / PLANS).glob("*.y*ml"))
-        return frozenset(str(p.relative_to(self.folder)) for p in found)
+        found = (*self.folder.rglob("*.y*ml"), *(self.folder / PLANS).glob("*.y*ml"))
+        return frozenset(p.relative_to(self.folder).as_posix() for p in found)
 
     def read(self, name: str, bad: Complaints) -> bytes | None:
         """Return the bytes of this file, None with a complaint where they cannot be had."""
         if self.given is None:
-            return _read(self.folder / name, bad)
-        content = self.given.get(name)
-        if content is None:
-            bad.problems.append(Problem(str(self.folder / name), 0, _MISSING))
-        return content
+            return _read(self.folder / name, name, bad)
+        if name not in self.given:
+            bad.problems.append(Problem(name, 0, _MISSING))
+        return self.given.get(name)
+
+    def leads_out(self, name: str) -> bool:
+        """Return whether this file is a link to one that lies outside the folder."""
+        return self.given is None and not (self.folder / name).resolve().is_relative_to(self.folder.resolve())
 
 
 def load_rulebook(source: Path | RuleFiles) -> Rulebook:
@@ -88,22 +97,26 @@ def load_rulebook(source: Path | RuleFiles) -> Rulebook:
 
 def load_partly(source: Path | RuleFiles) -> tuple[Rulebook, list[Problem]]:
     """Return as much of the rulebook as can be read, and every problem in its files; for looking, not for running."""
-    bad, files = Complaints(), RuleFiles(source) if isinstance(source, Path) else source
-    names = files.names()
-    there = [name for name in FILES if name not in MAY_BE_MISSING or name in names]
-    plans = sorted(n for n in names if n.startswith(f"{PLANS}/"))
-    contents = {name: files.read(name, bad) for name in (*there, *plans)}
-    bad.problems += _strangers(files.folder, names)
-    said = {name: _parse(files.folder / name, content, bad) for name, content in contents.items()}
-    rulebook = _Book(said, bad).rulebook(_version(contents))
-    kept = {name: content for name, content in contents.items() if content is not None}
-    return replace(rulebook, files=kept), bad.problems
+    shelf = _Shelf(RuleFiles(source) if isinstance(source, Path) else source)
+    rulebook = _Book(_said(shelf), shelf.bad).rulebook(_version(shelf.read))
+    problems = [*shelf.bad.problems, *_strangers(shelf)]
+    kept = {name: content for name, content in shelf.read.items() if content is not None}
+    return replace(rulebook, files=kept), [replace(p, file=f"{shelf.files.folder}/{p.file}") for p in problems]
+
+
+def _said(shelf: _Shelf) -> dict[str, Item | None]:
+    """Return what each file says, in routing.yaml with the files that it includes."""
+    there = [name for name in FILES if name not in MAY_BE_MISSING or name in shelf.names]
+    plans = sorted(name for name in shelf.names if name.startswith(f"{PLANS}/"))
+    said = {name: shelf.item(name) for name in (*there, *plans)}
+    routing = said[ruling.FILE]
+    return {**said, ruling.FILE: ruling.Including(shelf.included, shelf.bad).joined(routing) if routing else None}
 
 
 def load_items(path: Path, maker: Callable[[Item, Complaints], T]) -> T:
     """Return what the maker makes of a single file of this kind; raise ConfigError with every problem in it."""
     bad = Complaints()
-    item = _parse(path, _read(path, bad), bad)
+    item = _parse(str(path), _read(path, str(path), bad), bad)
     made = maker(item or _NOTHING, bad if item else Complaints())
     if bad.problems:
         raise ConfigError(bad.problems)
@@ -122,7 +135,7 @@ def load_tests(folder: Path, rulebook: Rulebook, paths: Iterable[Path] = ()) -> 
     return tests, problems
 
 
-def _version(contents: dict[str, bytes | None]) -> str:
+def _version(contents: Mapping[str, bytes | None]) -> str:
     """Return a short name for exactly these files, for the history of tickets."""
     digest = hashlib.sha256()
     for name, content in sorted(contents.items()):
@@ -140,12 +153,12 @@ class _Book:
         self.bad = bad
         self.known = Known()
         self.sections: dict[str, Item] = {}
-        self.plans = {Path(name).stem: i for name, i in said.items() if i and name not in FILES}
+        self.plans = {PurePosixPath(name).stem: i for name, i in said.items() if i and name not in FILES}
         for name, item in said.items():
             if item is not None and name in FILES:
                 self._take(name, item)
-        for section in self.known.__slots__:
-            getattr(self.known, section).broken = section not in self.sections
+        for names in self.known.names():
+            names.broken = (names.section or "rules") not in self.sections
 
     def _take(self, name: str, item: Item) -> None:
         table = Table(item, FILES[name], self.bad, "the file")
@@ -165,7 +178,14 @@ class _Book:
         people = self._make("people", sections.people_from)
         teams = self._make("teams", sections.teams_from)
         categories = self._make("categories", sections.categories_from)
+        service_levels = self._make("service_levels", sections.service_levels_from)
         regions = self._make("regions", sections.regions_from)
+        customers = sections.in_regions(self._make("customers", sections.customers_from), regions)
+        self.known.regions = sections.region_names(customers, regions)
+        self.known.simplified = self._make("options", ruling.simplified_from)
+        self._make("lists", ruling.take_lists)
+        self._make("conditions", ruling.take_conditions)
+        captures = (*self._make("captures", ruling.captures_from), *self._make("error_codes", ruling.error_codes_from))
         book = Rulebook(
             calendars=calendars,
             people=sections.with_teams(people, teams),
@@ -173,10 +193,10 @@ class _Book:
             rota=self._make("rota", sections.rota_from),
             out_of_hours=self._make("out_of_hours", sections.grave_from),
             recall=self._make("recall", sections.grave_from),
-            service_levels=self._make("service_levels", sections.service_levels_from),
+            service_levels=service_levels,
             hold_stops_clock=self._make("hold_stops_clock", sections.hold_reasons_from),
             next_in_line=self._make("next_in_line", sections.next_in_line_from),
-            customers=sections.in_regions(self._make("customers", sections.customers_from), regions),
+            customers=customers,
             unknown_customers=self._make("unknown_customers", sections.unknown_customers_from),
             categories=categories,
             matrix=self._make("matrix", sections.matrix_from),
@@ -184,9 +204,11 @@ class _Book:
             announcements=self._make("announcements", sections.announcements_from),
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
+            captures=captures,
+            simplified=self.known.simplified,
             major=self._major(),
             alerts=self._make("alerts", sections.alerts_from),
-            error_codes=self._make("error_codes", ruling.error_codes_from),
+            asks_similar=self.known.asks_similar,
             version=version,
         )
         rules = self._make("rules", ruling.rules_from)
@@ -216,48 +238,82 @@ _NOTHING = Item("", 0, {})
 # --- files ---
 
 
-def _read(path: Path, bad: Complaints) -> bytes | None:
+class _Shelf:
+    """The files of one set of rules; remembers what was read, and what is wrong with it."""
+
+    def __init__(self, files: RuleFiles) -> None:
+        self.files = files
+        self.names = files.names()
+        self.read: dict[str, bytes | None] = {}
+        self.bad = Complaints()
+
+    def item(self, name: str) -> Item | None:
+        """Return what this file says, None with a complaint where it cannot be read."""
+        self.read[name] = self.files.read(name, self.bad)
+        return _parse(name, self.read[name], self.bad)
+
+    def included(self, name: str, entry: Item) -> Item | None:
+        """Return what a file says that another one includes by this entry."""
+        if name not in self.names:
+            cure = did_you_mean(name, self.names) or "; write its path within the folder of the rules"
+            self.bad.add(entry, f"there is no file '{name}' to include{cure}")
+        elif name in FILES or name.startswith(f"{PLANS}/"):
+            self.bad.add(entry, f"'{name}' has its own place and cannot be included; take this line out")
+        elif self.files.leads_out(name):
+            self.bad.add(entry, f"'{name}' lies outside the folder of the rules; copy it here")
+        elif sum(len(content or b"") for content in self.read.values()) > MOST_BYTES:
+            self.bad.add(entry, f"the files are larger than {MOST_BYTES} bytes together; include less")
+        else:
+            return self.item(name)
+        return None
+
+
+def _read(path: Path, name: str, bad: Complaints) -> bytes | None:
     """Return the bytes of the file, None with a complaint where they cannot be had."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            bad.problems.append(Problem(str(path), 0, f"is larger than {MAX_BYTES} bytes; make it smaller"))
+            bad.problems.append(Problem(name, 0, f"is larger than {MAX_BYTES} bytes; make it smaller"))
             return None
         return path.read_bytes()
     except FileNotFoundError:
         what = _MISSING
     except OSError as error:
         what = f"cannot be read: {error.strerror}; give it to the user that runs ticketd"
-    bad.problems.append(Problem(str(path), 0, what))
+    bad.problems.append(Problem(name, 0, what))
     return None
 
 
-def _strangers(folder: Path, names: Iterable[str]) -> list[Problem]:
+def _strangers(shelf: _Shelf) -> list[Problem]:
     """Return a problem for each YAML file that would be passed over in silence."""
-    found = sorted(n for n in names if "/" not in n and n not in FILES)
+    found = sorted(name for name in shelf.names - shelf.read.keys() if not name.startswith(BESIDE))
     known = ", ".join(FILES)
-    return [
-        Problem(str(folder / n), 0, f"is no rule file{did_you_mean(n, FILES) or '; the files are ' + known}")
-        for n in found
-    ]
+    return [Problem(name, 0, _stranger(name, known)) for name in found]
 
 
-def _parse(path: Path, content: bytes | None, bad: Complaints) -> Item | None:
+def _stranger(name: str, known: str) -> str:
+    if "/" in name:
+        return f"is included by no file; write '- include: {name}' under 'rules:' in {ruling.FILE}, or take it away"
+    near = did_you_mean(name, FILES) or f"; the files are {known}; {ruling.FILE} may include others"
+    return f"is no rule file{near}"
+
+
+def _parse(file: str, content: bytes | None, bad: Complaints) -> Item | None:
     """Return what the file says, None with a complaint where it is not YAML."""
     if content is None:
         return None
     try:
         node = (_composed if len(content) <= _REMEMBERED else _composed.__wrapped__)(content)
-        return Item(str(path), 1, None) if node is None else _Walk(str(path), bad).item(node)
+        return Item(file, 1, None) if node is None else _Walk(file, bad).item(node)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
-        problem = Problem(str(path), line, "is not UTF-8 here; save the file as UTF-8")
+        problem = Problem(file, line, "is not UTF-8 here; save the file as UTF-8")
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        problem = Problem(str(path), mark.line + 1 if mark else 0, _not_yaml(str(error.problem)))
+        problem = Problem(file, mark.line + 1 if mark else 0, _not_yaml(str(error.problem)))
     except YAMLError:
-        problem = Problem(str(path), 0, "has a character that YAML forbids; look for control characters")
+        problem = Problem(file, 0, "has a character that YAML forbids; look for control characters")
     except RecursionError:
-        problem = Problem(str(path), 0, "is nested too deeply; make it flatter")
+        problem = Problem(file, 0, "is nested too deeply; make it flatter")
     bad.problems.append(problem)
     return None
 

@@ -535,6 +535,18 @@ def in_regions(customers: Mapping[str, Customer], regions: Mapping[str, tuple[st
     }
 
 
+def region_names(customers: Mapping[str, Customer], regions: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+    """Return folded word → region: each word of the regions under `regions:` and of those that customers are in.
+
+    A region may be called 德国 Germany: people write one of its words. What regions share means none of them.
+    """
+    known: dict[str, str] = {}
+    for region in dict.fromkeys((*regions, *(c.region for c in customers.values() if c.region))):
+        for word in {fold(region), *fold(region).split()}:
+            known[word] = "" if word in known else region
+    return known
+
+
 def unknown_customers_from(item: Item, _known: Known, bad: Complaints) -> Outside:
     """Return what happens to reports of people whom customers.yaml does not know."""
     return (as_choice(item, Outside, bad, "unknown_customers") if item.value else None) or Outside.ACCEPT

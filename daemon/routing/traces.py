@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from daemon.routing.actions import Action, AddTags, AddWatchers, Ignore, Reject, SetField, SeverityAtLeast
-from daemon.routing.conditions import AllOf, AnyOf, Condition, MailFacts, Not, looked_at
-from daemon.routing.evaluate import Trial, trials
+from daemon.routing.conditions import AllOf, AnyOf, Condition, MailFacts, Named, Not, looked_at
+from daemon.routing.evaluate import Trial, found, trials, value_of
 from daemon.rulebook import Rule, Rulebook
 from daemon.words import Severity
 
@@ -70,7 +70,7 @@ def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
     """Return one trace for each rule, in the order of the file; the same trials as in `route`."""
     said, traces, tried = _Said(), [], []
     for trial in trials(mail, rulebook):
-        effects = said.effects(trial.rule) if trial.verdict.met else ()
+        effects = said.effects(trial.rule, mail) if trial.verdict.met else ()
         traces.append(_trace(trial, mail, effects))
         tried.append(trial.rule.name)
     stopper = tried[-1] if tried else ""
@@ -100,6 +100,9 @@ def _lines(condition: Condition, mail: MailFacts, depth: int) -> Iterator[Condit
         case Not(part):
             yield _line("not", condition, mail, depth)
             yield from _lines(part, mail, depth + 1)
+        case Named(name, part):
+            yield _line(name, condition, mail, depth)
+            yield from _lines(part, mail, depth + 1)
         case _:
             yield _line(condition.describe(), condition, mail, depth)
 
@@ -107,7 +110,7 @@ def _lines(condition: Condition, mail: MailFacts, depth: int) -> Iterator[Condit
 def _line(said: str, condition: Condition, mail: MailFacts, depth: int) -> ConditionTrace:
     try:
         verdict = condition.met(mail)
-        text = "" if isinstance(condition, AllOf | AnyOf | Not) else verdict.text
+        text = "" if isinstance(condition, AllOf | AnyOf | Not | Named) else verdict.text
         there = "" if verdict.met else _shortened(looked_at(condition, mail))
     except Exception as error:  # noqa: BLE001 - shown to the operator who asked
         return ConditionTrace(condition=said, met=False, depth=depth, error=f"{type(error).__name__}: {error}")
@@ -126,15 +129,19 @@ def _trace(trial: Trial, mail: MailFacts, effects: tuple[Effect, ...]) -> RuleTr
     return RuleTrace(
         name=rule.name, where=rule.where, reached=True, met=trial.verdict.met, stop=rule.stop,
         when=rule.when.describe(), conditions=conditions_tried(rule.when, mail),
-        actions=tuple(action.describe() for action in rule.then), effects=effects, error=trial.error,
+        actions=_actions(rule), effects=effects, error=trial.error,
     )  # fmt: skip
 
 
 def _not_reached(rule: Rule, stopper: str) -> RuleTrace:
     return RuleTrace(
         name=rule.name, where=rule.where, reached=False, met=False, stop=rule.stop, when=rule.when.describe(),
-        conditions=(), actions=tuple(action.describe() for action in rule.then), stopped_by=stopper,
+        conditions=(), actions=_actions(rule), stopped_by=stopper,
     )  # fmt: skip
+
+
+def _actions(rule: Rule) -> tuple[str, ...]:
+    return (*(action.describe() for action in rule.then), *(f"capture {c.describe()}" for c in rule.captures))
 
 
 @dataclass(slots=True)
@@ -144,9 +151,11 @@ class _Said:
     first: dict[str, tuple[str, str]] = field(default_factory=dict)
     gravest: tuple[Severity, str] | None = None
 
-    def effects(self, rule: Rule) -> tuple[Effect, ...]:
-        """Return what each action of a rule that matched comes to, and take it down."""
-        return tuple(self._effect(action, rule.name) for action in rule.then)
+    def effects(self, rule: Rule, mail: MailFacts) -> tuple[Effect, ...]:
+        """Return what each action of a rule that matched comes to, and what it reads out of the mail; take it down."""
+        done = [self._effect(action, rule.name) for action in rule.then]
+        read = [(c.into, value) for c in rule.captures if (value := value_of(c, found(c, mail)[0]))]
+        return (*done, *(self._first(f"{into}: {value}", into, rule.name) for into, value in read))
 
     def _effect(self, action: Action, name: str) -> Effect:
         said = action.describe()

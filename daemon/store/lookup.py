@@ -93,9 +93,10 @@ class Lookup:
         """Return everything that deciding on this letter needs to know."""
         sender = sender_of(letter, rulebook)
         match = self._match(letter, sender, rulebook, service, keys)
-        alert = _sighting(letter, Known(sender=sender, mailbox=mail.mailbox), match, rulebook, service, now)
-        match = self._of_alert(alert, match) if alert else match
         proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.authserv_ids)
+        asking = Known(sender=sender, mailbox=mail.mailbox, received_at=mail.received_at, proof=proof)
+        alert = _sighting(letter, asking, match, rulebook, service, now)
+        match = self._of_alert(alert, match) if alert else match
         duplicate, repeated = self._seen_before(letter, mail)
         to_address, to_subject = self._answers_lately(letter, sender, service, now)
         commands = find_commands(spoken(letter), rulebook.keywords)[0] if letter.nature is Nature.HUMAN else ()
@@ -144,7 +145,17 @@ class Lookup:
             mailbox=mail.mailbox,
             alert=alert,
             answered=self._answered(letter, sender, rulebook),
+            received_at=mail.received_at,
+            similar=self._similar(letter, ticket, rulebook, service, now) if rulebook.asks_similar else (),
         )
+
+    def _similar(
+        self, letter: Letter, ticket: Ticket | None, rulebook: Rulebook, service: Service, now: datetime
+    ) -> tuple[int, ...]:
+        """Return the open incidents that are like this mail; only rules that ask for them need it."""
+        facts = facts_for_rules(letter, Known(sender=sender_of(letter, rulebook)), rulebook, service, now)
+        items = {item for item in facts.captured("ci") if item}
+        return self._register.alike(f"{letter.subject} {letter.words}", items, ticket.number if ticket else 0)
 
     def _moved(self, match: _Match) -> _Match:
         """Return the match with the ticket under which the case is handled since its own was merged into that."""

@@ -16,12 +16,13 @@ from typing import Any
 from daemon.decide import Change
 from daemon.events import Event, MessageAdded, event_data, event_from
 from daemon.intake.letter import Letter
+from daemon.lifecycle import OPEN_STATES
 from daemon.likeness import shared, telling_words
 from daemon.plain import from_plain, to_plain
 from daemon.store.base import Database
 from daemon.store.tables import stamp, unstamp
 from daemon.ticket import Ticket, after
-from daemon.words import CASES, HoldReason, Severity, State
+from daemon.words import CASES, HoldReason, Kind, Severity, State
 
 _EVENT = "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES "
 _COLUMNS = ("kind", "state", "severity", "category", "team", "assignee", "customer", "requester", "subject",
@@ -40,6 +41,8 @@ _LOOKED_AT = 300
 """So many solved tickets of a category, the latest, are compared with a new one."""
 _LIKE_ENOUGH = 2
 _MOST_SIMILAR = 3
+_ALIKE = 3
+"""How many telling words two reports share that are about the same thing."""
 
 
 class Register:
@@ -249,6 +252,16 @@ class Register:
         best = sorted((s for s in scored if s[0] >= _LIKE_ENOUGH), key=lambda s: -s[0])[:_MOST_SIMILAR]
         return tuple(from_plain(Ticket, picture) for _, picture in best)
 
+    def alike(self, words: str, items: Collection[str], but: int = 0) -> tuple[int, ...]:
+        """Return the open incidents that are about one of these items or whose words are like these, newest first."""
+        sql = f"""SELECT picture FROM ticket WHERE kind = ? AND number <> ? AND state IN ({_marks(OPEN_STATES)})
+         ORDER BY number DESC LIMIT ?"""
+        states = sorted(map(str, OPEN_STATES))
+        rows = self._base.rows(sql, (str(Kind.INCIDENT), but, *states, _LOOKED_AT))
+        mine = telling_words(words)
+        pictures = (json.loads(row[0]) for row in rows)
+        return tuple(int(p["number"]) for p in pictures if p.get("ci") in items or _told_alike(mine, p))
+
     def rebuild(self) -> list[int]:
         """Redraw every ticket from its events; return the numbers whose stored picture differed."""
         numbers = [int(r[0]) for r in self._base.rows("SELECT DISTINCT ticket FROM event ORDER BY ticket")]
@@ -269,6 +282,11 @@ def _likeness(mine: frozenset[str], ci: str, picture: dict[str, Any]) -> int:
         return 0
     told = f"{picture['subject']} {picture.get('cause', '')} {picture['solution']}"
     return shared(mine, telling_words(told)) + (_LIKE_ENOUGH if ci and picture.get("ci") == ci else 0)
+
+
+def _told_alike(mine: frozenset[str], picture: dict[str, Any]) -> bool:
+    told = telling_words(f"{picture['subject']} {picture.get('symptom', '')}")
+    return shared(mine, told) >= _ALIKE
 
 
 def _on_record(ticket: Ticket) -> set[str]:
