@@ -18,9 +18,9 @@ from daemon.errors import TicketdError
 from daemon.events import Event, MessageAdded, Opened, Rejected, Routed
 from daemon.flow import Desk, judge, named, numbered, scene_for, scene_of
 from daemon.intake.letter import Letter
-from daemon.intake.understand import Alerted, Intent, Known, NewIncident
+from daemon.intake.understand import Alerted, FollowUp, Intent, Known, NewIncident
 from daemon.notify.notice import Notice
-from daemon.notify.notices import choose_notices, transcript_notice
+from daemon.notify.notices import choose_notices, passed_on_notices, transcript_notice
 from daemon.plain import to_plain
 from daemon.routing.loader import RuleFiles, load_rulebook
 from daemon.routing.traces import RuleTrace, explain_routing, who_said
@@ -59,10 +59,12 @@ def _as_if_kept(letter: Letter, mailbox: str, now: datetime) -> KeptMail:
 
 
 def _traces(letter: Letter, known: Known, intent: Intent, desk: Desk, now: datetime) -> list[RuleTrace]:
-    """Return what became of each rule; none where the mail asks for no ticket."""
-    if not isinstance(intent, NewIncident | Alerted):
+    """Return what became of each rule that looks at such mails; none where a mail is on no ticket and asks for none."""
+    on_ticket = isinstance(intent, FollowUp)
+    if not on_ticket and not isinstance(intent, NewIncident | Alerted):
         return []
-    return explain_routing(facts_for_rules(letter, known, desk.rulebook, desk.service, now), desk.rulebook)
+    facts = facts_for_rules(letter, known, desk.rulebook, desk.service, now, on_ticket=on_ticket)
+    return explain_routing(facts, desk.rulebook)
 
 
 def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> list[Notice]:
@@ -74,7 +76,9 @@ def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> li
     scene = replace(scene, records={**known.related, **{c.before.number: c.now for c in changes}})
     chosen = [n for change in changes for n in choose_notices(change, scene_of(change, scene, desk))]
     concerned = changes[0].now if changes else known.ticket
-    return [*chosen, *transcript_notice(decision, concerned, desk.service.language, scene)]
+    language = desk.service.language
+    answers = transcript_notice(decision, concerned, language, scene)
+    return [*chosen, *answers, *passed_on_notices(decision, language, scene)]
 
 
 def _written(notice: Notice, desk: Desk, now: datetime) -> dict[str, Any]:

@@ -25,11 +25,12 @@ from daemon.routing.alerts import sighted
 from daemon.routing.conditions import AllOf, AnyOf, Condition, MailFacts, Not
 from daemon.routing.evaluate import Routing, route, trials
 from daemon.routing.evaluate import Trial as RuleTrial
+from daemon.routing.specimens import LISTED
 from daemon.routing.traces import ConditionTrace, RuleTrace, conditions_tried, explain_routing, who_said
 from daemon.rulebook import Enclosure, Rule, Rulebook, RuleTest, Specimen
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import MailStatus, Nature, Proof, State
+from daemon.words import LooksAt, MailStatus, Nature, Proof, State
 
 Fetch = Callable[[str], bytes | None]
 """Gives the bytes of a file in the folder of the rules, None where there is none."""
@@ -69,10 +70,12 @@ class Bench:
     fetch: Fetch
     mailbox: str = "support"
 
-    def facts(self, specimen: Specimen) -> MailFacts | None:
+    def facts(self, specimen: Specimen, *, on_ticket: bool = False) -> MailFacts | None:
         """Return what the conditions of rules look at in this mail; None where its file cannot be had."""
         letter, now = self._letter(specimen), self.moment(specimen)
-        return None if letter is None else self._facts(letter, self._known(letter, specimen, now), now)
+        if letter is None:
+            return None
+        return self._facts(letter, self._known(letter, specimen, now), now, on_ticket=on_ticket)
 
     def trial(self, specimen: Specimen) -> Trial | None:
         """Return what the live path decides about this mail; None where its file cannot be had."""
@@ -94,8 +97,8 @@ class Bench:
             rulebook=self.rulebook,
         )  # fmt: skip
 
-    def _facts(self, letter: Letter, known: Known, now: datetime) -> MailFacts:
-        return facts_for_rules(letter, known, self.rulebook, self.service, now)
+    def _facts(self, letter: Letter, known: Known, now: datetime, *, on_ticket: bool = False) -> MailFacts:
+        return facts_for_rules(letter, known, self.rulebook, self.service, now, on_ticket=on_ticket)
 
     def moment(self, specimen: Specimen) -> datetime:
         """Return when this mail comes."""
@@ -173,7 +176,7 @@ def _placed(where: str, folder: str) -> tuple[str, int]:
 def _tried(rule: Rule, bench: Bench) -> Iterator[tuple[str, str]]:
     for judge, examples in ((_not_matched, rule.examples), (_matched, rule.counter_examples)):
         for example in examples:
-            facts = bench.facts(example)
+            facts = bench.facts(example, on_ticket=rule.looks_at is LooksAt.REPLIES)
             what = judge(rule, example, facts, bench.rulebook) if facts else _no_file(example)
             if what:
                 yield example.where, what
@@ -293,9 +296,8 @@ def run_test(test: RuleTest, bench: Bench) -> Verdict:
     trial = bench.trial(test.mail)
     if trial is None:
         return Verdict(test=test, problem=_no_file(test.mail))
-    said = {"rules", "not_rules", "tags", "watchers", "error_codes"}
-    misses = [m for fact in test.expect.keys() & said if (m := _list_miss(fact, test.expect[fact], trial))]
-    misses += [m for fact in test.expect.keys() - said if (m := _miss_of(fact, test.expect[fact], trial))]
+    misses = [m for fact in test.expect.keys() & LISTED if (m := _list_miss(fact, test.expect[fact], trial))]
+    misses += [m for fact in test.expect.keys() - LISTED if (m := _miss_of(fact, test.expect[fact], trial))]
     order = list(test.expect)
     return Verdict(test=test, misses=tuple(sorted(misses, key=lambda m: order.index(m.fact))))
 
@@ -334,14 +336,17 @@ def _came(fact: str, trial: Trial) -> str:
         return trial.known.alert.alert.name if trial.known.alert else ""
     if fact == "customer":
         return trial.facts.customer
-    value = getattr(trial.ticket or trial.routing, fact)
-    return str(int(value)) if fact in ("severity", "line") else str(value)
+    by_rules = trial.ticket is None or fact in ("order", "approval")
+    value = getattr(trial.routing if by_rules else trial.ticket, fact)
+    return str(int(value)) if isinstance(value, int) else str(value)
 
 
 def outcome(decision: Decision) -> str:
     """Return in one word what becomes of a mail."""
     if decision.status is not MailStatus.HANDLED:
         return str(decision.status)
+    if decision.forward:
+        return "forwarded"
     now = decision.changes[0].now if decision.changes else None
     if now is None:
         return "nothing"

@@ -43,9 +43,7 @@ def a_mail(
 def test_explain_says_what_then_happens(tmp_path: Path) -> None:
     seen: Counter[str] = Counter()
     assert disagreements(tmp_path / "desk", count=100, seed=5, seen=seen) == []
-    assert (
-        seen["Opened"] > 20 and seen["MessageAdded"] > 30 and seen["StateChanged"] > 2 and seen["CommandsRefused"] > 2
-    )
+    assert seen["Opened"] > 20 and seen["MessageAdded"] > 30 and seen["StateChanged"] and seen["CommandsRefused"]
 
 
 def test_every_rule_is_shown_with_the_texts_that_its_conditions_met_or_looked_at(
@@ -78,7 +76,7 @@ def test_brief_shows_the_rules_that_matched_and_mails_shows_their_words(
 
 def test_a_stop_leaves_the_rules_below_untried(desk: TestDesk, capsys: pytest.CaptureFixture[str]) -> None:
     said = explained(desk, capsys, a_mail(desk, subject="代开发票")).splitlines()
-    assert "outcome   ignored: a rule says: 垃圾邮件 spam" in said
+    assert "outcome   ignored: dropped by the rule '垃圾广告 spam': 垃圾邮件 spam" in said
     assert "     → stop: no rule below is tried" in said
     assert " · VPN 与专线 vpn  not tried: '垃圾广告 spam' stopped" in said
     assert "no mail goes out" in said

@@ -42,10 +42,6 @@ def implies(one: Condition, other: Condition) -> bool:
     if one == other or isinstance(other, Always):
         return True
     match one, other:
-        case Named(part=part), _:
-            return implies(part, other)
-        case _, Named(part=part):
-            return implies(one, part)
         case AnyOf(parts), _:
             return all(implies(part, other) for part in parts)
         case _, AllOf(parts):
