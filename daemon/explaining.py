@@ -16,11 +16,12 @@ from zoneinfo import ZoneInfo
 from daemon.decide import Decision, facts_for_rules
 from daemon.errors import TicketdError
 from daemon.events import Event, MessageAdded, Opened, Rejected, Routed
-from daemon.flow import Desk, judge, named, numbered, scene_for, scene_of
+from daemon.flow import Desk, judge, language_for, named, numbered, scene_for, scene_of
 from daemon.intake.letter import Letter
 from daemon.intake.understand import Alerted, FollowUp, Intent, Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, passed_on_notices, transcript_notice
+from daemon.notify.together import one_for_each_reader
 from daemon.plain import to_plain
 from daemon.routing.loader import RuleFiles, load_rulebook
 from daemon.routing.traces import RuleTrace, explain_routing, who_said
@@ -73,10 +74,14 @@ def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> li
     if decision.transcript:
         decision = replace(decision, transcript=named(decision.transcript, decision.changes, changes))
     scene = scene_for(letter, known, decision, desk)
-    scene = replace(scene, records={**known.related, **{c.before.number: c.now for c in changes}})
-    chosen = [n for change in changes for n in choose_notices(change, scene_of(change, scene, desk))]
+    records = {**known.related, **{c.before.number: c.now for c in changes}}
+    scene = replace(scene, records=records, now=desk.clock.now())
+    each = one_for_each_reader(choose_notices(change, scene_of(change, scene, desk)) for change in changes)
+    chosen = [notice for notices in each for notice in notices]
     concerned = changes[0].now if changes else known.ticket
-    language = desk.service.language
+    if known.ticket is None and decision.transcript and not decision.transcript.opened:
+        concerned = None
+    language = language_for(known, letter, desk)
     answers = transcript_notice(decision, concerned, language, scene)
     return [*chosen, *answers, *passed_on_notices(decision, language, scene)]
 

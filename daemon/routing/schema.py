@@ -352,7 +352,9 @@ def _alerts() -> Schema:
 def _major() -> Schema:
     often = {"name": BY_LANGUAGE, "words": TEXTS, "update_every": DURATION, "remind_every": DURATION}
     level = _table(often | {limit: _number(0, 10**9) for limit in LIMITS}, ["update_every"])
-    chase = _table({"asked": {"type": "integer", "minimum": 1}, "then": _some(_words(STEP_AUDIENCES))})
+    chase = _table(
+        {"asked": {"type": "integer", "minimum": 1}, "then": _some(_words(STEP_AUDIENCES)), "widest": DURATION}
+    )
     keys = {"owner": TEXT, "levels": _map(level), "chase": chase, "network": TEXTS, "complaints": TEXTS}
     return _table({"major": _table(keys, ["levels"])}, ["major"])
 
@@ -417,7 +419,7 @@ def _needed(schema: Schema, known: Schema) -> Schema:
     while asks:
         found |= {name: known[name] for name in asks if name in known}
         asks = {name for name in _refs(found) if name in known} - found.keys()
-    return found
+    return {name: one for name, one in known.items() if name in found}
 
 
 def _refs(schema: Schema) -> set[str]:
