@@ -328,9 +328,9 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     if known.ticket and _catch_up(known.ticket, min(mail.received_at, now), desk, now):
         known, _, decision = judge(mail, letter, desk, now)
     cause = f"mail:{mail.id}"
-    changes = _numbered(decision.changes, desk)
+    changes = numbered(decision.changes, desk)
     if decision.transcript:
-        decision = replace(decision, transcript=_named(decision.transcript, decision.changes, changes))
+        decision = replace(decision, transcript=named(decision.transcript, decision.changes, changes))
     scene = scene_for(letter, known, decision, desk)
     records = {**known.related, **{c.before.number: c.now for c in changes}}
     scene = replace(scene, records=records)
@@ -341,13 +341,13 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     concerned = changes[0].now if changes else known.ticket
     if known.ticket is None and decision.transcript and not decision.transcript.opened:
         concerned = None  # it may be about several tickets, and is about none in particular
-    answers = transcript_notice(decision, concerned, _language_for(known, letter, desk), scene)
+    answers = transcript_notice(decision, concerned, language_for(known, letter, desk), scene)
     if answers and known.ticket and decision.transcript and decision.transcript.kept_internal:
         desk.store.write_note(hint_key(known.ticket.number, known.sender.address), "told", now)
     if answers and known.moved_from:
         desk.store.write_note(moved_key(known.moved_from, known.sender.address), "told", now)
     number = concerned.number if concerned else 0
-    answers = (*answers, *passed_on_notices(decision, _language_for(known, letter, desk), scene))
+    answers = (*answers, *passed_on_notices(decision, language_for(known, letter, desk), scene))
     desk.store.outbox.owe(answers, number, cause, stem(letter.subject, desk.service.subject_tag), now)
     desk.store.ledger.finish(
         mail.id,
@@ -410,7 +410,7 @@ def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Kn
     return known, intent, decision
 
 
-def _numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
+def numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
     """Give every new ticket its number, here and wherever another one refers to it."""
     found = list(changes)
     new = [c.before.number for c in found if c.before.number <= NEW]
@@ -425,7 +425,7 @@ def _numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
     ]
 
 
-def _named(transcript: Transcript, provisional: Iterable[Change], numbered: Iterable[Change]) -> Transcript:
+def named(transcript: Transcript, provisional: Iterable[Change], numbered: Iterable[Change]) -> Transcript:
     """Say in the answer to commands which numbers the records have got that they opened."""
     numbers = {p.before.number: n.before.number for p, n in zip(provisional, numbered, strict=True)}
     lines = (
@@ -543,7 +543,8 @@ def _add_messages(change: Change, letter: Letter, mail: KeptMail, desk: Desk) ->
             desk.store.register.add_message(change.before.number, event, letter, mail.received_at)
 
 
-def _language_for(known: Known, letter: Letter, desk: Desk) -> str:
+def language_for(known: Known, letter: Letter, desk: Desk) -> str:
+    """Return the language in which a mail is answered."""
     if known.ticket and known.sender.person is None:
         return known.ticket.language or desk.service.language
     customer = known.sender.customer
