@@ -108,12 +108,21 @@ def show(ctx: click.Context, version: str, file: str, as_json: bool) -> int:
         put_whole({**_version_data(found, shop.zone), "diff": found.diff, "trial": dict(found.trial), "files": told})
         return OK
     if file:
-        click.echo(safe(files[file].decode("utf-8", "replace")), nl=False)
+        _put_file(files[file])
         return OK
     rows = [(k, v) for k, v in _version_data(found, shop.zone).items() if v not in ("", None)]
     put_table(("", ""), [*rows, ("files", ", ".join(files))])
     click.echo(f"\n{safe(found.diff)}" if found.diff else "", nl=False)
     return OK
+
+
+def _put_file(content: bytes) -> None:
+    """Show a file to a person so that it cannot command the terminal; into a file or a pipe it goes as it was."""
+    if sys.stdout.isatty():
+        click.echo(safe(content.decode("utf-8", "replace")), nl=False)
+    else:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
 
 
 @rules.command()

@@ -50,9 +50,11 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
     """Return one ticket as `ticket show N --json` shows it: with messages, events and notices."""
     notices = store.outbox.notices(ticket.number)
     messages = _messages(ticket, store, notices, zone)
+    events = history(ticket, store, zone)
     return {
         **ticket_line(ticket, zone),
         "because": list(ticket.because),
+        "rules": next((e["data"]["rules"] for e in events if e["kind"] == "Routed"), ""),
         "queued_since": iso(ticket.queued_at, zone),
         "solution": ticket.solution,
         "cause": ticket.cause,
@@ -100,7 +102,7 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "participants": list(ticket.participants),
         "watchers": list(ticket.watchers),
         "messages": messages,
-        "events": history(ticket, store, zone),
+        "events": events,
         "notices": [
             {**{k: n[k] for k in ("to", "template", "state", "attempts", "last_reply")}, "message_id": _id(n)}
             for n in notices

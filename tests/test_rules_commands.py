@@ -66,6 +66,8 @@ def test_rules_are_applied_with_who_when_why_and_what(place, command):  # noqa: 
     shown = command("rules", "show", newest["version"][:6])
     assert "wrong queue, ticket 12" in shown.out and "-    " + OLD in shown.out
     assert OLD in command("rules", "show", first["version"], "routing.yaml").out
+    as_it_was = command("rules", "show", newest["version"], "routing.yaml").out
+    assert as_it_was == (place / "rules" / "routing.yaml").read_text("utf-8"), "it can be put back from there"
     assert NEW in command("rules", "show", "2", "--json").json["files"]["routing.yaml"]
     assert "-    " + NEW in command("rules", "diff", "2", "1").out
     assert "nothing to apply" in command("rules", "apply", "--yes").out and len(versions(command)) == 2
