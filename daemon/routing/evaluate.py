@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from daemon.figures import figure_in
 from daemon.routing.actions import (
@@ -85,8 +85,7 @@ def with_alert(routing: Routing, sighting: Sighting) -> Routing:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(NamedTuple):
     """One rule, tried on one mail; `error` says why it failed."""
 
     rule: Rule
