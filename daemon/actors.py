@@ -80,7 +80,7 @@ def relations(ticket: Ticket, actor: Actor) -> frozenset[Who]:
         found.add(Who.REQUESTER)
     if ticket.concerns(address) or of_ours(person):
         found.add(Who.PARTICIPANT)
-    return frozenset(found | (_works(person, ticket, actor.rulebook) if person else set()))
+    return frozenset(found | (_works(person, ticket, actor.rulebook, actor.now.date()) if person else set()))
 
 
 def may_use(keyword: Keyword, ticket: Ticket, actor: Actor) -> bool:
@@ -95,7 +95,7 @@ def may_use(keyword: Keyword, ticket: Ticket, actor: Actor) -> bool:
     return bool(found & set(keyword.who))
 
 
-def _works(person: Person, ticket: Ticket, rulebook: Rulebook) -> set[Who]:
+def _works(person: Person, ticket: Ticket, rulebook: Rulebook, today: date) -> set[Who]:
     """Return what somebody of people.yaml is to this ticket by role, team and task."""
     found = {who for role, who in _ROLES.items() if role in person.roles}
     if of_ours(person):
@@ -106,6 +106,8 @@ def _works(person: Person, ticket: Ticket, rulebook: Rulebook) -> set[Who]:
         found.add(Who.TEAM)
     if Role.VENDOR in person.roles and (Who.TEAM in found or any(map(ticket.concerns, person.addresses))):
         found.add(Who.VENDOR)
+    if ticket.approval and person in _approvers(ticket.approval.by, ticket, rulebook, today):
+        found.add(Who.APPROVER)
     if ticket.in_alarm and ticket.major_run and ticket.major_run.owner == person.key:
         found.add(Who.DUTY)
     customer = rulebook.customers.get(ticket.customer)
@@ -132,6 +134,11 @@ def people_of(name: str, ticket: Ticket, rulebook: Rulebook) -> tuple[Person, ..
     return rulebook.people_with(Role(name)) if name in set(Role) else ()
 
 
+def _approvers(name: str, ticket: Ticket, rulebook: Rulebook, day: date) -> tuple[Person, ...]:
+    """Return those who may approve: whom the rule names, and while they are away whoever stands in for them."""
+    return (*people_of(name, ticket, rulebook), *in_charge(name, ticket, rulebook, day))
+
+
 def in_charge(name: str, ticket: Ticket, rulebook: Rulebook, day: date) -> tuple[Person, ...]:
     """Return those who answer for a name on this day: where none of them is there, the next in line."""
     while name:
@@ -151,8 +158,8 @@ def could_be(person: Person | None) -> frozenset[Who]:
     if of_ours(person):
         known.add(Who.STAFF)
     works = person.roles & {Role.ENGINEER, Role.VENDOR, Role.DUTY} or person.teams
-    tasks = {Who.TASK_OWNER} if of_ours(person) else set()
-    return frozenset(known | tasks | ({Who.ASSIGNEE, Who.TEAM} if works else set()))
+    asked = {Who.TASK_OWNER, Who.APPROVER} if of_ours(person) else set()
+    return frozenset(known | asked | ({Who.ASSIGNEE, Who.TEAM} if works else set()))
 
 
 def usable(person: Person | None, rulebook: Rulebook) -> tuple[Keyword, ...]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from daemon.actors import Actor, Refusal, may_use, of_ours, relations
+from daemon.approval import approval_asked, approved, held_back, refused
 from daemon.dispatch import hand_up_due, second_line, team_of
 from daemon.events import (
     Assigned,
@@ -42,7 +43,20 @@ from daemon.rulebook import Keyword, Person, Rulebook, Team
 from daemon.scope import settled
 from daemon.ticket import Link, Ticket, after
 from daemon.undo import taken_back
-from daemon.words import QUESTIONS, RECORDING, REVIEWS, HoldReason, Kind, Level, LinkKind, Severity, State, Verb, Who
+from daemon.words import (
+    APPROVALS,
+    QUESTIONS,
+    RECORDING,
+    REVIEWS,
+    HoldReason,
+    Kind,
+    Level,
+    LinkKind,
+    Severity,
+    State,
+    Verb,
+    Who,
+)
 
 TAKEN_UP = "taken up"
 MOST_COMMANDS = 20
@@ -57,7 +71,7 @@ _EITHER_OR: tuple[frozenset[Verb], ...] = (
     frozenset(
         {
             Verb.HOLD, Verb.RESOLVE, Verb.RETURN, Verb.CONFIRM, Verb.REOPEN, Verb.ARCHIVE, Verb.REJECT,
-            Verb.OUT_OF_SCOPE, Verb.IN_SCOPE, Verb.CANCEL, Verb.MERGE, Verb.DUPLICATE,
+            Verb.OUT_OF_SCOPE, Verb.IN_SCOPE, Verb.CANCEL, Verb.APPROVE, Verb.REFUSE, Verb.MERGE, Verb.DUPLICATE,
         }
     ),
     frozenset({Verb.HOLD, Verb.RESUME}),
@@ -177,6 +191,8 @@ def makes_sense(verb: Verb, ticket: Ticket) -> bool:
     """Whether this keyword may be worth naming on this ticket as it is now."""
     if verb is Verb.UPDATE and not ticket.in_alarm:
         return False
+    if held_back(verb, ticket) or (verb in APPROVALS and not ticket.awaits_approval):
+        return False
     if verb in (Verb.DONE, Verb.BLOCKED) and not ticket.tasks:
         return False
     return next_state(ticket.state, verb, ticket.kind) is not None
@@ -261,6 +277,9 @@ def _one(command: Command, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | 
         return Refusal(code="not_yours", detail=", ".join(keyword.who) if keyword else "")
     if next_state(ticket.state, command.verb, ticket.kind) is None:
         return Refusal(code="not_now", detail=ticket.state)
+    if held_back(command.verb, ticket) and ticket.approval:
+        person = actor.rulebook.people.get(ticket.approval.by)
+        return Refusal(code="needs_approval", detail=person.name if person else ticket.approval.by)
     if command.verb not in TAKES_TEXT and _holds_keyword(command.argument, actor.rulebook):
         return Refusal(code="one_a_line")
     return _DEEDS[command.verb](command.argument.strip(), ticket, actor)
@@ -591,9 +610,10 @@ def _occurred(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
 
 def _in_scope(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
     """Take in what was refused, or what the desk was asked about."""
-    if ticket.state is not State.OUT_OF_SCOPE:
-        return settled(ticket, actor.name, argument)
-    return (_move(Verb.IN_SCOPE, ticket, actor, argument),)
+    doubted = ticket.state is not State.OUT_OF_SCOPE
+    taken = settled(ticket, actor.name, argument) if doubted else (_move(Verb.IN_SCOPE, ticket, actor, argument),)
+    zone = actor.service.timezone if actor.service else "UTC"
+    return (*taken, *approval_asked(after(ticket, taken), actor.rulebook, zone, actor.at or actor.now))
 
 
 def _record(verb: Verb) -> Deed:
@@ -644,6 +664,8 @@ _DEEDS: Mapping[Verb, Deed] = {
     Verb.ARCHIVE: _moves(Verb.ARCHIVE),
     Verb.REJECT: _moves(Verb.REJECT, needs_reason=True),
     Verb.CANCEL: _moves(Verb.CANCEL),
+    Verb.APPROVE: approved,
+    Verb.REFUSE: refused,
     Verb.LINE2: _line2,
     Verb.VENDOR: _vendor,
     Verb.ACK: _acknowledge,

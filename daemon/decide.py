@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.actors import Actor, of_ours, usable
 from daemon.alerting import NOT_ANSWERED, Alarm, Course, alert_events, course_of
+from daemon.approval import approval_owed
 from daemon.closing import silence_begins, silence_due
 from daemon.commands import MOST_COMMANDS, Done, Line, Transcript, allowed_keywords, carry_out_on
 from daemon.dispatch import Placement, Staff, gave_away, hand_up_due, is_at_hand, needs_somebody, place
@@ -56,10 +57,12 @@ from daemon.intake.understand import (
 )
 from daemon.linking import spread
 from daemon.major import alarm_follows, update_owed
-from daemon.plans import plans_follow, tasks_due
+from daemon.plans import RULE, plans_follow, tasks_due
+from daemon.routing.actions import ForwardTo
 from daemon.routing.evaluate import Routing, route, with_alert
 from daemon.routing.facts import MailFacts, TicketFacts
 from daemon.rulebook import Contact, Rulebook
+from daemon.ruled import at_first, on_reply, parent_for, stays_here
 from daemon.scope import contract_state, insistence, outside, scope_events
 from daemon.service import Service
 from daemon.silence import may_answer, may_pass_on
@@ -112,13 +115,18 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """All that follows from one mail. `withheld` says why the sender gets no automatic answer ("" if they do)."""
+    """All that follows from one mail. `withheld` says why the sender gets no automatic answer ("" if they do).
+
+    `forward`: it is no ticket, and the mail (`mail` is its number) goes there as it is.
+    """
 
     changes: tuple[Change, ...] = ()
     transcript: Transcript | None = None
     withheld: str = ""
     status: MailStatus = MailStatus.HANDLED
     note: str = ""
+    mail: int = 0
+    forward: ForwardTo | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,7 +191,7 @@ def decide(
 
 def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, until: datetime | None = None) -> Change:
     """Return what the clock brings about on one ticket: due steps, the next line, waking from a hold, closing by
-    silence, updates of a major incident and tasks of a plan that are overdue.
+    silence, updates of a major incident, tasks of a plan and approvals that are overdue.
 
     `until`: only steps that were due by then, where a mail that came then has still to be handled. A hold ends when it
     was to end, however late that is noticed: the clock goes on from there.
@@ -194,7 +202,8 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, un
     at = min(ticket.hold_until or then, then) if woken else then
     steps = steps_due(ticket, rulebook, zone, now, then)
     up = hand_up_due(after(ticket, steps), steps, rulebook, then.astimezone(ZoneInfo(zone)).date())
-    overdue = (*update_owed(ticket, rulebook, now, then), *tasks_due(ticket, now, then))
+    owed = approval_owed(ticket, rulebook, zone, now, then)
+    overdue = (*update_owed(ticket, rulebook, now, then), *tasks_due(ticket, now, then), *owed)
     silence = silence_due(ticket, rulebook, zone, now, until)
     events = (*steps, *up, *woken, *silence, *overdue)
     return Change(before=ticket, events=_with_clocks(ticket, events, rulebook, service, at, now))
@@ -350,7 +359,9 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
         flood = f"{desk.known.sender.address} opened {desk.known.opens_by_address} tickets within an hour"
         return Decision(status=MailStatus.QUARANTINED, note=flood)
     if routing.ignored:
-        return Decision(status=MailStatus.IGNORED, note=f"a rule says: {routing.ignored}")
+        return Decision(status=MailStatus.IGNORED, note=f"dropped by the rule '{routing.ended_by}': {routing.ignored}")
+    if routing.forward:
+        return _passed_on(routing.forward, routing, letter, desk)
     withheld = NOT_ANSWERED if report.intent.alert else may_answer(letter, desk.known, desk.service)
     events = (*_first_events(report, routing, desk), *done.events.get(NEW, ()))
     if not done.applied:
@@ -365,7 +376,10 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
     change = Change(before=ticket, events=events)
     receipt = _receipt(done, behalf, change.now, desk)
-    further = (*_continued(report.intent, desk), *_changes(done, desk, but=NEW), *_raised(change, letter, desk))
+    further = (
+        *_continued(report.intent, desk), *_changes(done, desk, but=NEW), *_raised(change, letter, desk),
+        *_child_of(change, desk),
+    )  # fmt: skip
     return Decision(changes=(change, *further), transcript=receipt, withheld=withheld)
 
 
@@ -381,7 +395,31 @@ def _routing(report: _Report, desk: _Desk) -> Routing:
     known = replace(desk.known, sender=report.behalf) if report.behalf else desk.known
     facts = facts_for_rules(report.intent.letter, known, desk.rulebook, desk.service, desk.now)
     routing = route(facts, desk.rulebook)
-    return with_alert(routing, report.intent.alert) if report.intent.alert else routing
+    routing = with_alert(routing, report.intent.alert) if report.intent.alert else routing
+    why = _stays(routing.forward, report, desk) if routing.forward else ""
+    if not why:
+        return routing
+    kept = f"it was not passed on, as the rules say: {why}"
+    return replace(routing, forward=None, problems=(*routing.problems, kept))
+
+
+def _stays(forward: ForwardTo, report: _Report, desk: _Desk) -> str:
+    orders = "it holds keywords of one of ours" if report.intent.commands else ""
+    return orders or stays_here(forward, report.intent.letter, desk.known, desk.service)
+
+
+def _passed_on(forward: ForwardTo, routing: Routing, letter: Letter, desk: _Desk) -> Decision:
+    """Return that a mail goes elsewhere, as it is; its sender is told unless the rule says otherwise."""
+    withheld = "a rule passes it on quietly" if forward.quietly else may_answer(letter, desk.known, desk.service)
+    note = f"passed on to {forward.address} by the rule '{routing.ended_by}'"
+    return Decision(forward=forward, mail=desk.mail, withheld=withheld, note=note)
+
+
+def _child_of(change: Change, desk: _Desk) -> tuple[Change, ...]:
+    """Return what a parent says of the new ticket that a rule has put under it."""
+    numbers = [e.ticket for e in change.events if isinstance(e, Linked) and (e.link, e.by) == (LinkKind.PARENT, RULE)]
+    child = Linked(link=LinkKind.CHILD, ticket=change.before.number, by=RULE)
+    return tuple(Change(before=t, events=(child,)) for t in desk.known.parents if t.number in numbers)
 
 
 def _first_events(report: _Report, routing: Routing, desk: _Desk) -> tuple[Event, ...]:
@@ -395,8 +433,22 @@ def _first_events(report: _Report, routing: Routing, desk: _Desk) -> tuple[Event
         opened = replace(opened, source=str(Source.ALERT), alert=alert.key, by_tool=True)
     # What one of ours writes above a mail that they pass on, or of what a customer told them, is for colleagues.
     message = _message(letter, Visibility.INTERNAL if behalf else Visibility.PUBLIC, desk)
-    events = (opened, message, _routed(routing, known.sender, desk.rulebook))
-    return (*events, *_scope(events, routing, known.sender, desk))
+    events = (opened, message, *_routed_under(opened, routing, known.sender, desk))
+    events = (*events, *_scope(events, routing, known.sender, desk))
+    return (*events, *at_first(routing, after(Ticket(number=NEW), events), desk.rulebook, desk.service, desk.known))
+
+
+def _routed_under(opened: Opened, routing: Routing, sender: Sender, desk: _Desk) -> tuple[Event, ...]:
+    """Return what the rules made of a report, and the parent that they put it under, or that there is none."""
+    routed = _routed(routing, sender, desk.rulebook)
+    if routing.parent is None or routing.rejected:
+        return (routed,)
+    ticket = after(Ticket(number=NEW), (opened, routed))
+    parent = parent_for(routing.parent, ticket, desk.known.parents, desk.rulebook)
+    if parent is None:
+        none = f"{routing.parent.describe()}: there is none that is open"
+        return (replace(routed, because=(*routed.because, none)),)
+    return (routed, Linked(link=LinkKind.PARENT, ticket=parent.number, by=RULE))
 
 
 def _scope(events: tuple[Event, ...], routing: Routing, sender: Sender, desk: _Desk) -> tuple[Event, ...]:
@@ -490,6 +542,10 @@ def _routed(routing: Routing, sender: Sender, rulebook: Rulebook) -> Routed:
         service=routing.service,
         place=routing.place,
         error_codes=routing.error_codes,
+        fields=routing.fields,
+        level=routing.level,
+        templates=routing.templates,
+        approval=routing.approval,
         region=routing.region,
         order=routing.order,
         affected=routing.affected,
@@ -504,8 +560,10 @@ def _address_of(watcher: str, rulebook: Rulebook) -> str:
     return person.address if person else watcher.lower()
 
 
-def facts_for_rules(letter: Letter, known: Known, rulebook: Rulebook, service: Service, now: datetime) -> MailFacts:
-    """Return what the conditions of the rules may look at."""
+def facts_for_rules(
+    letter: Letter, known: Known, rulebook: Rulebook, service: Service, now: datetime, *, on_ticket: bool = False
+) -> MailFacts:
+    """Return what the conditions of the rules may look at; `on_ticket`: the mail is about one that is there already."""
     local = now.astimezone(ZoneInfo(service.timezone))
     working = {key: is_working(c, service.timezone, now) for key, c in rulebook.calendars.items()}
     sender, person, customer = known.sender, known.sender.person, known.sender.customer
@@ -516,6 +574,7 @@ def facts_for_rules(letter: Letter, known: Known, rulebook: Rulebook, service: S
         person_roles=person.roles if person else frozenset(),
         now_local=local,
         working=working,
+        on_ticket=on_ticket,
         person=person.key if person else "",
         person_teams=person.teams if person else (),
         proof=known.proof,
@@ -552,14 +611,15 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     withheld = may_answer(letter, desk.known, desk.service, commanded=bool(commands))
     if not commands:
         further = (*_awaited(letter, ticket, desk), *_no_silence(letter, ticket, desk), *_insists(letter, ticket, desk))
-        events = (message, *further, *_not_passed_on(desk))
+        events = _ruled(letter, ticket, (message, *further, *_not_passed_on(desk)), desk)
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
         hint = _hint(letter, ticket, desk) or _moved(letter, desk)
         return Decision(changes=(Change(before=ticket, events=events),), transcript=hint, withheld=withheld)
     transcript, events, others = _commanded(commands, ticket, desk)
     if _only_asks(letter, commands, desk):
         return Decision(transcript=transcript, withheld=withheld, note="an enquiry")
-    events = _with_clocks(ticket, (message, *events), desk.rulebook, desk.service, desk.at, desk.now)
+    events = _ruled(letter, ticket, (message, *events), desk)
+    events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
     if transcript.applied and all(c.plain for c in commands):
         # Who wrote ordinary words is not answered like a machine; the mails about what followed say enough.
         own = Change(before=ticket, events=events)
@@ -570,6 +630,15 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     own = Change(before=ticket, events=events)
     others = (*others, *_rated_too(own, desk), *_raised(own, letter, desk))
     return Decision(changes=(own, *others), transcript=transcript, withheld=withheld)
+
+
+def _ruled(letter: Letter, ticket: Ticket, events: tuple[Event, ...], desk: _Desk) -> tuple[Event, ...]:
+    """Return the events of a mail on a ticket, and what the rules for such mails make of it."""
+    facts = facts_for_rules(letter, desk.known, desk.rulebook, desk.service, desk.now, on_ticket=True)
+    routing = route(facts, desk.rulebook)
+    watchers = tuple(_address_of(w, desk.rulebook) for w in routing.watchers)
+    now = after(ticket, events)
+    return (*events, *on_reply(replace(routing, watchers=watchers), now, desk.mail, desk.known, desk.rulebook))
 
 
 def _rated_too(own: Change, desk: _Desk) -> tuple[Change, ...]:
@@ -764,6 +833,8 @@ def _record(link: Linked, own: Change, letter: Letter, desk: _Desk) -> Change:
     rejected = (Rejected(reason=routing.rejected),) if routing.rejected else ()
     requester = _requester_of(opened, desk)
     events = (opened, _routed(routing, requester, desk.rulebook), back, *rejected)
+    first = at_first(routing, after(before, events), desk.rulebook, desk.service, desk.known)
+    events = (*events, *first)
     return Change(before=before, events=_with_clocks(before, events, desk.rulebook, desk.service, desk.at, desk.now))
 
 

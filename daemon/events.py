@@ -7,7 +7,7 @@ This file alone knows the name under which each event is stored.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, get_args
 
@@ -49,7 +49,11 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routed:
-    """The rules of version `rules` classified and dispatched; `because` names the rules that matched."""
+    """The rules of version `rules` classified and dispatched; `because` names the rules that matched.
+
+    `fields` are further ones of the record that they filled in, as in a Corrected, `level` is the service level and
+    `templates` the variants that they chose, `approval` who has to approve it first.
+    """
 
     category: str
     impact: Level
@@ -67,9 +71,63 @@ class Routed:
     service: str = ""
     place: str = ""
     error_codes: tuple[str, ...] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+    level: str = ""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    approval: str = ""
     region: str = ""
     order: str = ""
     affected: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RulesApplied:
+    """Rules of version `rules` that look at mails on a ticket matched mail `mail`, and added these.
+
+    What else they did stands in events of its own. `problems` as in a Routed.
+    """
+
+    mail: int
+    because: tuple[str, ...]
+    rules: str
+    tags: tuple[str, ...] = ()
+    watchers: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleNotified:
+    """A rule had these told of the mail: names of an audience, teams or people by key, addresses.
+
+    `first`: the mail has opened the ticket.
+    """
+
+    audience: tuple[str, ...]
+    because: tuple[str, ...]
+    first: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalAsked:
+    """It waits until somebody of `audience` approves it; then it goes to `team`. They are asked again at `again_at`."""
+
+    audience: tuple[str, ...]
+    team: str
+    line: int
+    assignee: str
+    at: datetime
+    again_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApprovalOwed:
+    """Nobody has decided since the question of `since`; this is reminder `repeat`, the next is at `again_at`."""
+
+    audience: tuple[str, ...]
+    since: datetime
+    noticed_at: datetime
+    again_at: datetime
+    repeat: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -792,6 +850,10 @@ class AnswerWithheld:
 Event = (
     Opened
     | Routed
+    | RulesApplied
+    | RuleNotified
+    | ApprovalAsked
+    | ApprovalOwed
     | Rejected
     | ScopeDoubted
     | Insisted

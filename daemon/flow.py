@@ -11,9 +11,11 @@ SETTLE touch the store. Every mail and every tick is one transaction; nothing is
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -51,6 +53,8 @@ from daemon.events import (
     Opened,
     ProgressTold,
     Recalled,
+    Routed,
+    RulesApplied,
 )
 from daemon.intake.headers import without_body
 from daemon.intake.letter import Letter, RawMail
@@ -59,8 +63,8 @@ from daemon.intake.reader import ReadingFailedError, Reads, ReadsHere
 from daemon.intake.understand import FailedNotice, Intent, Known, understand
 from daemon.notify.envelope import Keys
 from daemon.notify.lists import Parcel, parcels_for, report_parcel, report_readers
-from daemon.notify.notice import Notice, OutgoingMail
-from daemon.notify.notices import Scene, alarm_notice, choose_notices, transcript_notice
+from daemon.notify.notice import FORWARDED, Notice, OutgoingMail
+from daemon.notify.notices import Scene, alarm_notice, choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.postman import Fate, Postman
 from daemon.notify.render import Renderer
 from daemon.notify.together import one_for_each_reader
@@ -88,6 +92,8 @@ _ALARM_AGAIN = timedelta(hours=24)
 _MOST_TURNS = 20
 _SETTLE_AFTER = timedelta(hours=1)
 _ASK_WITHIN = timedelta(days=14)
+# What a routing problem has in common with others of its rule and kind; behind it stands what the mail was like.
+_KIND_OF_ERROR = re.compile(r".*?\) was skipped: \w+")
 _RETRY = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
 _TOO_LARGE = (
     "［这封邮件有 {0} 字节，超过了设定的上限：正文和附件没有取来，原信完整保存在邮件服务器上。］\n"
@@ -334,6 +340,7 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     if answers and known.moved_from:
         desk.store.write_note(moved_key(known.moved_from, known.sender.address), "told", now)
     number = concerned.number if concerned else 0
+    answers = (*answers, *passed_on_notices(decision, _language_for(known, letter, desk), scene))
     desk.store.outbox.owe(answers, number, cause, stem(letter.subject, desk.service.subject_tag), now)
     desk.store.ledger.finish(
         mail.id,
@@ -348,9 +355,30 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
         raise_alarm(
             desk, f"flood:{known.sender.address}", "Mails of one sender go to quarantine", [decision.note, waits]
         )
+    _tell_of_rules(changes, desk)
+    if known.lost:
+        _tell_of_lost(*known.lost, desk)
     log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
              events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
     return decision
+
+
+def _tell_of_rules(changes: Iterable[Change], desk: Desk) -> None:
+    """Tell the operators of rules that failed and were skipped: once a day for each rule and kind of error."""
+    ruled = [(c, e) for c in changes for e in c.events if isinstance(e, Routed | RulesApplied)]
+    for change, event in ruled:
+        for problem in event.problems:
+            log.error("rule.failed", ticket=change.before.number, problem=problem)
+            kind = _KIND_OF_ERROR.match(problem)
+            lines = [problem, f"ticketd ticket show {change.before.number}", "The mail went on without it."]
+            raise_alarm(desk, f"rule:{kind[0] if kind else problem}", "A routing rule does not work", lines)
+
+
+def _tell_of_lost(address: str, reason: str, desk: Desk) -> None:
+    """Tell the operators that a mail which a rule passed on has not arrived: it is no ticket, so nobody else has it."""
+    log.error("forward.lost", to=address, reason=reason)
+    lines = [f"To {address}: {reason}", "The mails are kept; look at the rule with 'forward:'."]
+    raise_alarm(desk, f"forward:{address}", "A mail that was passed on did not arrive", lines)
 
 
 def _catch_up(ticket: Ticket, until: datetime, desk: Desk, now: datetime) -> bool:
@@ -736,7 +764,7 @@ def _rendered(owed: list[OwedNotice], desk: Desk) -> list[OutgoingMail]:
     mails: list[OutgoingMail] = []
     for item in owed:
         if item.mail is None:
-            rendered = desk.renderer.render(item.notice, item.id, item.created_at)
+            rendered = desk.renderer.render(item.notice, item.id, item.created_at, _enclosed(item.notice, desk))
             if rendered.problem:
                 log.error("template.failed", template=item.notice.template, problem=str(rendered.problem))
                 raise_alarm(desk, f"template:{item.notice.template}", "A mail template does not work",
@@ -747,6 +775,15 @@ def _rendered(owed: list[OwedNotice], desk: Desk) -> list[OutgoingMail]:
         mails.append(item.mail or rendered)
     desk.store.outbox.keep_words(fresh)
     return mails
+
+
+def _enclosed(notice: Notice, desk: Desk) -> bytes | None:
+    """Return the bytes of the mail that a notice passes on, if it does."""
+    number = notice.facts.get("passed_on")
+    mail = desk.store.ledger.get(number) if isinstance(number, int) else None
+    if mail is None or mail.content is not None:
+        return mail.content if mail else None
+    return Path(mail.path).read_bytes()
 
 
 def settle(item: OwedNotice, fate: Fate, desk: Desk) -> None:
@@ -777,6 +814,8 @@ def _give_up(item: OwedNotice, reply: str, desk: Desk, now: datetime) -> None:
     with desk.store.transaction():
         desk.store.outbox.dead(item.id, reply)
         ticket = desk.store.register.ticket(item.ticket)
+        if item.notice.template == FORWARDED:
+            _tell_of_lost(item.notice.to, reply, desk)
         if ticket is None:
             return
         failed = FailedNotice(notice=item.id, ticket=ticket, address=item.notice.to, template=item.notice.template,

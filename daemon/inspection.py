@@ -17,9 +17,9 @@ from daemon.decide import Decision, facts_for_rules
 from daemon.errors import ConfigError, Problem
 from daemon.flow import Desk, judge, scene_for, scene_of
 from daemon.intake.letter import Letter
-from daemon.intake.understand import Alerted, Known, NewIncident
+from daemon.intake.understand import Alerted, FollowUp, Known, NewIncident
 from daemon.notify.notice import Notice
-from daemon.notify.notices import choose_notices, transcript_notice
+from daemon.notify.notices import choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.render import check_templates
 from daemon.proving import STAND_IN, try_rules
 from daemon.routing.check import check_addresses, is_warning
@@ -88,8 +88,9 @@ def explain_mail(letter: Letter, path: str, mailbox: str, desk: Desk) -> dict[st
     now = desk.clock.now()
     mail = _as_if_kept(letter, mailbox, desk)
     known, intent, decision = judge(mail, letter, desk, now)
-    asked_rules = isinstance(intent, NewIncident | Alerted)
-    facts = facts_for_rules(letter, known, desk.rulebook, desk.service, now)
+    on_ticket = isinstance(intent, FollowUp)
+    asked_rules = on_ticket or isinstance(intent, NewIncident | Alerted)
+    facts = facts_for_rules(letter, known, desk.rulebook, desk.service, now, on_ticket=on_ticket)
     traces = explain_routing(facts, desk.rulebook) if asked_rules else []
     return explanation(letter, path, known, intent, decision, traces, _notices(letter, known, decision, desk))
 
@@ -106,4 +107,6 @@ def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> li
     scene = scene_for(letter, known, decision, desk)
     chosen = [n for change in decision.changes for n in choose_notices(change, scene_of(change, scene, desk))]
     concerned = decision.changes[0].now if decision.changes else known.ticket
-    return [*chosen, *transcript_notice(decision, concerned, desk.service.language, scene)]
+    language = desk.service.language
+    answers = transcript_notice(decision, concerned, language, scene)
+    return [*chosen, *answers, *passed_on_notices(decision, language, scene)]

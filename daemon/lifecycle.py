@@ -34,6 +34,8 @@ NEXT_STATE: Mapping[tuple[State, Verb], State] = MappingProxyType(
         (State.ASSIGNED, Verb.RESOLVE): State.RESOLVED,
         (State.IN_PROGRESS, Verb.RESOLVE): State.RESOLVED,
         (State.ON_HOLD, Verb.RESOLVE): State.RESOLVED,
+        (State.ON_HOLD, Verb.APPROVE): State.NEW,
+        (State.ON_HOLD, Verb.REFUSE): State.CANCELLED,
         (State.RESOLVED, Verb.CONFIRM): State.PENDING_REVIEW,
         (State.RESOLVED, Verb.REOPEN): State.IN_PROGRESS,
         (State.PENDING_REVIEW, Verb.REOPEN): State.IN_PROGRESS,

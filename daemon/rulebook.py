@@ -17,6 +17,7 @@ from daemon.words import (
     HoldReason,
     Level,
     LinkKind,
+    LooksAt,
     Outside,
     Proof,
     Role,
@@ -75,6 +76,7 @@ class RuleTest:
 class Rule:
     """If `when` holds, do `then`; `name` appears in the ticket's history, `where` is file:line.
 
+    `looks_at` says which mails it is for: those that open a ticket, those on one that is there already, or all.
     `captures` read fields of the ticket out of a mail for which it holds.
     A rule that is `off` is kept, but not tried. It must match the `examples`, and must not match the
     `counter_examples`.
@@ -84,6 +86,7 @@ class Rule:
     when: Condition
     then: tuple[Action, ...]
     stop: bool = False
+    looks_at: LooksAt = LooksAt.NEW
     captures: tuple[Finding, ...] = ()
     where: str = ""
     off: bool = False

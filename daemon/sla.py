@@ -50,10 +50,10 @@ def clock_events(ticket: Ticket, rulebook: Rulebook, zone: str, now: datetime) -
 
 
 def service_level(ticket: Ticket, rulebook: Rulebook) -> ServiceLevel | None:
-    """Return the contract that counts for this ticket: the customer's, else the one called "standard"."""
+    """Return the contract that counts for this ticket: what a rule chose, the customer's, else "standard"."""
     customer = rulebook.customers.get(ticket.customer)
-    key = customer.service_level if customer else "standard"
-    return rulebook.service_levels.get(key) or rulebook.service_levels.get("standard")
+    keys = (ticket.service_level, customer.service_level if customer else "", "standard")
+    return next((rulebook.service_levels[key] for key in keys if key in rulebook.service_levels), None)
 
 
 def steps_due(ticket: Ticket, rulebook: Rulebook, zone: str, now: datetime, until: datetime) -> tuple[StepReached, ...]:

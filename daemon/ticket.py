@@ -5,8 +5,8 @@ What comes in: a Ticket and Events. What goes out: the Ticket afterwards. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import reduce
 from typing import Any
@@ -16,6 +16,8 @@ from daemon.events import (
     AlertRecovered,
     AlertRepeated,
     AnswerAwaited,
+    ApprovalAsked,
+    ApprovalOwed,
     Assigned,
     ClockPaused,
     ClockResumed,
@@ -47,6 +49,7 @@ from daemon.events import (
     RemindersSilenced,
     Returned,
     Routed,
+    RulesApplied,
     ScopeDoubted,
     SolutionGiven,
     StateChanged,
@@ -129,11 +132,26 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Approval:
+    """Who has to approve a ticket (`by`, a role or a person), where it goes then, and when they are asked again."""
+
+    by: str
+    team: str
+    line: int
+    assignee: str
+    since: datetime
+    again_at: datetime
+    repeat: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
     """The current picture of one ticket; `length` is the number of its events.
 
     `because` says why dispatch chose its assignee; `queued_at` is since when it waits for somebody to become free, and
-    `not_for` are those for whom it does not wait. `solved_with` is the parent together with which it was solved.
+    `not_for` are those for whom it does not wait. `solved_with` is the parent together with which it was solved. A rule
+    may have chosen its `service_level`, and variants of our `templates`; `approval_by` has to approve it, and
+    `approval` says how that stands.
     """
 
     number: int
@@ -190,6 +208,10 @@ class Ticket:
     alert_back_at: datetime | None = None
     recovered_at: datetime | None = None
     recovery_told_at: datetime | None = None
+    service_level: str = ""
+    templates: Mapping[str, str] = field(default_factory=dict)
+    approval_by: str = ""
+    approval: Approval | None = None
     scope_why: str = ""
     scope_reason: str = ""
     scope_to: tuple[str, ...] = ()
@@ -229,8 +251,14 @@ class Ticket:
         wake = [self.hold_until] if self.state is State.ON_HOLD and self.hold_until else []
         asks = [self.silence.due_at] if self.silence else []
         chases = [self.update_chase_at] if self.update_chase_at else []
+        asks += [self.approval.again_at] if self.approval and self.awaits_approval else []
         tasks = [t.chase_at for t in self.tasks if t.chase_at and self.open]
         return min(steps + wake + asks + chases + tasks, default=None)
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether nothing may be done about it until somebody has approved it."""
+        return self.state is State.ON_HOLD and self.hold_reason is HoldReason.APPROVAL
 
     @property
     def in_alarm(self) -> bool:
@@ -314,8 +342,8 @@ def _apply(ticket: Ticket, event: Event) -> Ticket:
     match event:
         case Opened():
             return _opened(ticket, event)
-        case Routed():
-            return _routed(ticket, event)
+        case Routed() | RulesApplied() | ApprovalAsked() | ApprovalOwed():
+            return _ruled(ticket, event)
         case Rejected() | ScopeDoubted() | Insisted():
             return _outside(ticket, event)
         case Assigned() | Returned() | Queued() | Recalled():
@@ -465,6 +493,25 @@ def _routed(ticket: Ticket, e: Routed) -> Ticket:
     )
 
 
+def _ruled(ticket: Ticket, e: Routed | RulesApplied | ApprovalAsked | ApprovalOwed) -> Ticket:
+    """Apply what the rules have said, and who they asked."""
+    match e:
+        case Routed():
+            filled = replace(_routed(ticket, e), service_level=e.level, templates=e.templates, approval_by=e.approval)
+            return reduce(_with_field, e.fields.items(), filled)
+        case RulesApplied(tags=tags, watchers=watchers):
+            return replace(ticket, tags=(*ticket.tags, *tags), watchers=(*ticket.watchers, *watchers))
+        case ApprovalAsked(audience=audience):
+            asked = Approval(
+                by=audience[0], team=e.team, line=e.line, assignee=e.assignee, since=e.at, again_at=e.again_at
+            )
+            held = replace(ticket, state=State.ON_HOLD, hold_reason=HoldReason.APPROVAL, hold_until=None)
+            return replace(held, team="", assignee="", queued_at=None, approval=asked)
+        case ApprovalOwed(again_at=again_at, repeat=repeat):
+            owed = replace(ticket.approval, again_at=again_at, repeat=repeat) if ticket.approval else None
+            return replace(ticket, approval=owed)
+
+
 def _outside(ticket: Ticket, e: Rejected | ScopeDoubted | Insisted) -> Ticket:
     match e:
         case Rejected(reason=reason, why=why):
@@ -542,7 +589,7 @@ def _put_right(
         case RecordedFor():
             return replace(
                 ticket, requester=event.requester, requester_name=event.requester_name, customer=event.customer,
-                language=event.language, recorded_by=event.recorded_by, by_tool=False,
+                language=event.language, recorded_by=event.recorded_by, by_tool=False, service_level="",
             )  # fmt: skip
         case Corrected():
             return _corrected(ticket, event)
@@ -570,16 +617,22 @@ def in_words(ticket: Ticket, field: str) -> str:
 
 
 def _corrected(ticket: Ticket, event: Corrected) -> Ticket:
-    new = event.new
-    match event.field:
+    written = _with_field(ticket, (event.field, event.new))
+    # What a rule had chosen for it was chosen for another customer.
+    return replace(written, service_level="") if event.field == "customer" else written
+
+
+def _with_field(ticket: Ticket, written: tuple[str, str]) -> Ticket:
+    name, new = written
+    match name:
         case "occurred":
             return replace(ticket, occurred_at=datetime.fromisoformat(new) if new else None)
         case "affected":
             return replace(ticket, affected=int(new or 0))
         case "error_codes":
             return replace(ticket, error_codes=tuple(new.split(_LIST_JOINT)) if new else ())
-        case field:
-            text: dict[str, Any] = {field: new}
+        case _:
+            text: dict[str, Any] = {name: new}
             return replace(ticket, **text)
 
 

@@ -29,7 +29,7 @@ from daemon.routing.traces import ConditionTrace, RuleTrace, conditions_tried, e
 from daemon.rulebook import Enclosure, Rule, Rulebook, RuleTest, Specimen
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import MailStatus, Proof, State
+from daemon.words import LooksAt, MailStatus, Proof, State
 
 Fetch = Callable[[str], bytes | None]
 """Gives the bytes of a file in the folder of the rules, None where there is none."""
@@ -69,12 +69,13 @@ class Bench:
     fetch: Fetch
     mailbox: str = "support"
 
-    def facts(self, specimen: Specimen) -> MailFacts | None:
+    def facts(self, specimen: Specimen, *, on_ticket: bool = False) -> MailFacts | None:
         """Return what the conditions of rules look at in this mail; None where its file cannot be had."""
         letter, now = self._letter(specimen), self.moment(specimen)
         if letter is None:
             return None
-        return facts_for_rules(letter, self._known(letter, specimen, now), self.rulebook, self.service, now)
+        known = self._known(letter, specimen, now)
+        return facts_for_rules(letter, known, self.rulebook, self.service, now, on_ticket=on_ticket)
 
     def trial(self, specimen: Specimen) -> Trial | None:
         """Return what the live path decides about this mail; None where its file cannot be had."""
@@ -166,7 +167,7 @@ def _placed(where: str, folder: str) -> tuple[str, int]:
 def _tried(rule: Rule, bench: Bench) -> Iterator[tuple[str, str]]:
     for judge, examples in ((_not_matched, rule.examples), (_matched, rule.counter_examples)):
         for example in examples:
-            facts = bench.facts(example)
+            facts = bench.facts(example, on_ticket=rule.looks_at is LooksAt.REPLIES)
             what = judge(rule, example, facts, bench.rulebook) if facts else _no_file(example)
             if what:
                 yield example.where, what
@@ -335,6 +336,8 @@ def outcome(decision: Decision) -> str:
     """Return in one word what becomes of a mail."""
     if decision.status is not MailStatus.HANDLED:
         return str(decision.status)
+    if decision.forward:
+        return "forwarded"
     now = decision.changes[0].now if decision.changes else None
     if now is None:
         return "nothing"

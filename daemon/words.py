@@ -60,6 +60,8 @@ class Verb(StrEnum):
     ARCHIVE = "archive"
     REJECT = "reject"
     CANCEL = "cancel"
+    APPROVE = "approve"
+    REFUSE = "refuse"
     LINE2 = "line2"
     VENDOR = "vendor"
     ACK = "ack"
@@ -133,6 +135,7 @@ class Who(StrEnum):
     SALES = "sales"
     DUTY = "duty"
     TASK_OWNER = "task_owner"
+    APPROVER = "approver"
 
 
 class TaskState(StrEnum):
@@ -199,6 +202,7 @@ class HoldReason(StrEnum):
     VENDOR = "vendor"
     CHANGE = "change"
     DATE = "date"
+    APPROVAL = "approval"
 
 
 class LinkKind(StrEnum):
@@ -227,6 +231,14 @@ class Outside(StrEnum):
     ACCEPT = "accept"
     REFUSE = "refuse"
     ASK_DESK = "ask_desk"
+
+
+class LooksAt(StrEnum):
+    """Which mails a rule is for; the values of `for:` in routing.yaml."""
+
+    NEW = "new mails"
+    REPLIES = "replies"
+    ALL = "all"
 
 
 class OnRecovery(StrEnum):
@@ -297,6 +309,9 @@ QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})
 
 REVIEWS = frozenset({Verb.ARCHIVE, Verb.REJECT, Verb.UNDO})
 """The verbs that may name several tickets: `#archive 12 13`."""
+
+APPROVALS = frozenset({Verb.APPROVE, Verb.REFUSE})
+"""The verbs by which somebody decides whether a ticket that waits for them goes on."""
 
 CASES = (Kind.INCIDENT, Kind.SERVICE_REQUEST)
 """The kinds of record that people report: with a requester, and with clocks. The others belong to our own processes."""

@@ -173,6 +173,8 @@ _KEYWORDS = (
     Row("7/confirm", "确认已解决", "confirm: requester"),
     Row("7/reopen", "未解决", "not solved: requester"),
     Row("7/plain_words", "用户的平常话：“已解决，谢谢”“又断了”", "plain words of the requester: “solved, thanks”, “still broken”"),
+    Row("7/approve", "同意（审批）", "approve: whom a rule asks"),
+    Row("7/refuse", "不同意（审批），写原因", "do not approve, with a reason: whom a rule asks"),
     Row("7/cancel", "取消", "withdraw: requester, desk"),
     Row("7/archive", "归档，可以一次几张", "archive, several at once: PM"),
     Row("7/reject", "驳回，写原因", "reject, with the reason: PM"),

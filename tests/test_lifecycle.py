@@ -29,8 +29,8 @@ from daemon.lifecycle import (
 )
 from daemon.routing.loader import load_rulebook
 from daemon.service import Service
-from daemon.ticket import Ticket, after
-from daemon.words import Kind, Role, State, TaskState, Verb
+from daemon.ticket import Approval, Ticket, after
+from daemon.words import APPROVALS, HoldReason, Kind, Role, State, TaskState, Verb
 from tests.desk import MONDAY_10AM
 
 BOOK = load_rulebook(shipped("rules"))
@@ -120,6 +120,10 @@ _EMERGENCY = {
 }  # fmt: skip
 
 
+_APPROVAL = {
+    "hold_reason": HoldReason.APPROVAL,
+    "approval": Approval(by="wang.wei", team="", line=1, assignee="", since=MONDAY_10AM, again_at=MONDAY_10AM),
+}
 _NOT_IN_ALARM = frozenset({Verb.MERGE, Verb.DUPLICATE})  # a major incident is not merged away
 
 
@@ -129,7 +133,7 @@ def test_a_command_moves_a_ticket_as_the_table_says_and_no_other_way(state: Stat
     ticket = Ticket(
         number=1, state=state, team="network", assignee="wang.wei", requester="wang.wei@example.com", length=1,
         opened_at=MONDAY_10AM, category="network", asked_at=MONDAY_10AM,
-        **({} if verb in _NOT_IN_ALARM else _EMERGENCY),
+        **({} if verb in _NOT_IN_ALARM else _EMERGENCY), **(_APPROVAL if verb in APPROVALS else {}),
     )  # fmt: skip
     command = Command(verb=verb, word=str(verb), argument=_argument(verb), line=f"#{verb}")
     events, lines = carry_out((command,), ticket, _actor())

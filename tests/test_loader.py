@@ -57,7 +57,7 @@ def test_starter_service_level_holds_the_targets_of_the_procedure() -> None:
     hours = {s: (t.respond / timedelta(hours=1), t.resolve / timedelta(hours=1)) for s, t in targets.items()}
     assert hours == {1: (0.25, 4), 2: (0.5, 8), 3: (2, 16), 4: (4, 40)}
     assert [targets[s].calendar for s in Severity] == ["always", "always", "business", "business"]
-    assert STARTER.hold_stops_clock == {HoldReason.CUSTOMER, HoldReason.DATE}
+    assert STARTER.hold_stops_clock == {HoldReason.CUSTOMER, HoldReason.DATE, HoldReason.APPROVAL}
 
 
 def test_starter_calendar_knows_lunch_holidays_and_make_up_days() -> None:
@@ -324,7 +324,7 @@ BROKEN_FILES = {
         "the step 'respond 100%' stands twice for one severity; give one of them another 'name'",
     ),
     "unknown hold reason": (
-        "service_levels.yaml", "hold_stops_clock: [customer, date]", "hold_stops_clock: [custmer, date]",
+        "service_levels.yaml", "hold_stops_clock: [customer, date, approval]", "hold_stops_clock: [custmer, date]",
         "'hold_stops_clock' knows no 'custmer' (did you mean 'customer'?)",
     ),
     "bad span": (

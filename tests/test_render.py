@@ -506,6 +506,9 @@ def test_requesters_get_public_templates_only_where_the_catalogue_says_so() -> N
         "major_report",
         "task",
         "plan_progress",
+        "approval_question",
+        "rule_notice",
+        "forwarded",
         "kpi_report",
     }
 

@@ -14,7 +14,7 @@ from daemon.errors import nearest
 from daemon.intake.body import KEPT_WHOLE, without_parting
 from daemon.intake.letter import Letter
 from daemon.rulebook import Keyword
-from daemon.words import LINKS, RECORDING, Verb
+from daemon.words import APPROVALS, LINKS, RECORDING, Verb
 
 TAKES_TEXT = frozenset(
     {
@@ -42,13 +42,15 @@ TAKES_TEXT = frozenset(
         Verb.MAJOR,
         Verb.UPDATE,
         Verb.BLOCKED,
+        Verb.APPROVE,
+        Verb.REFUSE,
     }
 )
 MOST_COMMANDS = 30
 _NEVER_ALONE = frozenset(
     {
         Verb.FOR, Verb.SOURCE, Verb.OCCURRED, Verb.VENDOR, Verb.MAJOR, Verb.UPDATE, Verb.PLAN, Verb.DONE, Verb.BLOCKED,
-        *RECORDING, *LINKS,
+        *RECORDING, *LINKS, *APPROVALS,
     }
 )  # fmt: skip
 """The verbs that say nothing without what stands behind them, or say it to many: as a lone word they are a word."""
@@ -73,8 +75,12 @@ class Command:
     plain: bool = False
 
 
-def find_commands(text: str, keywords: Iterable[Keyword]) -> tuple[tuple[Command, ...], str]:
+def find_commands(
+    text: str, keywords: Iterable[Keyword], alone: frozenset[Verb] = frozenset()
+) -> tuple[tuple[Command, ...], str]:
     """Return the commands in `text` and the text without them.
+
+    `alone` are the verbs that the mail it answers has asked for, so that they may stand as a lone word too.
 
     Lines that follow a command which takes words belong to it, up to the next command; all others are left over.
     After MOST_COMMANDS a line is a line of words, whatever it begins with: nobody means so many, and each is answered.
@@ -82,7 +88,7 @@ def find_commands(text: str, keywords: Iterable[Keyword]) -> tuple[tuple[Command
     table = {fold(word): k.verb for k in keywords for word in k.words}
     lines = text.splitlines()
     if not any(is_marked(line) for line in lines):
-        return _lone_keyword(lines, table, text)
+        return _lone_keyword(lines, table, text, _NEVER_ALONE - alone)
     commands: list[Command] = []
     belongs: list[list[str]] = []
     left: list[str] = []
@@ -126,11 +132,13 @@ def is_marked(line: str) -> bool:
     return line.lstrip(_UNSEEN).startswith(("#", "＃"))
 
 
-def _lone_keyword(lines: list[str], table: Mapping[str, Verb], text: str) -> tuple[tuple[Command, ...], str]:
+def _lone_keyword(
+    lines: list[str], table: Mapping[str, Verb], text: str, never: frozenset[Verb]
+) -> tuple[tuple[Command, ...], str]:
     """Return the command that the first line is, if it is a keyword and nothing else."""
     at = next((i for i, line in enumerate(lines) if line.strip()), None)
     verb = table.get(fold(lines[at].strip(_SEPARATORS + "!！"))) if at is not None else None
-    if at is None or verb is None or verb in _NEVER_ALONE:
+    if at is None or verb is None or verb in never:
         return (), text
     rest = "\n".join(lines[at + 1 :]).strip()
     command = Command(verb=verb, word=lines[at].strip(), argument=rest if verb in TAKES_TEXT else "", line=lines[at])

@@ -21,6 +21,7 @@ from daemon.routing.alerts import Sighting
 from daemon.rulebook import Customer, Person, Rulebook
 from daemon.ticket import Ticket
 from daemon.words import (
+    APPROVALS,
     PROVED,
     QUESTIONS,
     REVIEWS,
@@ -99,9 +100,11 @@ class Known:
     matters, `report` the words that opened it, `last_words` what its requester wrote last; `moved_from` is the number
     under which the mail came, where that was merged into the ticket, and `told_moved` says that its sender knows.
     `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
-    the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many
-    came today, and how many of them were escalated. `alert`: a monitoring tool wrote the mail, and `ticket` is the last
-    one of that alert. `similar` are the open incidents that are like it, looked up only where a rule asks.
+    the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many came
+    today, and how many of them were escalated. `parents` are the tickets that rules may put a new one under, if any
+    rule does. `lost`: to whom a mail that we passed on did not arrive, and why. `alert`: a monitoring tool wrote the
+    mail, and `ticket` is the last one of that alert. `similar` are the open incidents that are like it, looked up only
+    where a rule asks.
     """
 
     sender: Sender
@@ -135,6 +138,8 @@ class Known:
     late: bool = False
     mailbox: str = ""
     alert: Sighting | None = None
+    parents: tuple[Ticket, ...] = ()
+    lost: tuple[str, str] | None = None
     received_at: datetime | None = None
     similar: tuple[int, ...] = ()
 
@@ -295,7 +300,8 @@ def _is_question(command: Command, letter: Letter, rulebook: Rulebook) -> bool:
 
 
 def _on_ticket(letter: Letter, ticket: Ticket, known: Known, rulebook: Rulebook) -> Intent:
-    commands, _ = find_commands(spoken(letter), rulebook.keywords)
+    asked = APPROVALS if ticket.awaits_approval and known.sender.person else frozenset()
+    commands, _ = find_commands(spoken(letter), rulebook.keywords, asked)
     requester = ticket.reported_by(known.sender.address)
     if known.sender.person is None:
         commands = tuple(c for c in commands if c.verb is not None)

@@ -32,6 +32,13 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "scope_accepted": TemplateInfo("we take it on after all", PUBLIC),
     "scope_question": TemplateInfo("to the desk: it is outside the contract; take it in or not?", INTERNAL, _SCOPE),
     "scope_insisted": TemplateInfo("to sales: the requester wants what was refused; please decide", INTERNAL, _SCOPE),
+    "approval_question": TemplateInfo(
+        "to whoever has to approve a ticket: yes or no, and again until they say",
+        INTERNAL,
+        ("repeat", "again_at", "instead"),
+    ),
+    "approved": TemplateInfo("it was approved, and the times promised begin", PUBLIC),
+    "approval_refused": TemplateInfo("it was not approved, and why", PUBLIC, ("reason",)),
     "taken_up": TemplateInfo("somebody has begun to work on it", PUBLIC),
     "progress": TemplateInfo("news from the engineer", PUBLIC, ("also",)),
     "on_hold": TemplateInfo("the work waits: for what, until when, who has to move", PUBLIC),
@@ -145,6 +152,13 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
             "moved_from",
         ),
     ),
+    "rule_notice": TemplateInfo(
+        "to those whom a rule has told: a mail came that it looks out for", INTERNAL, ("rules", "first")
+    ),
+    "forwarded": TemplateInfo("to whom a rule passes a mail on: the mail itself is enclosed", INTERNAL, ("original",)),
+    "passed_on": TemplateInfo(
+        "to its sender: your mail was passed on, and no ticket was opened", PUBLIC, ("original",)
+    ),
     "alarm": TemplateInfo("to the operator: the daemon itself needs a hand", INTERNAL, ("title", "lines")),
 }
 
@@ -183,6 +197,7 @@ NO_TICKET: Mapping[str, object] = {
     "workaround": "",
     "hold_reason": "",
     "hold_until": "",
+    "approval_by": "",
     "tags": (),
     "follows": 0,
     "links": (),
@@ -205,6 +220,9 @@ NO_STEP: Mapping[str, object] = {
     "after_minutes": 0,
     "told_as": "",
 }
+
+NO_ORIGINAL: Mapping[str, object] = {"subject": "", "sender": "", "sender_name": ""}
+"""A mail that is passed on, of which nothing is known."""
 
 NO_AFTERMATH: Mapping[str, object] = {
     "level": "",
@@ -285,6 +303,9 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "by_itself": (False, "true when nobody said so but the time of line 1 was used up"),
     "reasons": ((), "who of the team is not free: {name, why (away, off_hours, full), detail (until when, or 8/8)}"),
     "opens": ("", "when the next of them begins to work, or empty"),
+    "rules": ((), "the names of the rules that say so"),
+    "first": (True, "true when the mail has opened the ticket, false when it is one on it"),
+    "original": (NO_ORIGINAL, "the mail that is passed on: {subject, sender, sender_name}"),
     "name": ("", "name of the engineer who was called back"),
     "field": ("", "severity, impact, urgency, category or ci"),
     "old": ("", "what it was"),
@@ -417,6 +438,13 @@ _SAMPLE_WORDS: Mapping[str, object] = {
     "author": "Li Wei",
 }
 
+_SAMPLE_WAITING = {
+    **SAMPLE_TICKET, "state": "on_hold", "hold_reason": "approval", "hold_until": "", "approval_by": "manager",
+    "kind": "service_request", "subject": "申请服务器内存扩容 / More memory for a server", "assignee_name": "",
+}  # fmt: skip
+_SAMPLE_ORIGINAL = {
+    "subject": "十月发票 / Invoice for October", "sender": "li.wei@customer.example", "sender_name": "Li Wei",
+}  # fmt: skip
 _SAMPLE_OTHER = {**SAMPLE_TICKET, "number": 1203, "subject": "VPN 网关无响应 / VPN gateway does not answer"}
 
 _SAMPLE_STEP = {
@@ -700,6 +728,20 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "instead": [],
     },
     "kpi_report": {"ticket": None, "keywords": [], "report": _SAMPLE_REPORT},
+    "acknowledgement": {"ticket": {**SAMPLE_TICKET, "hold_reason": "", "hold_until": ""}},
+    "approval_question": {
+        "ticket": _SAMPLE_WAITING,
+        "repeat": 1,
+        "again_at": "2026-11-25T09:00:00+08:00",
+    },
+    "approved": {"text": "同意，请尽快办理。/ Yes, please go ahead."},
+    "approval_refused": {
+        "ticket": {**_SAMPLE_WAITING, "state": "cancelled"},
+        "reason": "本季度预算已用完 / No budget left",
+    },
+    "rule_notice": {"rules": ["重要客户 VIP"]},
+    "forwarded": {"ticket": None, "keywords": [], "original": _SAMPLE_ORIGINAL},
+    "passed_on": {"ticket": None, "keywords": [], "text": "", "original": _SAMPLE_ORIGINAL},
     "alarm": {
         "ticket": None,
         "keywords": [],

@@ -23,6 +23,10 @@ _WORD_BYTES = 39
 _LINE_CHARS = 76
 _PLAIN = re.compile(r"[\x20-\x7e]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~. -]*[A-Za-z0-9]")
+MAIL = "message/rfc822"
+_LONGEST_LINE = 998
+_BARE_BREAK = re.compile(rb"[\r\n]")
+_OUR_BOUNDARY = b"ticketd_"  # what the names of our boundaries have in common
 _BASE64_LINE = 57  # bytes that make 76 characters
 
 
@@ -83,6 +87,16 @@ def fold_ids(name: str, ids: Iterable[str]) -> str:
     return f"{name}: {written}\r\n" if written else ""
 
 
+def as_mail(content: bytes) -> Enclosed:
+    """Return a whole mail to be enclosed: as a mail where it can travel as it is, which must not be encoded (RFC 2046
+    5.2.1), else as a file that mail programs open. Not a byte of it is changed."""
+    plain = content.isascii() and b"\0" not in content and _OUR_BOUNDARY not in content
+    lines = content.split(b"\r\n")
+    travels = plain and all(len(x) <= _LONGEST_LINE and not _BARE_BREAK.search(x) for x in lines)
+    kind = MAIL if travels else "application/octet-stream"
+    return Enclosed(name="mail.eml", kind=kind, content=content)
+
+
 def build(headers: Iterable[str], text: str, html: str, name: str, enclosed: Iterable[Enclosed] = ()) -> bytes:
     """Return the whole mail. `name` tells its boundaries from those of other mails."""
     pictures = [e for e in enclosed if e.cid]
@@ -111,6 +125,8 @@ def _part(subtype: str, content: str) -> str:
 
 
 def _file(enclosed: Enclosed) -> str:
+    if enclosed.kind == MAIL:
+        return f"Content-Type: {MAIL}\r\nContent-Disposition: attachment\r\n\r\n{enclosed.content.decode('ascii')}"
     shown = f"inline; filename={enclosed.name}\r\nContent-ID: <{enclosed.cid}>"
     disposition = shown if enclosed.cid else f"attachment; filename={enclosed.name}"
     return (

@@ -10,6 +10,10 @@ from dataclasses import dataclass, field
 
 from daemon.words import Visibility
 
+FORWARDED = "forwarded"
+"""The template of the mail by which a rule passes another one on."""
+PASSED_ON = "passed_on"
+"""The template by which its sender is told: who answers that meant us."""
 FOLLOW_UP = "follow_up"
 """The template that asks for a rating: only an answer to it is one."""
 LISTS = frozenset({"day_list", "open_list", "review_list", "follow_up_result", "kpi_report"})

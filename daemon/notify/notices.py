@@ -23,6 +23,8 @@ from daemon.events import (
     AlertRecovered,
     AlertRepeated,
     AnswerWithheld,
+    ApprovalAsked,
+    ApprovalOwed,
     Assigned,
     CalledIn,
     CommandsRefused,
@@ -47,6 +49,7 @@ from daemon.events import (
     Rejected,
     Reminded,
     Returned,
+    RuleNotified,
     ScopeDoubted,
     StateChanged,
     StepPassedOn,
@@ -72,11 +75,11 @@ from daemon.notify.emergencies import (
     plan_facts,
     plan_of,
 )
-from daemon.notify.notice import Notice
+from daemon.notify.notice import FORWARDED, PASSED_ON, Notice
 from daemon.rulebook import Announcement, Contract, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import CASES, JOINED, PROVED, RECORDING, LinkKind, Role, State, Verb, Visibility, Who
+from daemon.words import APPROVALS, CASES, JOINED, PROVED, RECORDING, LinkKind, Role, State, Verb, Visibility, Who
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused", "scope_passed_on"})
 _LONGEST_TEXT = 20_000
@@ -84,11 +87,15 @@ _LONGEST_TEXT = 20_000
 _SAYS_IT_TOO: Mapping[str, tuple[str, ...]] = {
     "taken_up": ("progress",), "resumed": ("progress",), "regraded": ("assignment", "alert_repeated"),
     "reopened": ("alert_repeated",), "alert_repeated": ("assignment",), "new_reply": ("reopened",),
-    "cancelled": ("merged",), "linked": ("assignment",),
+    "cancelled": ("merged", "approval_refused"), "linked": ("assignment",),
     "assignment": ("recall", "queued", "scope_question"), "queued": ("recalled",),
+    "rule_notice": (
+        "assignment", "queued", "scope_question", "approval_question", "escalation", "major_update", "new_reply",
+    ),
     # That a major incident is over, or goes on; where a mistake was put right all is as it was, the alarm too.
     "major_update": ("resolved", "cancelled", "scope_refused", "reopened", "major_report", "undone"),
 }  # fmt: skip
+_AT_WORK = frozenset({"assignee", "assignee_or_team", "team", "lead"})
 _SECOND_LINE = 2
 _OF_LINKS = Linked | Unlinked | ParentSolved | ParentEnded
 _AT_ONCE, _MINUTE = timedelta(0), timedelta(minutes=1)
@@ -180,6 +187,29 @@ def transcript_notice(decision: Decision, ticket: Ticket | None, language: str, 
     return (notice_to("transcript", to, ticket, facts, scene, visibility, automatic=True),)
 
 
+def passed_on_notices(decision: Decision, language: str, scene: Scene) -> tuple[Notice, ...]:
+    """Return the mail that passes a mail on, and the word to its sender; nothing for a mail that stays with us."""
+    forward, letter = decision.forward, scene.letter
+    if forward is None or letter is None or letter.sender is None or scene.quiet:
+        return ()
+    sender = letter.sender
+    original = {"subject": letter.subject, "sender": sender.address, "sender_name": sender.name}
+    person = scene.rulebook.person_at(forward.address)
+    ours = (person.language if person else "") or scene.service.language
+    theirs = scene.rulebook.person_at(sender.address)
+    onward = Notice(
+        template=FORWARDED, language=ours, to=forward.address, to_name=person.name if person else "",
+        facts={"original": original, "text": letter.words, "passed_on": decision.mail, "reply_to": sender.address},
+        visibility=Visibility.INTERNAL,
+    )  # fmt: skip
+    to = Recipient(
+        address=sender.address, name=theirs.name if theirs else sender.name,
+        language=(theirs.language if theirs else "") or language,
+    )  # fmt: skip
+    told = notice_to(PASSED_ON, to, None, {"original": original}, scene, Visibility.PUBLIC, automatic=True)
+    return (onward,) if decision.withheld else (onward, told)
+
+
 def alarm_notice(title: str, lines: Iterable[str], to: str, service: Service) -> Notice:
     """Return a mail to the operator: the daemon itself is in trouble."""
     return Notice(
@@ -233,6 +263,8 @@ def _speaks_of(announcement: Announcement, event: Event) -> bool:
 def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Scene) -> Iterator[Notice]:
     if isinstance(event, NoticeFailed) and event.address in scene.told:
         return
+    if isinstance(event, Opened) and ticket.awaits_approval and _AT_WORK & set(announcement.audience):
+        return  # there is nothing to do yet
     for to in _concerned(announcement, event, ticket, scene):
         if (to.key and to.key == scene.actor and not _by_dispatch(event)) or _waited_in_vain(to, event):
             continue
@@ -301,6 +333,8 @@ def _audience(announcement: Announcement, event: Event, ticket: Ticket) -> tuple
 
 def _to_be_passed_on(change: Change, scene: Scene) -> bool:
     """Whether a mail's words are told by a mail of their own: not those that open a ticket, not for ever."""
+    if any(isinstance(e, StateChanged) and e.verb in APPROVALS for e in change.events) and _from_ours(scene):
+        return False
     withheld = any(isinstance(e, AnswerWithheld) and e.template == "new_reply" for e in change.events)
     told_otherwise = Opened | Rated | Insisted | AlertRepeated | AlertRecovered
     if withheld or any(isinstance(e, told_otherwise) for e in change.events):
@@ -367,7 +401,7 @@ def _moment(event: Event) -> datetime | None:
     match event:
         case StepReached(noticed_at=at) | StepPassedOn(at=at) | EscalationAsked(at=at) | MajorUpdateOwed(noticed_at=at):
             return at
-        case Insisted(at=at):
+        case Insisted(at=at) | ApprovalAsked(at=at) | ApprovalOwed(noticed_at=at):
             return at
         case TaskOverdue(noticed_at=at) | TaskUnanswered(noticed_at=at):
             return at
@@ -582,6 +616,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         **_similar(event, to, scene),
         **_step_facts(event, ticket, to, scene),
         **_scope_facts(event, ticket, to, scene),
+        **_rule_facts(event, to, scene),
         **_emergency_facts(event, ticket, to, scene),
     }
 
@@ -742,6 +777,22 @@ def _scope_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> d
     }
 
 
+def _rule_facts(event: Event, to: Recipient, scene: Scene) -> dict[str, Any]:
+    """Return what mails about rules and approvals may speak of; nothing for events of other kinds."""
+    match event:
+        case RuleNotified(because=because):
+            return {"rules": list(because), "first": event.first}
+        case StateChanged(verb=Verb.REFUSE, text=text):
+            return {"reason": text}
+        case ApprovalAsked(again_at=again_at):
+            repeat = 0
+        case ApprovalOwed(again_at=again_at, repeat=repeat):
+            pass
+        case _:
+            return {}
+    return {"repeat": repeat, "again_at": iso(again_at), "instead": _instead(to, scene)}
+
+
 def _instead(to: Recipient, scene: Scene) -> list[dict[str, str]]:
     """Return for whom the reader stands in; who is named as a person has no role to be called by."""
     people = scene.rulebook.people
@@ -814,6 +865,7 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "workaround": ticket.workaround,
         "hold_reason": str(ticket.hold_reason or ""),
         "hold_until": iso(ticket.hold_until),
+        "approval_by": _approver(ticket, rulebook),
         "tags": list(ticket.tags),
         "follows": ticket.follows,
         "links": [{"kind": str(x.kind), "number": x.ticket} for x in ticket.links],
@@ -821,6 +873,14 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "close_at": iso(ticket.silence.close_at if ticket.silence else None),
         "major": level_name(ticket.major, language, rulebook) if ticket.major else "",
     }
+
+
+def _approver(ticket: Ticket, rulebook: Rulebook) -> str:
+    """Return who has to approve it, while it waits for that: a role, or the name of a team or a person."""
+    if ticket.approval is None or not ticket.awaits_approval:
+        return ""
+    team = rulebook.teams.get(ticket.approval.by)
+    return named(team.name, ticket.language) if team else display(ticket.approval.by, rulebook)
 
 
 def transcript_facts(transcript: Transcript, language: str, scene: Scene) -> dict[str, Any]:
@@ -898,7 +958,7 @@ def _text(event: Event, ticket: Ticket, to: Recipient, scene: Scene, *, internal
         return "\n\n".join(p for p in (scene.story, _written(ticket, scene, internal=True)) if p) if internal else ""
     if _not_theirs_to_read(event, to, scene, internal=internal):
         return ""
-    of_the_mail = Opened | MessageAdded | ScopeDoubted | AlertRepeated | AlertRecovered
+    of_the_mail = Opened | MessageAdded | ScopeDoubted | ApprovalAsked | RuleNotified | AlertRepeated | AlertRecovered
     if isinstance(event, of_the_mail) or (internal and _reopens(event)):
         return _written(ticket, scene, internal=internal)[:_LONGEST_TEXT]
     return str(getattr(event, "text", ""))[:_LONGEST_TEXT]
@@ -962,7 +1022,10 @@ def notice_to(
     template: str, to: Recipient, ticket: Ticket | None, facts: Mapping[str, Any], scene: Scene,
     visibility: Visibility, *, automatic: bool = False,
 ) -> Notice:  # fmt: skip
-    """Return a mail to this reader, hung into the ticket's thread if it belongs to one."""
+    """Return a mail to this reader, hung into the ticket's thread if it belongs to one, by the variant of its template
+    that the ticket has."""
+    variant = ticket.templates.get(template) if ticket else None
+    facts = {**facts, "variant": variant} if variant else facts
     notice = Notice(
         template=template, language=to.language, to=to.address, to_name=to.name, facts=facts,
         visibility=visibility, automatic_answer=automatic,

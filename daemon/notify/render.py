@@ -151,12 +151,16 @@ class Renderer:
         self._voices: dict[str, _Voice] = {}
         self._chosen: dict[tuple[str, str], _Choice] = {}
 
-    def render(self, notice: Notice, notice_id: int, at: datetime) -> Rendered:
-        """Return the mail for a notice, always; the same notice, id and time give the same bytes."""
+    def render(self, notice: Notice, notice_id: int, at: datetime, passed_on: bytes | None = None) -> Rendered:
+        """Return the mail for a notice, always; the same notice, id and time give the same bytes.
+
+        `passed_on` is the mail that goes with it, where it passes one on.
+        """
         ticket = _number(notice.facts)
         post = self._post(notice, notice_id, ticket)
         words, problem = self._words(notice, ticket, at, post)
         words = _cleaned(words, self._service.subject_tag, ticket)
+        words = replace(words, enclosed=(*words.enclosed, mime.as_mail(passed_on))) if passed_on else words
         headers = self._headers(notice, at, post, words)
         return Rendered(
             message_id=post.message_id,
@@ -175,6 +179,10 @@ class Renderer:
         address = self._service.address
         token = reply_token(ticket, notice.to, self._keys)
         own_id = message_id(notice_id, token, domain_of(address))
+        sender = str(notice.facts.get("reply_to", ""))
+        if is_address(sender):
+            # The mail is passed on for its sender: answers are for them, not for us.
+            return _Post(own_id, sender, bounce_address(address, notice_id, self._keys))
         if self._service.reply_addresses != "plus":
             return _Post(own_id, address, address)
         return _Post(own_id, reply_address(address, token), bounce_address(address, notice_id, self._keys))
@@ -215,7 +223,7 @@ class Renderer:
             "sent_at": at.astimezone(self._zone).isoformat(),
             "mailto": partial(_mailto, post.reply_to, f"Re: [{self._service.subject_tag}-{ticket}]" if ticket else ""),
         }
-        choice = self._choose(notice.template, notice.language)
+        choice = self._choose(notice.template, notice.language, str(notice.facts.get("variant", "")))
         try:
             report = self._report(notice, choice.voice, post.message_id)
             words = choice.speak({**_facts(notice), **context, **(_report_facts(report) if report else {})})
@@ -238,12 +246,14 @@ class Renderer:
             for name in TEMPLATES:
                 self._choose(name, language).compile()
 
-    def _choose(self, name: str, language: str) -> _Choice:
-        key = (name, language)
+    def _choose(self, name: str, language: str, variant: str = "") -> _Choice:
+        """Return the template in the best language that has it; its variant only where that language has one."""
+        key = (variant or name, language)
         if key not in self._chosen:
             chain = list(_language_chain(language, self._service.language))
             found = next((lang for lang in chain if self._shelf.has(lang, f"{name}.txt")), chain[0])
-            self._chosen[key] = _Choice(self._voice(found), name)
+            has_variant = variant and self._shelf.has(found, f"{variant}.txt")
+            self._chosen[key] = _Choice(self._voice(found), variant if has_variant else name)
         return self._chosen[key]
 
     def _voice(self, language: str) -> _Voice:
@@ -643,7 +653,7 @@ class _Voice:
         return joint.join(format_unit(n, f"duration-{unit}", "short", locale=self._locale) for n, unit in used)
 
 
-_DETAILS = {"not_yours": "who", "not_now": "state"}
+_DETAILS = {"not_yours": "who", "needs_approval": "role", "not_now": "state"}
 _TIMES = frozenset({"opened_at", "occurred_at", "respond_by", "resolve_by", "hold_until", "close_at"})
 _GROUPS = {
     "state": "state",
@@ -653,6 +663,7 @@ _GROUPS = {
     "kind": "kind",
     "hold_reason": "hold_reason",
     "source": "source",
+    "approval_by": "role",
 }
 
 
@@ -786,24 +797,33 @@ def check_templates(folder: Path, fallback: Path, zone: str = "Asia/Shanghai") -
         seen = [(file, _check_file(voice, file, path)) for file, path in shelf.files_of(language)]
         problems += [problem for _, found in seen for problem in found]
         broken = {file.rpartition(".")[0] for file, found in seen if found}
-        for name in TEMPLATES.keys() - broken - set(missing):
+        variants = {file[: -len(".txt")] for file, _ in seen if file.endswith(".txt") and template_of(file)}
+        for name in (TEMPLATES.keys() | variants) - broken - set(missing):
             problems += _rehearse(voice, name)
     return sorted(set(problems))
 
 
+def template_of(file: str) -> str:
+    """Return the template that a file is: one of ours, or a variant of the one that it is named after; else ""."""
+    name = file.rpartition(".")[0]
+    if name in TEMPLATES:
+        return name
+    return max((t for t in TEMPLATES if name.startswith(f"{t}_") and name > f"{t}_"), key=len, default="")
+
+
 def _check_file(voice: _Voice, file: str, path: str) -> list[Problem]:
     """Return what can be seen in one file without rendering it."""
-    name, _, ending = file.rpartition(".")
+    ending = file.rpartition(".")[2]
     if file.startswith("_"):
         return []
-    if ending not in ("txt", "html") or name not in TEMPLATES:
+    if ending not in ("txt", "html") or not template_of(file):
         known = [f"{template}.{end}" for template in TEMPLATES for end in ("txt", "html")]
         return [Problem(path, 0, f"is no template that ticketd sends{did_you_mean(file, known)}")]
     try:
         source = Path(path).read_text("utf-8")
     except UnicodeDecodeError:
         return [Problem(path, 0, "is not UTF-8: save it as UTF-8")]
-    return [Problem(path, line, what) for line, what in _faults_once(source, name, voice)]
+    return [Problem(path, line, what) for line, what in _faults_once(source, template_of(file), voice)]
 
 
 def _faults_once(source: str, name: str, voice: _Voice) -> tuple[tuple[int, str], ...]:
@@ -845,8 +865,9 @@ def _rehearse(voice: _Voice, name: str) -> list[Problem]:
     choice = _Choice(voice, name)
     context: dict[str, Any] = {"tag": "INC", "ref": "INC-1", "sent_at": "2026-11-23T10:00:00+08:00"}
     context |= {"service": {"name": "Service", "address": "support@example.com"}, "mailto": str}
-    for facts in (SAMPLE_FACTS[name], sparse_facts(name)):
-        notice = Notice(template=name, language=voice.language, to="", to_name="", facts=facts)
+    template = template_of(f"{name}.txt")
+    for facts in (SAMPLE_FACTS[template], sparse_facts(template)):
+        notice = Notice(template=template, language=voice.language, to="", to_name="", facts=facts)
         try:
             words = choice.speak({**_facts(notice), "to_name": "", **context})
         except Exception as error:  # noqa: BLE001 - a template may raise anything; that is what we ask

@@ -40,6 +40,8 @@ from daemon.events import (
     Rated,
     Rejected,
     Routed,
+    RuleNotified,
+    RulesApplied,
     SolutionGiven,
     StateChanged,
     StepReached,
@@ -55,14 +57,14 @@ Cell = str | int | float | bool | datetime | None
 
 _UNSHOWN = frozenset({
     "clocks", "silence", "answered", "length", "message_id", "by_tool", "alert_told_at", "alert_back_at",
-    "recovery_told_at", "scope_to", "major_run", "plans", "tasks", "not_for",
+    "recovery_told_at", "scope_to", "major_run", "templates", "approval", "plans", "tasks", "not_for",
 })  # fmt: skip
 _INTERNAL_FIELDS = frozenset({
     "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom",
-    "alert", "links", "scope_final", "because", "queued_at",
+    "alert", "links", "scope_final", "service_level", "approval_by", "because", "queued_at",
 })  # fmt: skip
 _FOR_COLLEAGUES = frozenset({
-    "Queued", "Recalled", "CalledIn",
+    "Queued", "Recalled", "CalledIn", "RulesApplied", "RuleNotified", "ApprovalOwed",
     "Noted", "Returned", "HandedUp", "Woken", "EscalationAsked", "EscalationAcknowledged", "CommandsRefused",
     "AlertRepeated", "AlertRecovered", "StepReached", "StepPassedOn", "RemindersSilenced", "NoticeFailed",
     "AnswerWithheld", "Linked", "Unlinked", "ParentSolved", "ParentEnded",
@@ -71,10 +73,13 @@ _FOR_COLLEAGUES = frozenset({
 })  # fmt: skip
 """Kinds of events of which a customer does not hear."""
 _FOR_THE_REQUESTER = frozenset({
-    Verb.HOLD, Verb.RESOLVE, Verb.OUT_OF_SCOPE, Verb.CANCEL, Verb.CONFIRM, Verb.REOPEN
+    Verb.HOLD, Verb.RESOLVE, Verb.OUT_OF_SCOPE, Verb.CANCEL, Verb.CONFIRM, Verb.REOPEN, Verb.APPROVE,
+    Verb.REFUSE,
 })  # fmt: skip
 """The verbs whose words are written to the requester, or by them."""
 _CLOCKED = (ClockPaused, ClockRetimed)
+_RULED = (Routed, RulesApplied, RuleNotified)
+"""The events whose `because` names rules, and not reasons of dispatch."""
 CLOCK = "clock"
 """Who did it where time did."""
 
@@ -350,7 +355,10 @@ def _step_variant(step: StepReached) -> str:
 
 def _details(event: Event, sources: Sources, wording: Wording) -> dict[str, str]:
     """Return every field of an event in words, with `by` and `to` for whoever acted and whoever got it."""
-    details = {f.name: _shown(f.name, getattr(event, f.name), wording) for f in fields(event)}
+    named = (f.name for f in fields(event) if f.name != "because" or not isinstance(event, _RULED))
+    details = {name: _shown(name, getattr(event, name), wording) for name in named}
+    if isinstance(event, _RULED):
+        details["because"] = ", ".join(event.because)
     if isinstance(event, Graded | Corrected):
         details |= {side: _shown(event.field, _moment_or(getattr(event, side)), wording) for side in ("old", "new")}
     if isinstance(event, MajorDeclared):
@@ -418,7 +426,7 @@ def _named(name: str, key: str, wording: Wording) -> str:
         "customer": wording.customer,
         "scope_why": partial(wording.word, "scope_why"),
         "why": partial(wording.word, "scope_why"),
-        "audience": partial(_told, wording=wording),
+        **dict.fromkeys(("audience", "approval_by"), partial(_told, wording=wording)),
         "level": partial(level_name, language=wording.language, rulebook=wording.rulebook),
         "major": partial(level_name, language=wording.language, rulebook=wording.rulebook),
         "plan": partial(_plan, wording=wording),

@@ -12,9 +12,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from daemon.errors import did_you_mean
-from daemon.words import CASES, Kind, Level, Severity
+from daemon.words import CASES, Kind, Level, Severity, Source
 
 FieldValue = str | int | Level | Kind
+
+RECORD = ("user", "contact", "symptom", "source")
+"""The fields of the record that rules may fill in, beside those that classify: they stand in Routing.fields."""
+MAJOR = "major"
+"""What a rule names as the parent where it means the major incident that is going on."""
+_MOST_AFFECTED = 100_000_000
 
 
 class ActionError(ValueError):
@@ -78,17 +84,77 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Ignore:
+class Drop:
     """Keep the mail but open no ticket and answer nobody; the reason stays with the mail."""
 
     reason: str
 
     def describe(self) -> str:
         """Return the action as a rule file would say it."""
-        return f"ignore: {self.reason}"
+        return f"drop: {self.reason}"
 
 
-Action = SetField | SeverityAtLeast | AddTags | AddWatchers | Reject | Ignore
+@dataclass(frozen=True, slots=True)
+class ForwardTo:
+    """Pass the mail on to somebody who is not us, and open no ticket; `quietly`: its sender is not told."""
+
+    address: str
+    quietly: bool = False
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"forward: {self.address}" + (", quietly" if self.quietly else "")
+
+
+@dataclass(frozen=True, slots=True)
+class AddToParent:
+    """Put the ticket under an open record: this number, or (0) the major incident that is about the same."""
+
+    number: int
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"parent: {self.number or MAJOR}"
+
+
+@dataclass(frozen=True, slots=True)
+class UseTemplates:
+    """Write the mails of this ticket by variants of our templates: (template, variant)."""
+
+    variants: tuple[tuple[str, str], ...]
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"template: {', '.join(f'{name} → {variant}' for name, variant in self.variants)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell these of the mail: roles and hands of the ticket, teams and people by key, or addresses."""
+
+    audience: tuple[str, ...]
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"notify: {', '.join(self.audience)}"
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsApproval:
+    """Let the ticket wait until this role or person has approved it."""
+
+    by: str
+
+    def describe(self) -> str:
+        """Return the action as a rule file would say it."""
+        return f"approval: {self.by}"
+
+
+Ending = Reject | Drop | ForwardTo
+"""The actions after which there is no ticket, or none to work on: the first one counts."""
+OnReplies = Notify | AddTags | AddWatchers | SeverityAtLeast
+"""The actions of rules that look at mails on a ticket which is there already."""
+Action = SetField | OnReplies | Ending | AddToParent | UseTemplates | NeedsApproval
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +223,43 @@ def _severity(word: str, value: object) -> Action:
     return SeverityAtLeast(Severity(value))
 
 
+def _set_affected(word: str, value: object) -> Action:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _MOST_AFFECTED:
+        raise ActionError(f"'{word}' is how many customers are affected, as in 'affected: 1200', got {_shown(value)}")
+    return SetField(word, value)
+
+
+def _set_source(word: str, value: object) -> Action:
+    text = _text(word, value).casefold()
+    if text not in set(Source):
+        cure = did_you_mean(text, Source) or f"; write one of {', '.join(Source)}"
+        raise ActionError(f"'{word}' knows no '{text}'{cure}")
+    return SetField(word, text)
+
+
+def _parent(word: str, value: object) -> Action:
+    if value == MAJOR:
+        return AddToParent(0)
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ActionError(f"'{word}' is the number of a ticket, as in 'parent: 12', or {MAJOR}, got {_shown(value)}")
+    return AddToParent(value)
+
+
+def _templates(word: str, value: object) -> Action:
+    if not isinstance(value, dict) or not value:
+        cure = "write {acknowledgement: acknowledgement_vip}"
+        raise ActionError(f"'{word}' says which variant to use for which template, got {_shown(value)}; {cure}")
+    return UseTemplates(tuple((_text(word, name), _text(word, variant)) for name, variant in value.items()))
+
+
+def _forward(word: str, value: object) -> Action:
+    told = {"to": value} if not isinstance(value, dict) else value
+    address, quietly = _text(word, told.get("to")), told.get("quietly", False)
+    if set(told) - {"to", "quietly"} or not isinstance(quietly, bool):
+        raise ActionError(f"'{word}' is an address, or {{to: bills@example.com, quietly: true}}, got {_shown(value)}")
+    return ForwardTo(address, quietly)
+
+
 def _shown(value: object) -> str:
     return "nothing" if value is None else repr(value)
 
@@ -174,21 +277,52 @@ ACTIONS: Mapping[str, ActionWord] = MappingProxyType(
         "ci": ActionWord(_set_text, "a name", "the configuration item that is affected"),
         "service": ActionWord(_set_text, "a name", "the service that is affected"),
         "place": ActionWord(_set_text, "a name", "where it is"),
+        "region": ActionWord(_set_text, "a name", "the region, as in Bavaria; major incidents count regions"),
+        "order": ActionWord(_set_text, "a number", "the number of an order or a request of theirs"),
+        "user": ActionWord(_set_text, "a text", "who is affected: name, department or address"),
+        "contact": ActionWord(_set_text, "a text", "how to reach who is affected"),
+        "symptom": ActionWord(_set_text, "a sentence", "the symptom, instead of how the mail begins"),
+        "code": ActionWord(_set_text, "a code", "an error code; those that `error_codes` finds are kept too"),
+        "affected": ActionWord(_set_affected, "a number", "how many customers are affected"),
+        "source": ActionWord(_set_source, ", ".join(Source), "how the report reached us"),
+        "service level": ActionWord(
+            _set_text,
+            "a level of service_levels.yaml",
+            "the times promised, instead of those of the customer's contract",
+        ),
         "tags": ActionWord(lambda w, v: AddTags(_texts(w, v)), "a word or a list", "adds tags; all are kept"),
         "watchers": ActionWord(
             lambda w, v: AddWatchers(_texts(w, v)),
             "people of people.yaml or addresses",
             "lets them follow the ticket; all are kept",
         ),
+        "notify": ActionWord(
+            lambda w, v: Notify(_texts(w, v)),
+            "roles, teams, people, addresses",
+            "tells them of the mail: our own people, or whom you name by address; everybody once",
+        ),
+        "parent": ActionWord(
+            _parent,
+            "a ticket's number, or major",
+            "puts the ticket under an open one, whose news and solution it follows",
+        ),
+        "template": ActionWord(
+            _templates, "{template: variant}", "the mails of this ticket are written by these variants of our templates"
+        ),
+        "approval": ActionWord(
+            lambda w, v: NeedsApproval(_text(w, v)),
+            "a role or a person",
+            "the ticket waits until they approve it by mail",
+        ),
         "reject": ActionWord(
-            lambda w, v: Reject(_text(w, v)),
-            "a sentence",
-            "out of scope: the requester is told this reason",
+            lambda w, v: Reject(_text(w, v)), "a sentence", "out of scope: the requester is told this reason"
         ),
-        "ignore": ActionWord(
-            lambda w, v: Ignore(_text(w, v)),
-            "a sentence",
-            "the mail is kept, no ticket is opened and nobody is answered",
+        "forward": ActionWord(
+            _forward, "an address", "the mail is passed on to it as it is, its sender is told, and no ticket is opened"
         ),
+        "drop": ActionWord(
+            lambda w, v: Drop(_text(w, v)), "a sentence", "the mail is kept, no ticket is opened and nobody is answered"
+        ),
+        "ignore": ActionWord(lambda w, v: Drop(_text(w, v)), "a sentence", "the same as `drop`"),
     }
 )

@@ -9,10 +9,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from daemon.routing.actions import Action, AddTags, AddWatchers, SetField, SeverityAtLeast
+from daemon.routing.actions import (
+    Action,
+    AddTags,
+    AddToParent,
+    AddWatchers,
+    Drop,
+    Ending,
+    ForwardTo,
+    NeedsApproval,
+    Notify,
+    Reject,
+    SetField,
+    SeverityAtLeast,
+)
 from daemon.routing.conditions import Always, Condition, Matches, Words, fold, leaves
 from daemon.routing.implied import implies
 from daemon.rulebook import Rule, Rulebook
+from daemon.words import LooksAt
 
 WARNING = "warning: "
 Found = Iterator[tuple[str, str]]
@@ -72,7 +86,7 @@ def _stops_all(rule: Rule) -> bool:
 
 def _as_many_mails(earlier: Rule, later: Rule) -> bool:
     """Whether the earlier rule is tried on all mails that the later one is tried on."""
-    return earlier.name != later.name
+    return earlier.name != later.name and earlier.looks_at in (LooksAt.ALL, later.looks_at)
 
 
 def _never_reached(rule: Rule, stopper: Rule, why: str) -> str:
@@ -89,6 +103,12 @@ def _said_before(action: Action, before: list[Rule]) -> bool:
             return any(isinstance(a, SeverityAtLeast) and a.severity <= severity for a in said)
         case AddTags(tags):
             return set(tags) <= {t for a in said if isinstance(a, AddTags) for t in a.tags}
+        case Notify(audience):
+            return set(audience) <= {n for a in said if isinstance(a, Notify) for n in a.audience}
+        case Reject() | Drop() | ForwardTo():
+            return any(isinstance(a, Ending) for a in said)
+        case AddToParent() | NeedsApproval():
+            return any(type(a) is type(action) for a in said)
         case AddWatchers(watchers):
             return set(watchers) <= {w for a in said if isinstance(a, AddWatchers) for w in a.watchers}
         case _:
@@ -99,7 +119,7 @@ def _said_before(action: Action, before: list[Rule]) -> bool:
 
 
 def _without_effect(rule: Rule) -> Found:
-    if rule.then:
+    if rule.then or rule.captures:
         return
     if not rule.stop:
         cure = "write what follows under 'then:', or take it out"

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from daemon.errors import did_you_mean
 from daemon.major import LIMITS
-from daemon.routing.items import Complaints, Item, Known, Names, Table, as_duration, as_list, as_table, each
+from daemon.routing.items import Complaints, Item, Known, Names, Table, as_duration, as_list, as_table, each, somebody
 from daemon.routing.sections import STEP_AUDIENCES, audience_from, severity_from
 from daemon.rulebook import Assignment, MajorRules, Plan, Rule, WarningLevel
 from daemon.words import Role, Severity
@@ -175,10 +175,4 @@ def _before(table: Table, number: int) -> tuple[int, ...]:
 def _who(table: Table, key: str, known: Known) -> str:
     """Return a role, or the key of a team or a person; complain of a name that is none of them."""
     item, word = table.get(key), table.text(key)
-    if item is None or not word or word in _WHO:
-        return word
-    found = known.teams.find(item, word, Complaints()) or known.people.find(item, word, Complaints())
-    if not found and not (known.teams.broken or known.people.broken):
-        cure = did_you_mean(word, _WHO) or f"; write one of {', '.join(_WHO)}, or a team or person of people.yaml"
-        table.bad.add(item, f"nobody is called '{word}'{cure}")
-    return found
+    return somebody(item, word, _WHO, known, table.bad) if item is not None and word else word

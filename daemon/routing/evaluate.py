@@ -7,25 +7,32 @@ set a fact wins; severity may only be raised by a later one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, assert_never
 
 from daemon.figures import figure_in
 from daemon.routing.actions import (
+    RECORD,
     Action,
     AddTags,
+    AddToParent,
     AddWatchers,
+    Drop,
+    Ending,
     FieldValue,
-    Ignore,
+    ForwardTo,
+    NeedsApproval,
+    Notify,
     Reject,
     SetField,
     SeverityAtLeast,
+    UseTemplates,
 )
 from daemon.routing.alerts import Sighting
 from daemon.routing.conditions import NOT_MET, Finding, MailFacts, Verdict
 from daemon.rulebook import Category, Rule, Rulebook
-from daemon.words import Kind, Level, Severity
+from daemon.words import Kind, Level, LooksAt, Severity
 
 # One user who can go on working: what is meant where neither a rule nor the category says more.
 USUAL_IMPACT = Level.LOW
@@ -38,8 +45,10 @@ _LONGEST_WORDS = 200
 class Routing:
     """What the rules say about a mail; "" and 0 where they say nothing.
 
-    `rejected` and `ignored` hold the reason, at most one of them; `because` the names of all rules that
-    matched; `problems` a sentence for each rule that failed and was skipped.
+    `rejected` and `ignored` hold the reason and `forward` to whom it goes, at most one of them, and `ended_by` which
+    rule says so; `because` the names of all rules that matched; `problems` a sentence for each rule that failed and was
+    skipped. `fields` are further ones of the record, `notify` whom to tell and `notified_by` which rules say so,
+    `templates` the variants to write by, `approval` who has to approve it.
     """
 
     category: str = ""
@@ -61,6 +70,16 @@ class Routing:
     watchers: tuple[str, ...] = ()
     rejected: str = ""
     ignored: str = ""
+    forward: ForwardTo | None = None
+    ended_by: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+    level: str = ""
+    parent: AddToParent | None = None
+    templates: Mapping[str, str] = field(default_factory=dict)
+    notify: tuple[str, ...] = ()
+    notified_by: tuple[str, ...] = ()
+    approval: str = ""
+    at_least: Severity = Severity.LOW
     because: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
 
@@ -95,11 +114,17 @@ class Trial(NamedTuple):
 
 def trials(mail: MailFacts, rulebook: Rulebook) -> Iterator[Trial]:
     """Yield the rules tried, up to the one that matches and stops."""
-    for rule in rulebook.rules:
+    for rule in rules_for(mail, rulebook):
         trial = _try(rule, mail)
         yield trial
         if trial.verdict.met and rule.stop:
             return
+
+
+def rules_for(mail: MailFacts, rulebook: Rulebook) -> list[Rule]:
+    """Return the rules that look at such mails: on a ticket that is there already, or not."""
+    mine = (LooksAt.ALL, LooksAt.REPLIES if mail.on_ticket else LooksAt.NEW)
+    return [rule for rule in rulebook.rules if rule.looks_at in mine]
 
 
 def _try(rule: Rule, mail: MailFacts) -> Trial:
@@ -132,7 +157,13 @@ class _Said:
     at_least: list[Severity] = field(default_factory=list)
     tags: dict[str, None] = field(default_factory=dict)
     watchers: dict[str, None] = field(default_factory=dict)
-    refusal: Reject | Ignore | None = None
+    templates: dict[str, str] = field(default_factory=dict)
+    notify: dict[str, None] = field(default_factory=dict)
+    notified_by: list[str] = field(default_factory=list)
+    parent: AddToParent | None = None
+    approval: str = ""
+    ending: Ending | None = None
+    ended_by: str = ""
     because: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     codes: dict[str, None] = field(default_factory=dict)
@@ -154,12 +185,16 @@ class _Said:
             self.problems.append(f"the rule '{trial.rule.name}' ({trial.rule.where}) was skipped: {trial.error}")
         if trial.verdict.met:
             self.because.append(trial.rule.name)
+            self.notified_by += [trial.rule.name] if any(isinstance(a, Notify) for a in trial.rule.then) else []
             for action in trial.rule.then:
                 self._do(action)
+            self.ended_by = self.ended_by or (trial.rule.name if self.ending else "")
             self.read(trial.rule.captures, mail)
 
     def _do(self, action: Action) -> None:
         match action:
+            case SetField("code", value):
+                self.codes |= {str(value): None}
             case SetField(name, value):
                 self.facts.setdefault(name, value)
             case SeverityAtLeast(severity):
@@ -168,8 +203,22 @@ class _Said:
                 self.tags |= dict.fromkeys(tags)
             case AddWatchers(watchers):
                 self.watchers |= dict.fromkeys(watchers)
-            case Reject() | Ignore():
-                self.refusal = self.refusal or action
+            case Notify(audience):
+                self.notify |= dict.fromkeys(audience)
+            case _:
+                self._do_once(action)
+
+    def _do_once(self, action: Ending | AddToParent | UseTemplates | NeedsApproval) -> None:
+        """Take down what only the first rule to say it decides."""
+        match action:
+            case AddToParent():
+                self.parent = self.parent or action
+            case UseTemplates(variants):
+                self.templates = dict(variants) | self.templates
+            case NeedsApproval(by):
+                self.approval = self.approval or by
+            case Reject() | Drop() | ForwardTo():
+                self.ending = self.ending or action
             case _:
                 assert_never(action)
 
@@ -197,8 +246,18 @@ class _Said:
             error_codes=tuple(self.codes)[:_MOST_CODES],
             tags=tuple(self.tags),
             watchers=tuple(self.watchers),
-            rejected=self.refusal.reason if isinstance(self.refusal, Reject) else "",
-            ignored=self.refusal.reason if isinstance(self.refusal, Ignore) else "",
+            fields={name: str(facts[name]) for name in RECORD if name in facts},
+            level=str(facts.get("service level", "")),
+            rejected=self.ending.reason if isinstance(self.ending, Reject) else "",
+            ignored=self.ending.reason if isinstance(self.ending, Drop) else "",
+            forward=self.ending if isinstance(self.ending, ForwardTo) else None,
+            ended_by=self.ended_by,
+            parent=self.parent,
+            templates=self.templates,
+            notify=tuple(self.notify),
+            notified_by=tuple(self.notified_by),
+            approval=self.approval,
+            at_least=min(self.at_least, default=Severity.LOW),
             because=tuple(self.because),
             problems=tuple(self.problems),
         )

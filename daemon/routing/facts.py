@@ -71,8 +71,9 @@ class MailFacts:
     """What conditions may look at. `working` says for each calendar whether `now_local` is working time.
 
     `person` and `customer` are keys, "" where the sender is neither. `contract_state` is one of CONTRACT_STATES.
-    `region` is that of the sender in customers.yaml. `ticket` is the one that the mail answers. `similar` are the open
-    incidents that are like it, looked up only where a rule asks. `captures` read the fields of the ticket out of it.
+    `region` is that of the sender in customers.yaml. `ticket` is the one that the mail answers; `on_ticket`: it goes
+    there, so that the rules for replies count. `similar` are the open incidents that are like it, looked up only where
+    a rule asks. `captures` read the fields of the ticket out of it.
     """
 
     letter: Letter
@@ -89,6 +90,7 @@ class MailFacts:
     region: str = ""
     received_at: datetime | None = None
     ticket: TicketFacts | None = None
+    on_ticket: bool = False
     similar: tuple[int, ...] = ()
     captures: tuple[Finds, ...] = ()
     simplified: bool = False

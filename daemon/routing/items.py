@@ -8,7 +8,7 @@ value, so that the rest of the file is still looked at.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
@@ -211,6 +211,17 @@ class Table:
             text = as_text(item, self.bad, key)
             return {"zh": text, "en": text}
         return {language: as_text(i, self.bad, language) for language, i in item.value.items()}
+
+
+def somebody(item: Item, word: str, roles: Sequence[str], known: Known, bad: Complaints) -> str:
+    """Return a role, or the key of a team or a person; complain of a name that is none of them, and return ""."""
+    if word in roles:
+        return word
+    found = known.teams.find(item, word, Complaints()) or known.people.find(item, word, Complaints())
+    if not found and not (known.teams.broken or known.people.broken):
+        cure = did_you_mean(word, roles) or f"; write one of {', '.join(roles)}, or a team or person of people.yaml"
+        bad.add(item, f"nobody is called '{word}'{cure}")
+    return found
 
 
 def as_table(item: Item, bad: Complaints, what: str) -> Mapping[str, Item]:

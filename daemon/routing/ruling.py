@@ -13,7 +13,6 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from daemon.errors import did_you_mean
-from daemon.routing.actions import Action, ActionError, AddWatchers, SetField, action_from
 from daemon.routing.conditions import (
     AllOf,
     Always,
@@ -32,10 +31,12 @@ from daemon.routing.conditions import (
     size_of,
     split_key,
 )
+from daemon.routing.deeds import actions_from
 from daemon.routing.facts import SIMILAR, TEXT_FIELDS
 from daemon.routing.items import MAX_DEPTH, Complaints, Item, Known, Names, Table, as_list, as_table, as_text, each
 from daemon.routing.specimens import specimens_from
 from daemon.rulebook import Rule
+from daemon.words import LooksAt
 
 FILE = "routing.yaml"
 SECTIONS = ("options", "lists", "conditions", "captures", "error_codes", "rules")
@@ -60,6 +61,7 @@ _LOOKED_FOR_IN = ("subject", "text")
 _CAPTURED_FIELDS = frozenset({"ci", "order", "error code", "region", "mail"})
 RULE_KEYS = {
     "name": "what it is called in histories",
+    "for": "the mails that it looks at: new mails (if nothing is said), replies, or all",
     "when": "conditions that must all hold; without it, the rule holds for every mail",
     "capture": "patterns whose first brackets are read into fields of the ticket, where the rule holds",
     "then": "what follows",
@@ -285,14 +287,16 @@ def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
     table = Table(item, RULE_KEYS, bad, "a rule")
     table.need("name", "a few words that say what it is for")
     when, then, stop = table.entries.get("when"), table.get("then"), table.flag("stop")
+    looks_at = next(iter(table.choices("for", LooksAt)), LooksAt.NEW)
     capture = table.get("capture")
     if then is None and capture is None and not stop:
         table.need("then", "{category: network, team: network}")
     return Rule(
         name=table.text("name"),
         when=_of_limited_size(when, known, bad) if when else Always(),
-        then=tuple(_actions(then, known, bad)) if then else (),
+        then=tuple(actions_from(then, looks_at, known, bad)) if then else (),
         stop=stop,
+        looks_at=looks_at,
         captures=tuple(_captures_of_a_rule(capture, known, bad)) if capture else (),
         where=item.where,
         off=table.flag("off"),
@@ -390,25 +394,3 @@ def _with_names(leaf: Condition, item: Item, known: Known, bad: Complaints) -> C
         if names is not None:
             return replace(leaf, words=tuple(names.find(item, word, bad) for word in leaf.words))
     return leaf
-
-
-def _actions(item: Item, known: Known, bad: Complaints) -> Iterator[Action]:
-    for word, entry in as_table(item, bad, "'then'").items():
-        try:
-            action = action_from(word, entry.plain())
-        except ActionError as error:
-            bad.add(entry, str(error))
-            continue
-        yield _with_known_names(action, entry, known, bad)
-
-
-def _with_known_names(action: Action, item: Item, known: Known, bad: Complaints) -> Action:
-    """Return the action with aliases replaced by keys; complain of names that nobody has."""
-    match action:
-        case SetField("category" | "team" | "assignee" as name, word):
-            names = {"category": known.categories, "team": known.teams, "assignee": known.people}[name]
-            return SetField(name, names.find(item, str(word), bad))
-        case AddWatchers(watchers):
-            return AddWatchers(tuple(w.lower() if "@" in w else known.people.find(item, w, bad) for w in watchers))
-        case _:
-            return action

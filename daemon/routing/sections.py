@@ -88,6 +88,9 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "Opened": "a mail became a ticket",
         "Rejected": "a new mail is out of scope",
         "ScopeDoubted": "a new mail is outside the contract, and the desk is to decide",
+        "RuleNotified": "a rule has somebody told of a mail",
+        "ApprovalAsked": "a rule lets a new ticket wait for approval",
+        "ApprovalOwed": "whoever has to approve it has not decided yet",
         "Insisted": "the requester wants what was refused: sales decides",
         "Assigned": "the ticket went to a team or a person",
         "HandedUp": "functional escalation: line 2 or a vendor took over",
@@ -149,7 +152,7 @@ AUDIENCES: Mapping[str, str] = MappingProxyType(
         "director": "everybody with the role director",
         "sales": "everybody with the role sales",
         "duty": "everybody with the role duty",
-        "step": "those whom the step of the timetable, the reminder or the task names (StepReached, TaskStarted …)",
+        "step": "those whom the step of the timetable, the reminder, the task or the rule names (StepReached …)",
         "coordinator": "who runs the emergency plans of the ticket, as the plan says",
         "doers": "those whose tasks were not done yet when the plan ended (PlanEnded)",
     }

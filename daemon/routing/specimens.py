@@ -33,7 +33,7 @@ SPECIMEN_KEYS = {
     "proof": "how sure we are of the sender: token, verified, none, failed; if not said, verified",
 }
 EXPECTATIONS = {
-    "outcome": "what becomes of the mail: ticket, rejected, ignored, quarantined",
+    "outcome": "what becomes of the mail: ticket, rejected, ignored, forwarded, quarantined",
     "category": "what the ticket is about",
     "kind": "incident or service_request",
     "team": "the team that gets it",
@@ -53,7 +53,7 @@ EXPECTATIONS = {
     "rules": "rules that must match",
     "not_rules": "rules that must not match",
 }
-OUTCOMES = ("ticket", "rejected", "ignored", "quarantined")
+OUTCOMES = ("ticket", "rejected", "ignored", "forwarded", "quarantined")
 LISTED = frozenset({"tags", "watchers", "error_codes", "rules", "not_rules"})
 """The expectations that may hold several things."""
 TEST_KEYS = ("name", "mail", "at", "expect")

@@ -10,9 +10,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
 
-from daemon.routing.actions import Action, AddTags, AddWatchers, Ignore, Reject, SetField, SeverityAtLeast
+from daemon.routing.actions import (
+    Action,
+    AddTags,
+    AddWatchers,
+    Ending,
+    Notify,
+    SetField,
+    SeverityAtLeast,
+    UseTemplates,
+)
 from daemon.routing.conditions import AllOf, AnyOf, Condition, MailFacts, Named, Not, looked_at
-from daemon.routing.evaluate import Trial, found, trials, value_of
+from daemon.routing.evaluate import Trial, found, rules_for, trials, value_of
 from daemon.rulebook import Rule, Rulebook
 from daemon.words import Severity
 
@@ -67,14 +76,14 @@ class RuleTrace:
 
 
 def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
-    """Return one trace for each rule, in the order of the file; the same trials as in `route`."""
+    """Return one trace for each rule that looks at such mails, in their order; the same trials as in `route`."""
     said, traces, tried = _Said(), [], []
     for trial in trials(mail, rulebook):
         effects = said.effects(trial.rule, mail) if trial.verdict.met else ()
         traces.append(_trace(trial, mail, effects))
         tried.append(trial.rule.name)
     stopper = tried[-1] if tried else ""
-    return traces + [_not_reached(rule, stopper) for rule in rulebook.rules if rule.name not in set(tried)]
+    return traces + [_not_reached(rule, stopper) for rule in rules_for(mail, rulebook) if rule.name not in set(tried)]
 
 
 def who_said(traces: list[RuleTrace]) -> dict[str, str]:
@@ -166,8 +175,10 @@ class _Said:
                     return Effect(action=said, came="there", by=before[1])
                 self.gravest = (severity, name)
                 return Effect(action=said, came="sets")
-            case AddTags(words) | AddWatchers(words):
+            case AddTags(words) | AddWatchers(words) | Notify(words):
                 return self._added(said, words, name)
+            case UseTemplates(variants):
+                return self._added(said, tuple(template for template, _ in variants), name)
             case _:
                 return self._first(said, _fact(action, said), name)
 
@@ -190,6 +201,6 @@ class _Said:
 
 def _fact(action: Action, said: str) -> str:
     """Return what an action decides: only the first to decide it counts."""
-    if isinstance(action, Reject | Ignore):
+    if isinstance(action, Ending):
         return "ending"
     return action.field if isinstance(action, SetField) else said.partition(":")[0]

@@ -31,12 +31,14 @@ from daemon.notify.envelope import (
     is_echo,
     token_ticket,
 )
+from daemon.notify.notice import FORWARDED
+from daemon.routing.actions import AddToParent, ForwardTo
 from daemon.routing.alerts import Sighting, sighted
 from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
 from daemon.store.base import Database
 from daemon.store.ledger import KeptMail
-from daemon.store.outbox import Outbox, stem
+from daemon.store.outbox import Outbox, OwedNotice, stem
 from daemon.store.register import Register
 from daemon.store.tables import stamp
 from daemon.ticket import Ticket
@@ -136,7 +138,7 @@ class Lookup:
             mine=self._register.mine(sender.address, assignee) if asked else (),
             answers_to_address=to_address,
             answers_to_subject=to_subject,
-            opens_by_address=self._opens_lately(letter, sender, now),
+            opens_by_address=self._opens_lately(letter, sender, rulebook, now),
             replies_told=self._replies_told(match.ticket, now),
             reopened_lately=match.ticket is not None and self._reopened_lately(match.ticket, now),
             hinted=match.ticket is not None and self._noted(hint_key(match.ticket.number, sender.address)),
@@ -144,6 +146,8 @@ class Lookup:
             late=now - mail.received_at > LATE,
             mailbox=mail.mailbox,
             alert=alert,
+            parents=self._parents(rulebook),
+            lost=self._lost(letter, service, keys),
             answered=self._answered(letter, sender, rulebook),
             received_at=mail.received_at,
             similar=self._similar(letter, ticket, rulebook, service, now) if rulebook.asks_similar else (),
@@ -182,6 +186,12 @@ class Lookup:
             found |= reached
             reach = [t for t in reached.values() if t.linked(*JOINED, LinkKind.CHILD) or t.moved_to]
         return found
+
+    def _parents(self, rulebook: Rulebook) -> tuple[Ticket, ...]:
+        """Return the tickets that rules name as parents, and the major incidents if some rule asks for these."""
+        wanted = {a.number for rule in rulebook.rules for a in rule.then if isinstance(a, AddToParent)}
+        named = self._register.tickets_of(wanted - {0}).values() if wanted else ()
+        return (*named, *(self._register.in_alarm() if 0 in wanted else ()))
 
     def _pasts(self, commands: tuple[Command, ...], ticket: Ticket | None, named: Iterable[int]) -> dict[int, Past]:
         """Return the histories that taking back needs: of the ticket and of those named, and who was told what."""
@@ -342,15 +352,24 @@ class Lookup:
         row = self._base.one(sql, (hour, subject, sender.address, day, True))
         return int(row[0] or 0), int(row[1] or 0)
 
-    def _opens_lately(self, letter: Letter, sender: Sender, now: datetime) -> int:
-        """Return how many tickets this address opened within an hour, for itself or by passing a mail on."""
+    def _opens_lately(self, letter: Letter, sender: Sender, rulebook: Rulebook, now: datetime) -> int:
+        """Return how many tickets this address opened within an hour, for itself or by passing a mail on; its mails
+        that rules passed on elsewhere count too."""
         since = stamp(now - timedelta(hours=1))
         sql = "SELECT COUNT(*) FROM ticket WHERE requester = ? AND opened_at > ?"
-        own = int(self._base.one(sql, (sender.address, since))[0])
+        own = int(self._base.one(sql, (sender.address, since))[0]) + self._passed_on_lately(sender, rulebook, since)
         if sender.person is None or letter.forwarded is None:
             return own
         sql = "SELECT COUNT(*) FROM event WHERE kind = 'Opened' AND at > ? AND data LIKE ?"
         return own + int(self._base.one(sql, (since, f'%"recorded_by": "{sender.address}"%'))[0])
+
+    def _passed_on_lately(self, sender: Sender, rulebook: Rulebook, since: str) -> int:
+        to = {a.address for rule in rulebook.rules for a in rule.then if isinstance(a, ForwardTo)}
+        if not to:
+            return 0
+        sql = f"""SELECT COUNT(*) FROM notice WHERE recipient IN ({",".join("?" * len(to))}) AND created_at > ?
+         AND template = ? AND facts LIKE ?"""
+        return int(self._base.one(sql, (*to, since, FORWARDED, f'%"reply_to": "{sender.address}"%'))[0])
 
     def _reopened_lately(self, ticket: Ticket, now: datetime) -> bool:
         sql = """SELECT 1 FROM event WHERE ticket = ? AND kind = 'StateChanged' AND at > ? AND data LIKE ? LIMIT 1"""
@@ -372,16 +391,10 @@ class Lookup:
     # --- bounces ---
 
     def _failed(self, letter: Letter, service: Service, keys: Keys) -> tuple[FailedNotice, ...]:
-        """Return the notice of ours that a bounce names: by its signed bounce address, or by its Message-ID."""
-        if letter.bounce is None:
-            return ()
-        addresses = [a.address for a in (*letter.to, *letter.cc)] + list(letter.delivered_to)
-        notice = bounced_notice(addresses, service.address, keys) or self._notice_with(
-            letter.bounce.original_message_id, letter.in_reply_to
-        )
-        owed = self._outbox.get(notice) if notice else None
+        """Return the mail of ours that a bounce names, if it was about a ticket."""
+        owed = self._bounced(letter, service, keys)
         ticket = self._register.ticket(owed.ticket) if owed else None
-        if owed is None or ticket is None:
+        if letter.bounce is None or owed is None or ticket is None:
             return ()
         named = next((r for r in letter.bounce.recipients if r.address.lower() == owed.notice.to), None)
         first = named or next(iter(letter.bounce.recipients), None)
@@ -394,6 +407,23 @@ class Lookup:
                 facts=owed.notice.facts,
             ),
         )  # fmt: skip
+
+    def _bounced(self, letter: Letter, service: Service, keys: Keys) -> OwedNotice | None:
+        """Return the notice of ours that a bounce names: by its signed bounce address, or by its Message-ID."""
+        if letter.bounce is None:
+            return None
+        addresses = [a.address for a in (*letter.to, *letter.cc)] + list(letter.delivered_to)
+        notice = bounced_notice(addresses, service.address, keys) or self._notice_with(
+            letter.bounce.original_message_id, letter.in_reply_to
+        )
+        return self._outbox.get(notice) if notice else None
+
+    def _lost(self, letter: Letter, service: Service, keys: Keys) -> tuple[str, str] | None:
+        """Return to whom a mail that we passed on did not arrive, and why, where this one says so."""
+        owed = self._bounced(letter, service, keys)
+        if letter.bounce is None or owed is None or owed.notice.template != FORWARDED:
+            return None
+        return owed.notice.to, _said(next(iter(letter.bounce.recipients), None)) or letter.subject[:200]
 
     def _notice_with(self, original: str, answered: tuple[str, ...]) -> int:
         for message_id in (original, *answered):

@@ -172,6 +172,13 @@ class Register:
          ORDER BY severity, number LIMIT ?"""
         return tuple(_from_picture(r[0]) for r in self._base.rows(sql, (*over, address, assignee, limit)))
 
+    def in_alarm(self) -> tuple[Ticket, ...]:
+        """Return the major incidents that are going on, the latest first."""
+        sql = f"""SELECT picture FROM ticket WHERE state IN ({_marks(OPEN_STATES)}) AND picture LIKE ?
+         ORDER BY number DESC"""
+        rows = self._base.rows(sql, (*map(str, OPEN_STATES), '%"major_run": {%'))
+        return tuple(ticket for r in rows if (ticket := _from_picture(r[0])).in_alarm)
+
     def alerted(self, key: str) -> Ticket | None:
         """Return the last ticket of this monitoring alert."""
         row = self._base.one("SELECT picture FROM ticket WHERE alert = ? ORDER BY number DESC LIMIT 1", (key,))

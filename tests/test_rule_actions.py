@@ -1,0 +1,382 @@
+"""What rules can do beside classifying: told as conversations."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from daemon import flow
+from daemon.words import HoldReason, State
+from tests.desk import ROOT, TestDesk, reply, write
+
+CUSTOMER = "张三 <zhang.san@huaxing.example.com>"
+ENGINEER = "王伟 <wang.wei@example.com>"
+DESK = "陈静 <chen.jing@example.com>"
+
+
+def desk_with(folder: Path, rules: str, **files: str) -> TestDesk:
+    """Return a desk with these rules before the shipped ones; `files` are whole rule files, by name without .yaml."""
+    folder.mkdir()
+    (folder / "rules").mkdir()
+    for path in (ROOT / "rules").rglob("*.yaml"):
+        target = folder / "rules" / path.relative_to(ROOT / "rules")
+        target.parent.mkdir(exist_ok=True)
+        target.write_text(path.read_text("utf-8"), "utf-8")
+    routing = folder / "rules" / "routing.yaml"
+    routing.write_text(re.sub(r"(?m)^rules:$", "rules:\n" + rules, routing.read_text("utf-8")), "utf-8")
+    for name, text in files.items():
+        (folder / "rules" / f"{name}.yaml").write_text(text, "utf-8")
+    return TestDesk(folder)
+
+
+def mails_to(sent, name):
+    return [m for m in sent if m.to.startswith(name)]
+
+
+def test_a_rule_fills_in_the_record(tmp_path):
+    desk = desk_with(
+        tmp_path / "x",
+        "  - {name: branch, when: {subject contains: VPN}, then: {region: 广东, user: 财务部, contact: 0755-1234,"
+        " symptom: 拨号失败, affected: 35, source: inspection, code: E-7, service: 远程接入}}\n",
+    )
+    desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上，提示错误 691。"))
+
+    t = desk.ticket(1)
+    assert (t.region, t.user, t.contact, t.symptom, t.affected, t.source) == (
+        "广东", "财务部", "0755-1234", "拨号失败", 35, "inspection",
+    )  # fmt: skip
+    assert t.error_codes == ("E-7", "691") and t.service == "远程接入"
+    assert "branch" in desk.events(1, "Routed")[0].because
+
+
+# --- another service level, and other templates ---
+
+
+LEVELS = (
+    (ROOT / "rules" / "service_levels.yaml")
+    .read_text("utf-8")
+    .replace(
+        "service_levels:\n",
+        "service_levels:\n  gold:\n    targets:\n"
+        + "".join(f"      {n}: {{respond: 5m, resolve: {n}h, calendar: always}}\n" for n in (1, 2, 3, 4)),
+        1,
+    )
+)
+
+
+def test_a_rule_chooses_the_service_level_and_a_new_grade_keeps_it(tmp_path):
+    rule = "  - {name: gold, when: {subject contains: VPN}, then: {service level: gold}}\n"
+    desk = desk_with(tmp_path / "x", rule, service_levels=LEVELS)
+    sent = desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+
+    clock = desk.ticket(1).clock("resolve")
+    assert clock.level == "gold" and clock.target.total_seconds() == desk.ticket(1).severity * 3600
+    graded = desk.receives(reply(mails_to(sent, "wang.wei")[0], ENGINEER, "#级别 1 全公司"))
+    assert desk.ticket(1).clock("resolve").level == "gold"
+    assert desk.ticket(1).clock("resolve").target.total_seconds() == 3600
+    desk.receives(reply(mails_to(graded, "chen.jing")[0], DESK, "#客户 acme"))
+    assert desk.ticket(1).clock("resolve").level != "gold", "what was chosen for another customer is over"
+
+
+def test_the_mails_of_a_ticket_use_the_variant_where_its_language_has_one(tmp_path):
+    rule = "  - {name: vip, when: {subject contains: VPN}, then: {template: {acknowledgement: acknowledgement_vip}}}\n"
+    desk = desk_with(tmp_path / "x", rule)
+    templates = tmp_path / "x" / "templates"
+    templates.unlink()
+    (templates / "email" / "zh").mkdir(parents=True)
+    (templates / "email" / "zh" / "acknowledgement_vip.txt").write_text(
+        "贵宾：{{ ticket.subject }}\n\n专人为您办理。\n", "utf-8"
+    )
+    desk = TestDesk(tmp_path / "x")
+    (ack,) = mails_to(desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。")), "zhang.san")
+    assert "专人为您办理。" in ack.letter.text and "贵宾" in ack.subject
+
+    (ack,) = mails_to(
+        desk.receives(write("Zoe <zoe@other.example>", "Good morning, the VPN is down for me today.")), "zoe"
+    )
+    assert "专人为您办理。" not in ack.letter.text and "We have your mail" in ack.letter.text
+    row = desk.desk.store.base.rows("SELECT template FROM notice WHERE recipient = 'zoe@other.example'")
+    assert [r[0] for r in row] == ["acknowledgement"], "it counts as what it is"
+
+
+# --- telling people ---
+
+
+def test_roles_people_and_addresses_are_told_and_everybody_once(tmp_path):
+    rule = (
+        "  - {name: 大客户, when: {sender domain is: huaxing.example.com},"
+        " then: {notify: [manager, he.lei, wang.wei, pr@partner.example]}}\n"
+    )
+    desk = desk_with(tmp_path / "x", rule)
+    sent = desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+
+    managers = {p.address for p in desk.desk.rulebook.people_with("manager")}
+    told = {m.to for m in sent if "大客户" in m.letter.text}
+    assert told == managers | {"he.lei@example.com", "pr@partner.example"} - {"wang.wei@example.com"}
+    assert len(mails_to(sent, "wang.wei")) == 1 and "大客户" not in mails_to(sent, "wang.wei")[0].letter.text
+    assert len({m.to for m in sent}) == len(sent), "nobody has two mails"
+    assert desk.events(1, "RuleNotified")[0].because == ("大客户",)
+
+
+# --- approval ---
+
+APPROVAL = "  - {name: 采购, when: {subject contains: 采购}, then: {kind: service_request, team: network, approval: manager}}\n"
+MANAGER = "manager"
+
+
+def asked_for_approval(tmp_path):
+    desk = desk_with(tmp_path / "x", APPROVAL)
+    sent = desk.receives(write(CUSTOMER, "您好，请采购两台笔记本电脑。", subject="采购申请"))
+    manager = desk.desk.rulebook.people_with("manager")[0]
+    (question,) = mails_to(sent, manager.address)
+    return desk, sent, question, f"{manager.name} <{manager.address}>"
+
+
+def test_nobody_gets_a_ticket_before_it_is_approved_and_the_requester_knows(tmp_path):
+    desk, sent, question, manager = asked_for_approval(tmp_path)
+
+    t = desk.ticket(1)
+    assert (t.state, t.hold_reason, t.team, t.assignee, t.clocks) == (State.ON_HOLD, HoldReason.APPROVAL, "", "", ())
+    assert {m.to for m in sent} == {"zhang.san@huaxing.example.com", question.to}
+    (ack,) = mails_to(sent, "zhang.san")
+    assert "审批" in ack.letter.text and "部门经理" in ack.letter.text
+    assert "#同意" in question.letter.text and "#不同意" in question.letter.text and "笔记本" in question.letter.text
+
+
+@pytest.mark.procedure("7/approve")
+@pytest.mark.parametrize("word", ["#同意 请尽快", "#approve please", "同意"])
+def test_approval_sends_it_where_the_rules_say_and_the_clocks_begin(tmp_path, word):
+    desk, _, question, manager = asked_for_approval(tmp_path)
+    desk.waits(hours=2)
+    sent = desk.receives(reply(question, manager, word))
+
+    t = desk.ticket(1)
+    assert (t.state, t.team) == (State.ASSIGNED, "network") and t.clock("resolve").segments[0].since == desk.clock.at
+    assert "审批" in mails_to(sent, "zhang.san")[0].subject
+    assert [m for m in sent if m.to in {p.address for p in desk.desk.rulebook.people.values() if "network" in p.teams}]
+    assert desk.history(1).count("ApprovalAsked") == 1
+
+
+@pytest.mark.procedure("7/refuse")
+def test_a_refusal_ends_it_and_the_requester_is_told_the_reason(tmp_path):
+    desk, _, question, manager = asked_for_approval(tmp_path)
+    desk.receives(reply(question, manager, "#不同意"))
+    assert desk.ticket(1).state is State.ON_HOLD, "not without a reason"
+
+    sent = desk.receives(reply(question, manager, "#不同意 本季度没有预算"))
+    assert desk.ticket(1).state is State.CANCELLED
+    (told,) = mails_to(sent, "zhang.san")
+    assert "本季度没有预算" in told.letter.text and "没有通过审批" in told.subject
+
+
+def test_nobody_goes_past_whoever_has_to_approve(tmp_path):
+    desk, sent, question, manager = asked_for_approval(tmp_path)
+    said = desk.receives(write(DESK, "#同意", subject="[INC-1]", in_reply_to=question.mail.message_id))
+    assert desk.ticket(1).state is State.ON_HOLD and not desk.events(1, "StateChanged"), said
+
+    note = desk.receives(reply(question, manager, "#备注 先看看预算"))
+    for word in ("#转派 network", "#受理", "#解决 好了", "#挂起 客户"):
+        desk.receives(reply(note[0], manager, word))
+        assert desk.ticket(1).state is State.ON_HOLD and desk.ticket(1).hold_reason is HoldReason.APPROVAL
+    assert desk.events(1, "CommandsRefused")
+
+
+def test_the_question_is_asked_again_every_working_day_and_then_the_desk_knows(tmp_path):
+    desk, _, question, _ = asked_for_approval(tmp_path)
+    first = desk.waits(days=1)
+    assert [m.to for m in first if "提醒" in m.subject] == [question.to]
+    second = desk.waits(days=1)
+    assert {question.to, "chen.jing@example.com"} <= {m.to for m in second if "第 2 次提醒" in m.subject}
+    assert [e.repeat for e in desk.events(1, "ApprovalOwed")] == [1, 2]
+
+
+def test_a_requester_who_withdraws_while_it_waits_is_heard(tmp_path):
+    desk, sent, _, _ = asked_for_approval(tmp_path)
+    desk.receives(reply(mails_to(sent, "zhang.san")[0], CUSTOMER, "#取消"))
+    assert desk.ticket(1).state is State.CANCELLED
+    assert not [m for m in desk.waits(days=3) if "审批" in m.subject], "nobody is asked any more"
+
+
+# --- passing on, and dropping ---
+
+FORWARD = "  - {name: 发票, when: {subject contains: 发票}, then: {forward: bills@partner.example}}\n"
+
+
+def test_a_mail_is_passed_on_whole_and_its_sender_is_told(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    mail = write(CUSTOMER, "十月的发票请查收。", subject="发票 October")
+    sent = desk.receives(mail)
+
+    assert desk.ticket(1) is None
+    status, reason = desk.mail_status()[0]
+    assert status == "handled" and reason == "passed on to bills@partner.example by the rule '发票'"
+    onward, told = mails_to(sent, "bills")[0], mails_to(sent, "zhang.san")[0]
+    assert onward.reply_to == "zhang.san@huaxing.example.com" and "发票" in onward.subject
+    (kept,) = onward.letter.attachments[:1]
+    assert kept.content_type in ("message/rfc822", "application/octet-stream")
+    assert "转给了负责这类事情的同事" in told.letter.text and told.letter.header("Auto-Submitted") == "auto-replied"
+
+
+def test_a_mail_of_plain_ascii_is_enclosed_as_a_mail_byte_for_byte(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD.replace("发票}, then", "invoice}, then"))
+    content = (
+        write("Ann <ann@shop.example>", "Here is the bill.", subject="invoice 7").as_bytes().replace(b"\n", b"\r\n")
+    )
+    (onward,) = mails_to(desk.receives(content), "bills")
+    assert b"Content-Type: message/rfc822" in onward.raw and content.rstrip() in onward.raw
+
+
+def test_quietly_says_nothing_to_the_sender(tmp_path):
+    desk = desk_with(
+        tmp_path / "x", FORWARD.replace("bills@partner.example", "{to: bills@partner.example, quietly: true}")
+    )
+    sent = desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
+    assert [m.to for m in sent] == ["bills@partner.example"]
+
+
+def test_what_would_come_back_becomes_a_ticket_that_says_so(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    desk.receives(write("Bills <bills@partner.example>", "Your 发票 could not be read.", subject="发票"))
+    assert desk.ticket(1) is not None
+    assert "the mail comes from there" in desk.events(1, "Routed")[0].problems[0]
+
+    desk = desk_with(tmp_path / "y", FORWARD.replace("bills@partner.example", "support@example.com"))
+    sent = desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
+    assert "it is our own address" in desk.events(1, "Routed")[0].problems[0]
+    assert not mails_to(sent, "support")
+
+
+def test_who_answers_that_they_meant_us_gets_a_ticket(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    (told,) = mails_to(desk.receives(write(CUSTOMER, "打印发票的系统坏了。", subject="发票系统")), "zhang.san")
+    desk.receives(reply(told, CUSTOMER, "我是要报故障：发票系统打不开。"))
+    assert desk.ticket(1) is not None and desk.ticket(1).requester == "zhang.san@huaxing.example.com"
+
+
+def test_a_mail_that_was_passed_on_and_bounced_is_told_to_the_operators(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    from daemon.notify.postman import Fate
+
+    desk.sink.fates["bills@partner.example"] = Fate(outcome="permanent", code=550, text="no such user")
+    desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
+    (alarm,) = [m for m in desk.works() if "passed on" in m.subject] or [
+        m for m in desk.sink.sent if b"passed on" in m.content
+    ]
+    assert alarm is not None
+
+
+def test_so_many_mails_of_one_sender_in_an_hour_are_a_flood(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    desk.desk.service = replace(desk.desk.service, opens_per_address_per_hour=2)
+    for number in range(3):
+        desk.receives(write(CUSTOMER, f"第 {number} 张发票。", subject=f"发票 {number}"))
+    assert [s for s, _ in desk.mail_status()] == ["handled", "handled", "quarantined"]
+
+
+@pytest.mark.parametrize("word", ["drop", "ignore"])
+def test_a_dropped_mail_is_kept_with_the_reason(tmp_path, word):
+    desk = desk_with(
+        tmp_path / "x", f"  - {{name: 广告, when: {{subject contains: 优惠}}, then: {{{word}: 广告不处理}}}}\n"
+    )
+    assert desk.receives(write("Ads <ads@ads.example>", "限时优惠", subject="优惠")) == []
+    assert desk.ticket(1) is None and desk.mail_status()[0] == ("ignored", "dropped by the rule '广告': 广告不处理")
+
+
+# --- a parent ---
+
+
+def test_the_ticket_goes_under_the_one_that_the_rule_names(tmp_path):
+    desk = desk_with(tmp_path / "x", "  - {name: 同一故障, when: {subject contains: 三楼}, then: {parent: 1}}\n")
+    desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+    desk.receives(write(CUSTOMER, "三楼打印机也不通了，请看看。", subject="三楼断网"))
+
+    assert [(x.kind, x.ticket) for x in desk.ticket(2).links] == [("parent", 1)]
+    assert [(x.kind, x.ticket) for x in desk.ticket(1).links] == [("child", 2)]
+    assert desk.events(2, "Linked")[0].by == "rule"
+
+
+def test_the_open_major_incident_of_the_same_customer_is_the_parent_and_no_other(tmp_path):
+    rule = "  - {name: 大故障, when: {subject contains: 断}, then: {category: network/vpn, parent: major}}\n"
+    desk = desk_with(tmp_path / "x", rule)
+    desk.receives(write(CUSTOMER, "上海断网", subject="断网 零"))
+    assert any("there is none that is open" in b for b in desk.events(1, "Routed")[0].because)
+
+    sent = desk.receives(write(CUSTOMER, "VPN 断了，请看看。", subject="断网 一"))
+    duty = desk.desk.rulebook.people_with("duty")[0]
+    to_team = next(m for m in sent if m.to != "zhang.san@huaxing.example.com")
+    desk.receives(write(f"{duty.name} <{duty.address}>", "#重大 黄色", subject=to_team.subject))
+    number = 2
+    if not desk.ticket(number).in_alarm:
+        (asked,) = [m for m in desk.sink.sent if m.to == duty.address][-1:]
+        from daemon.intake.letter import read_letter
+        from tests.desk import Sent
+
+        desk.receives(reply(Sent(asked, read_letter(asked.content), asked.content), duty.address, "#重大 黄色"))
+    assert desk.ticket(number).in_alarm
+
+    desk.receives(write(CUSTOMER, "我这里也断了。", subject="断网 二"))
+    assert desk.ticket(3).linked("parent") == (2,)
+    desk.receives(write("Zoe <zoe@other.example>", "Our line is 断 too.", subject="断网 三"))
+    assert desk.ticket(4).links == (), "another customer's is another case"
+
+
+# --- rules for mails on a ticket ---
+
+REPLIES = "  - {name: 催办, for: replies, when: {text contains: 催}, then: {tags: [催办], notify: [he.lei], severity at least: 2}}\n"
+
+
+def test_a_rule_for_replies_raises_tags_and_tells_openly(tmp_path):
+    desk = desk_with(tmp_path / "x", REPLIES)
+    (ack,) = mails_to(desk.receives(write(CUSTOMER, "催一下：各位好，打印机卡纸了。", subject="打印机")), "zhang.san")
+    assert not desk.events(1, "RulesApplied") and "催办" not in desk.events(1, "Routed")[0].because
+
+    before = desk.ticket(1).severity
+    sent = desk.receives(reply(ack, CUSTOMER, "催一下，领导等着用。"))
+    t = desk.ticket(1)
+    assert before > 2 and t.severity == 2 and "催办" in t.tags
+    assert [m.to for m in sent if "请知悉" in m.subject] == ["he.lei@example.com"]
+    applied, graded = desk.events(1, "RulesApplied")[0], desk.events(1, "Graded")[0]
+    assert applied.because == ("催办",) and applied.rules == desk.desk.rulebook.version
+    assert (graded.by, graded.reason) == ("rule", "催办")
+
+
+def test_an_unproved_reply_raises_nothing(tmp_path):
+    desk = desk_with(tmp_path / "x", REPLIES)
+    desk.receives(write(CUSTOMER, "各位好，打印机卡纸了。", subject="打印机"))
+    before = desk.ticket(1).severity
+    sent = desk.receives(write(CUSTOMER, "催一下，领导等着用。", subject="[INC-1] 打印机"))
+
+    assert desk.ticket(1).severity == before and not desk.events(1, "Graded")
+    assert desk.ticket(1).tags == ("催办",) and mails_to(sent, "he.lei")
+
+
+# --- a rule that fails ---
+
+
+class Broken:
+    """A condition that raises."""
+
+    def met(self, _mail):
+        raise ValueError("column 7")
+
+    def describe(self):
+        return "broken"
+
+
+def test_operators_are_told_once_a_day_of_a_rule_that_fails_and_mail_goes_on(tmp_path):
+    desk = desk_with(tmp_path / "x", "  - {name: 坏规则, when: {subject contains: x}, then: {tags: [x]}}\n")
+    book = desk.desk.rulebook
+    first = replace(book.rules[0], when=Broken())
+    desk.desk.rulebook = replace(book, rules=(first, *book.rules[1:]))
+    sent = desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+    assert desk.ticket(1).category == "network/vpn"
+    alarms = [m for m in sent if "坏规则" in m.letter.text and "ValueError: column 7" in m.letter.text]
+    assert len(alarms) == 1
+
+    again = desk.receives(write(CUSTOMER, "各位好，又连不上了，VPN 不行。", subject="VPN 二"))
+    assert desk.ticket(2) and not [m for m in again if "坏规则" in m.letter.text]
+    later = [m for m in desk.waits(hours=25) if "坏规则" in m.letter.text]
+    later += desk.receives(write(CUSTOMER, "第三次了，VPN 还是不行。", subject="VPN 三"))
+    assert [m for m in later if "坏规则" in m.letter.text]
+    assert flow.handle_waiting(desk.desk) == 0
