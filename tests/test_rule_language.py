@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from daemon.errors import ConfigError
 from daemon.intake.letter import Attachment
@@ -14,6 +16,7 @@ from daemon.routing.facts import AGE_FIELDS, COUNT_FIELDS, FLAG_FIELDS, SIZE_FIE
 from daemon.routing.folding import alike
 from daemon.routing.loader import RuleFiles, load_partly, load_rulebook
 from daemon.routing.ruling import MAX_RULES
+from daemon.routing.telltale import telltales
 from daemon.rulebook import Rulebook
 from daemon.words import Address, Kind, Proof, Severity, State
 from tests.desk import ROOT, TestDesk, write
@@ -183,6 +186,29 @@ def test_patterns_look_at_the_beginning_of_a_huge_text() -> None:
     mail = facts(letter("", "x" * 300_000 + "needle"))
     assert not condition_from("text matches", "needle").met(mail).met
     assert condition_from("text contains", "needle").met(mail).met
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            ["a", "B", "ss", "ß", "断", "-", " ", "\\.", "\\n", "\\b", ".", "[ab]", "[^a]", "(ab|断)", "(?:B)?", "c{0,2}", "d{2}",
+             "e?", "f*", "g+", "|", "^", "$", "\\w+", "ＶＰ", "：", "((a|b)c)*", "[]a]", "(?P<n>x)", "{,3}"]
+        ),
+        min_size=1, max_size=7,
+    ).map("".join),
+    st.text("aABbSsßcdefgx断vp：VPＶＰ.-\n ]{,3}", max_size=12),
+)  # fmt: skip
+@settings(max_examples=1500, deadline=None)
+def test_what_is_looked_for_first_hides_nothing_that_a_pattern_finds(pattern: str, text: str) -> None:
+    try:
+        condition = condition_from("text matches", pattern)
+    except ConditionError:
+        return
+    plain = Capture(f"({pattern})", ("text",))
+    mail = facts(letter("", text))
+    if plain._compiled.search(mail.texts("text")[0].signs):
+        assert condition.met(mail).met
+        assert not telltales(pattern) or any(word in alike(text) for word in telltales(pattern))
 
 
 # --- signs and characters ---

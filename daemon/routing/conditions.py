@@ -32,6 +32,7 @@ from daemon.routing.facts import MailFacts as MailFacts
 from daemon.routing.folding import alike, alike_pattern
 from daemon.routing.folding import fold as fold
 from daemon.routing.folding import half_width as half_width
+from daemon.routing.telltale import telltales
 
 MAX_PATTERN = 1000
 MAX_PROGRAM = 5000
@@ -160,13 +161,15 @@ class Words:
     header: str = ""
     simplified: bool = False
     _folded: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
+    _finds: Callable[[str, str], bool] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_folded", tuple(alike(word, self.simplified) for word in self.words))
+        object.__setattr__(self, "_finds", TEXT_OPERATORS[self.operator].finds)
 
     def met(self, mail: MailFacts) -> Verdict:
         """Return whether one value meets one of the words."""
-        finds = TEXT_OPERATORS[self.operator].finds
+        finds = self._finds
         for value in mail.texts(self.field, self.header):
             folded = value.folded
             for word in self._folded:
@@ -222,17 +225,22 @@ class Matches:
     _compiled: Any = dataclasses.field(init=False, repr=False, compare=False)
     _alike: Any = dataclasses.field(init=False, repr=False, compare=False)
     _literal: bool = dataclasses.field(init=False, repr=False, compare=False)
+    _telltales: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_compiled", _compile(self.pattern))
         object.__setattr__(self, "_alike", _compile_alike(self.pattern, self._compiled, self.simplified))
         sees_signs = self._alike is not self._compiled or _SEES_SIGNS.search(self.pattern) is not None
         object.__setattr__(self, "_literal", sees_signs)
+        object.__setattr__(self, "_telltales", () if sees_signs else telltales(self.pattern, self.simplified))
 
     def met(self, mail: MailFacts) -> Verdict:
         """Return whether the pattern is found, with the text that it found."""
         # On bytes it is twice as fast, and most patterns are not found.
+        words = self._telltales
         for value in mail.texts(self.field, self.header):
+            if words and not any(word in value.folded for word in words):
+                continue
             if found := self._alike.search(value.alike):
                 return Verdict(True, _at(value.alike, found.span(), value.plain)[:_SNIPPET])
             # The text as it was written is another one only to patterns that can tell.

@@ -105,11 +105,11 @@ class MailFacts:
 
     def texts(self, name: str, header: str = "") -> tuple[Text, ...]:
         """Return every value of this field."""
-        key = (name, header)
-        if key not in self._read:
+        found = self._read.get((name, header))
+        if found is None:
             values = self.letter.header_all(header) if header else TEXT_FIELDS[name].read(self)
-            self._read[key] = tuple(self._text(value) for value in values)
-        return self._read[key]
+            found = self._read[name, header] = tuple(self._text(value) for value in values)
+        return found
 
     def _text(self, shown: str) -> Text:
         plain = half_width(shown)
