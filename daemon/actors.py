@@ -80,7 +80,7 @@ def relations(ticket: Ticket, actor: Actor) -> frozenset[Who]:
         found.add(Who.REQUESTER)
     if ticket.concerns(address) or of_ours(person):
         found.add(Who.PARTICIPANT)
-    return frozenset(found | (_works(person, ticket, actor.rulebook, actor.now.date()) if person else set()))
+    return frozenset(found | (_works(person, ticket, actor.rulebook, actor.now) if person else set()))
 
 
 def may_use(keyword: Keyword, ticket: Ticket, actor: Actor) -> bool:
@@ -95,7 +95,7 @@ def may_use(keyword: Keyword, ticket: Ticket, actor: Actor) -> bool:
     return bool(found & set(keyword.who))
 
 
-def _works(person: Person, ticket: Ticket, rulebook: Rulebook, today: date) -> set[Who]:
+def _works(person: Person, ticket: Ticket, rulebook: Rulebook, now: datetime) -> set[Who]:
     """Return what somebody of people.yaml is to this ticket by role, team and task."""
     found = {who for role, who in _ROLES.items() if role in person.roles}
     if of_ours(person):
@@ -106,14 +106,24 @@ def _works(person: Person, ticket: Ticket, rulebook: Rulebook, today: date) -> s
         found.add(Who.TEAM)
     if Role.VENDOR in person.roles and (Who.TEAM in found or any(map(ticket.concerns, person.addresses))):
         found.add(Who.VENDOR)
-    if ticket.approval and person in _approvers(ticket.approval.by, ticket, rulebook, today):
+    if ticket.approval and person in _approvers(ticket.approval.by, ticket, rulebook, now.date()):
         found.add(Who.APPROVER)
     if ticket.in_alarm and ticket.major_run and ticket.major_run.owner == person.key:
         found.add(Who.DUTY)
+    if person in _asked_for_sales(ticket, rulebook, now):
+        found.add(Who.SALES)
     customer = rulebook.customers.get(ticket.customer)
     if Role.PM in person.roles and (customer is None or customer.pm in ("", person.key)):
         found.add(Who.PM)
     return found
+
+
+def _asked_for_sales(ticket: Ticket, rulebook: Rulebook, now: datetime) -> tuple[Person, ...]:
+    """Return who is to decide because the requester insists: sales, or who stood in for them then or does now."""
+    if ticket.insisted_at is None:
+        return ()
+    days = (ticket.insisted_at.astimezone(now.tzinfo).date(), now.date())
+    return tuple(person for day in days for person in in_charge("sales", ticket, rulebook, day))
 
 
 def _in_team(person: Person, ticket: Ticket, rulebook: Rulebook) -> bool:
@@ -136,7 +146,8 @@ def people_of(name: str, ticket: Ticket, rulebook: Rulebook) -> tuple[Person, ..
 
 def _approvers(name: str, ticket: Ticket, rulebook: Rulebook, day: date) -> tuple[Person, ...]:
     """Return those who may approve: whom the rule names, and while they are away whoever stands in for them."""
-    return (*people_of(name, ticket, rulebook), *in_charge(name, ticket, rulebook, day))
+    instead = in_charge(name, ticket, rulebook, day) or rulebook.people_with(Role.DESK)
+    return (*people_of(name, ticket, rulebook), *instead)
 
 
 def in_charge(name: str, ticket: Ticket, rulebook: Rulebook, day: date) -> tuple[Person, ...]:

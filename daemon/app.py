@@ -8,28 +8,32 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import random
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import schedule
 import structlog
 
-from daemon import flow
+from daemon import flow, inforce
 from daemon.backoff import Backoff
+from daemon.backtest import Question, back_test, trial_data
 from daemon.clock import Clock
 from daemon.config import Config, MailboxConfig, secret_file_fault, shipped
-from daemon.errors import ConfigError, Problem, TicketdError, UnreachableError
+from daemon.errors import ConfigError, Problem, RulesChangedError, TicketdError, UnreachableError
 from daemon.flow import Desk
+from daemon.inforce import Found, InForce, Places, Wish
 from daemon.intake.mailbox import Mailbox, MailboxUnreachableError
 from daemon.intake.reader import ReadsInChild, calm_collector
 from daemon.notify.envelope import Keys, parse_keys
@@ -48,6 +52,7 @@ log = structlog.get_logger()
 _WAKE_SECONDS = 5
 _ALARM_AFTER = 600.0
 _STUCK_AFTER = 900.0
+_TRIED_AT_RELOAD = 100
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
@@ -83,13 +88,17 @@ def open_store(config: Config) -> Store:
     return Store(config.database.url, state)
 
 
-def open_desk(config: Config, clock: Clock) -> Desk:
-    """Open everything that the story needs. Raises ConfigError with every problem found."""
+def open_desk(config: Config, clock: Clock, in_force: tuple[Store, Rulebook] | None = None) -> Desk:
+    """Open everything that the story needs, with the rules in the folder where it is not said which are in force.
+
+    Raises ConfigError with every problem found.
+    """
     keys = read_keys(Path(config.service.secret_file))
     service = service_of(config)
+    store, rulebook = in_force or (open_store(config), load_rulebook(Path(config.paths.rules)))
     return Desk(
-        store=open_store(config),
-        rulebook=load_rulebook(Path(config.paths.rules)),
+        store=store,
+        rulebook=rulebook,
         service=service,
         keys=keys,
         renderer=open_renderer(config, service, keys),
@@ -97,6 +106,24 @@ def open_desk(config: Config, clock: Clock) -> Desk:
         operator=config.service.operator_address,
         attempts=config.limits.attempts,
     )
+
+
+def open_for_work(config: Config, clock: Clock) -> tuple[Desk, InForce]:
+    """Open everything, with the rules that are in force, for whoever handles mail. Raises ConfigError."""
+    store = open_store(config)
+    try:
+        _claim(store)
+        found = inforce.at_start(places_of(config), store, clock.now())
+        return open_desk(config, clock, (store, found.rulebook)), found
+    except BaseException:
+        store.close()
+        raise
+
+
+def places_of(config: Config) -> Places:
+    """Return where the rules are, and what belongs to changing them."""
+    paths = config.paths
+    return Places(Path(paths.rules), Path(paths.templates), Path(config.service.state_dir), service_of(config))
 
 
 def open_renderer(config: Config, service: Service, keys: Keys) -> Renderer:
@@ -149,8 +176,8 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
     """Do one full round: every mailbox's new mail, everything due by the clock, everything owed once. Returns 0,
     or 1 where a mailbox could not be read."""
     with instance_lock(config):
-        desk = open_desk(config, Clock(as_of))
-        _claim(desk)
+        desk, found = open_for_work(config, Clock(as_of))
+        _tell_of_broken_rules(desk, found.faults)
         desk.reader = ReadsInChild()
         calm_collector()
         desk.store.outbox.release_leases()
@@ -167,10 +194,9 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
         return 0 if len(links) == len(config.mailbox) else 1
 
 
-def _claim(desk: Desk) -> None:
+def _claim(store: Store) -> None:
     """Refuse to work on a database that another ticketd, on whatever host, is working on."""
-    if not desk.store.base.alone():
-        desk.store.close()
+    if not store.base.alone():
         raise AlreadyRunningError("another ticketd is running on this database: stop it first")
 
 
@@ -224,9 +250,22 @@ class Pulse:
     trouble: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fresh:
+    """Rules and templates that were read again, for the handling loop to take up."""
+
+    found: Found
+    renderer: Renderer
+    wish: Wish
+
+
 @dataclass(kw_only=True)
 class Daemon:
-    """The running process: one loop per mailbox, one for handling, one for sending, and the main one that watches."""
+    """The running process: one loop per mailbox, one for handling, one for sending, and the main one that watches.
+
+    `number` is the version of the rules that it works with, `faults` why the files in the folder do not count,
+    `refused` a version that it could not take up, `fresh` what the handling loop is to take up.
+    """
 
     config: Config
     desk: Desk
@@ -236,11 +275,15 @@ class Daemon:
     outbox: threading.Event = field(default_factory=threading.Event)
     nudges: dict[str, threading.Event] = field(default_factory=dict)
     pulses: dict[str, Pulse] = field(default_factory=dict)
-    fresh: tuple[Rulebook, Renderer] | None = None
+    number: int = 0
+    faults: tuple[Problem, ...] = ()
+    refused: int = 0
+    fresh: Fresh | None = None
     failed: str = ""
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; 0 then, 1 where a loop has died (systemd starts us again)."""
+        inforce.taken_up(self.desk.store, self.number, self.desk.clock.now())
         threads = [self._thread("handling", self._handle), self._thread("sending", self._send)]
         for settings in self.config.mailbox:
             self.nudges[settings.name] = threading.Event()
@@ -248,12 +291,14 @@ class Daemon:
         for thread in threads:
             thread.start()
         notify_systemd("READY=1", f"STATUS=watching {len(self.config.mailbox)} mailboxes")
-        log.info("daemon.started", mailboxes=[m.name for m in self.config.mailbox])
+        log.info("daemon.started", mailboxes=[m.name for m in self.config.mailbox], rules=self.desk.rulebook.version)
         self._watch()
         notify_systemd("STOPPING=1")
         for thread in threads:
             thread.join(timeout=60)
         self.desk.reader.close()
+        with contextlib.suppress(UnreachableError):  # it is only for those who wait for us
+            inforce.taken_up(self.desk.store, 0, self.desk.clock.now())
         log.info("daemon.stopped", failed=self.failed)
         return 1 if self.failed else 0
 
@@ -264,16 +309,34 @@ class Daemon:
             event.set()
 
     def reload(self) -> None:
-        """Load the rules and templates again: whole, or not at all. They count from the next handful of mails on."""
+        """Read the rules and templates again: whole, or not at all. They count from the next handful of mails on."""
+        places, now = places_of(self.config), self.desk.clock.now()
         try:
-            rulebook = load_rulebook(Path(self.config.paths.rules))
+            found = inforce.found_in(places.rules, places, self.desk.store, now)
             _refuse_bad_templates(self.config)
+            for warning in found.warnings:
+                log.warning("rules.doubtful", problem=str(warning))
             renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
-            self.fresh = (rulebook, renderer)
+            wish = Wish(who=inforce.DAEMON, how="reload", at=now, trial=self._trial(found.rulebook))
+            self.fresh = Fresh(found=found, renderer=renderer, wish=wish)
             self.work.set()
         except ConfigError as e:
-            log.error("rules.kept", problems=[str(p) for p in e.problems])
-            flow.raise_alarm(self.desk, "reload", "New rules were refused; the old ones stay", map(str, e.problems))
+            self._kept(e.problems)
+        except UnreachableError as e:
+            log.error("rules.kept", version=self.desk.rulebook.version, problems=[str(e)])
+
+    def _trial(self, rulebook: Rulebook) -> dict[str, Any]:
+        """Return what new rules would change of the last mails: few enough not to keep the watchdog waiting."""
+        desk = self.desk
+        question = Question(old=desk.rulebook, new=rulebook, service=desk.service, limit=_TRIED_AT_RELOAD)
+        return trial_data(back_test(question, desk.store, workers=1), ZoneInfo(desk.service.timezone), most=20)
+
+    def _kept(self, problems: Iterable[Problem]) -> None:
+        """Say in the log and to the operator that the rules stay as they are, and why; each fault once a day."""
+        said = [str(p) for p in problems]
+        log.error("rules.kept", version=self.desk.rulebook.version, problems=said)
+        key = hashlib.sha256("\n".join(said).encode()).hexdigest()[:12]
+        flow.raise_alarm(self.desk, f"reload:{key}", "New rules were refused; the old ones stay", said)
 
     # --- the loops ---
 
@@ -349,10 +412,43 @@ class Daemon:
 
     def _take_fresh_rules(self) -> None:
         """Swap the books between two handfuls of mails, so that no mail is judged by two versions."""
-        fresh, self.fresh = self.fresh, None
-        if fresh:
-            self.desk.rulebook, self.desk.renderer = fresh
-            log.info("rules.reloaded", version=self.desk.rulebook.version)
+        if fresh := self.fresh:
+            self._take(fresh)
+            self.fresh = None
+        last = self.desk.store.versions.last_id()
+        if last not in (self.number, self.refused):
+            self._take_applied(last)
+
+    def _take(self, fresh: Fresh) -> None:
+        """Put what was read again in force; where somebody has applied other rules meanwhile, those count."""
+        rulebook, files = fresh.found.rulebook, fresh.found.files
+        try:
+            number = inforce.put_in_force(rulebook, files, fresh.wish, self.desk.store, self.number)
+        except RulesChangedError as e:
+            log.warning("rules.overtaken", version=rulebook.version, why=str(e))
+            return
+        self._work_with(rulebook, number)
+        self.desk.renderer = fresh.renderer
+        changed = {k: fresh.wish.trial[k] for k in ("mails", "changed")}
+        log.info("rules.reloaded", version=rulebook.version, number=number, backtest=changed)
+
+    def _take_applied(self, number: int) -> None:
+        """Take up what `ticketd rules apply` has put in force, and the templates beside it if they are sound."""
+        version = self.desk.store.versions.get(number)
+        if version is None:
+            return
+        try:
+            self._work_with(inforce.load_kept(version, self.desk.store), number)
+            log.info("rules.applied", version=version.version, number=number, by=version.who, note=version.note)
+            _refuse_bad_templates(self.config)
+            self.desk.renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
+        except ConfigError as e:
+            self.refused = number if self.number != number else self.refused
+            self._kept(e.problems)
+
+    def _work_with(self, rulebook: Rulebook, number: int) -> None:
+        self.desk.rulebook, self.number, self.faults = rulebook, number, ()
+        inforce.taken_up(self.desk.store, number, self.desk.clock.now())
 
     def _send(self) -> None:
         """Offer what is owed whenever woken; wait longer while the mail server is away."""
@@ -417,6 +513,7 @@ class Daemon:
             if pulse.trouble_since is not None and now - pulse.trouble_since > _ALARM_AFTER:
                 flow.raise_alarm(self.desk, f"trouble:{pulse.name}", f"ticketd: {pulse.name} is in trouble",
                                  [pulse.trouble, "It goes on trying by itself."])  # fmt: skip
+        _tell_of_broken_rules(self.desk, self.faults)
         if stuck:
             log.error("loops.stuck", loops=stuck)
             return
@@ -436,6 +533,15 @@ class Daemon:
         pulse.trouble = what
         if pulse.trouble_since is None:
             pulse.trouble_since = pulse.beat
+
+
+def _tell_of_broken_rules(desk: Desk, faults: Iterable[Problem]) -> None:
+    """Tell the operator, every day until it is mended, that older rules count than those in the folder."""
+    if said := [str(p) for p in faults]:
+        cure = "Mail is handled by the rules that were in force before. Mend the files, then: ticketd rules apply"
+        flow.raise_alarm(
+            desk, "rules", "The rule files are broken; the last rules that were in force count", [*said, cure]
+        )
 
 
 def _refuse_bad_templates(config: Config) -> None:
@@ -468,15 +574,14 @@ def run_forever(config: Config) -> int:
     # the main thread is just waiting on would wait for ever for a lock that this very thread holds.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with instance_lock(config):
-        desk = open_desk(config, Clock())
-        _claim(desk)
+        desk, found = open_for_work(config, Clock())
         desk.reader = ReadsInChild()
         desk.renderer.warm()
         calm_collector()
         desk.store.outbox.release_leases()
         # The loops mostly wait for servers and disk; one that computes must not keep the others waiting for long.
         sys.setswitchinterval(0.0005)
-        daemon = Daemon(config=config, desk=desk, spool=_open_spool(config))
+        daemon = Daemon(config=config, desk=desk, spool=_open_spool(config), number=found.number, faults=found.faults)
         return daemon.run()
 
 

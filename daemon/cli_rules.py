@@ -1,25 +1,207 @@
 """The command line's group `ticketd rules`: looking at, trying and changing the rules of a live system.
 
-What comes in: arguments. What goes out: text, JSON and an exit status.
+What comes in: arguments. What goes out: text, JSON and an exit status: 0 done, 1 refused, or something would change.
 """
 
 from __future__ import annotations
 
+import getpass
+import os
+import sys
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from datetime import time as midnight
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
+import structlog
 
-from daemon.app import service_of
-from daemon.errors import Problem
+from daemon import app, inforce
+from daemon.backtest import Question, Trial, back_test, trial_data, trial_lines
+from daemon.clock import Clock
+from daemon.config import Config
+from daemon.errors import ConfigError, Problem, TicketdError
+from daemon.inforce import Found, Places, Wish
+from daemon.overruled import CATEGORY, TEAM, standing
 from daemon.proving import run_tests
+from daemon.routing.changes import diff_of
 from daemon.routing.loader import load_rulebook
-from daemon.terminal import OK, PROBLEMS, config_of, put_whole, safe
+from daemon.rulebook import Rulebook
+from daemon.store import Store
+from daemon.store.versions import Version
+from daemon.terminal import OK, PROBLEMS, config_of, day_of, put_table, put_whole, safe
 from daemon.trials import Verdict, verdict_data
+from daemon.views import iso, stats_data
+
+log = structlog.get_logger()
+
+_FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
+_SINCE = click.option("--since", default=None, metavar="DATE", help="Only what came since that day (default: all).")
+_TRIED_AT_APPLY = 2000
+"""So many of the newest mails are tried before rules are applied; `rules backtest` tries all."""
+_PATIENCE = 20.0
+_CANNOT_SAY = 2
+_SHOWN = 5
 
 
 @click.group()
 def rules() -> None:
     """Look at the rules that count, try new ones, and put them into force."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    """What these commands work with."""
+
+    config: Config
+    places: Places
+    store: Store
+    zone: ZoneInfo
+
+
+def _shop(ctx: click.Context) -> _Shop:
+    config = config_of(ctx)
+    zone = ZoneInfo(config.service.timezone)
+    shop = _Shop(config, app.places_of(config), app.open_store(config), zone)
+    ctx.call_on_close(shop.store.close)
+    return shop
+
+
+# --- what was in force ---
+
+
+@rules.command()
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON array.")
+@click.pass_context
+def history(ctx: click.Context, as_json: bool) -> int:
+    """List every version of the rules that was in force: when, by whom, why. The first line is the one that counts."""
+    shop = _shop(ctx)
+    versions = shop.store.versions.history()
+    if as_json:
+        put_whole([_version_data(v, shop.zone) for v in versions])
+        return OK
+    heads = ("number", "version", "since", "by", "how", "changed", "why")
+    put_table(heads, [(v.id, v.version, iso(v.at, shop.zone), v.who, v.how, _size(v.diff), v.note) for v in versions])
+    if versions and (names := inforce.never_applied(shop.places, shop.store)):
+        click.echo(f"not in force yet: what differs in {', '.join(names)} (ticketd rules diff)")
+    return OK
+
+
+@rules.command()
+@click.argument("version")
+@click.argument("file", default="")
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object, with all files.")
+@click.pass_context
+def show(ctx: click.Context, version: str, file: str, as_json: bool) -> int:
+    """Show a version that was in force: who put it there and what changed; or one FILE of it, as it was."""
+    shop = _shop(ctx)
+    found = shop.store.versions.named(version)
+    files = shop.store.versions.files(found.id)
+    if file and file not in files:
+        raise TicketdError(f"there is no file '{file}' in version {found.version}; there are {', '.join(files)}")
+    if as_json:
+        told = {name: content.decode("utf-8", "replace") for name, content in files.items() if file in ("", name)}
+        put_whole({**_version_data(found, shop.zone), "diff": found.diff, "trial": dict(found.trial), "files": told})
+        return OK
+    if file:
+        click.echo(safe(files[file].decode("utf-8", "replace")), nl=False)
+        return OK
+    rows = [(k, v) for k, v in _version_data(found, shop.zone).items() if v not in ("", None)]
+    put_table(("", ""), [*rows, ("files", ", ".join(files))])
+    click.echo(f"\n{safe(found.diff)}" if found.diff else "", nl=False)
+    return OK
+
+
+@rules.command()
+@click.argument("old", default="")
+@click.argument("new", default="")
+@click.pass_context
+def diff(ctx: click.Context, old: str, new: str) -> int:
+    """Show what changed from version OLD to NEW; without NEW what the folder has instead, without OLD since it counts.
+
+    The exit status is 1 where something differs.
+    """
+    shop = _shop(ctx)
+    versions = shop.store.versions
+    before = versions.files(versions.named(old).id if old else versions.last_id())
+    after = versions.files(versions.named(new).id) if new else inforce.files_here(shop.places)
+    said = diff_of(before, after)
+    click.echo(safe(said), nl=False)
+    return PROBLEMS if said else OK
+
+
+def _version_data(version: Version, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "number": version.id, "version": version.version, "at": iso(version.at, zone), "by": version.who,
+        "how": version.how, "note": version.note, "changed": _size(version.diff),
+    }  # fmt: skip
+
+
+def _size(diff: str) -> str:
+    """Return how much changed, as in "+3 -1"."""
+    lines = [line for line in diff.splitlines() if not line.startswith(("+++", "---"))]
+    return f"+{sum(x.startswith('+') for x in lines)} -{sum(x.startswith('-') for x in lines)}" if lines else ""
+
+
+# --- trying rules over stored mail ---
+
+
+@rules.command()
+@click.argument("folder", default=None, type=_FOLDER, required=False)
+@click.option("--rules", "other", default=None, type=_FOLDER, help="The same as FOLDER.")
+@_SINCE
+@click.option("--limit", default=0, type=click.IntRange(0), help="Only so many of the newest mails (default: all).")
+@click.option("--numbers", default=10, type=click.IntRange(1), help="So many ticket numbers in each line of the text.")
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object, with all numbers.")
+@click.pass_context
+def backtest(
+    ctx: click.Context,
+    folder: Path | None,
+    other: Path | None,
+    since: str | None,
+    limit: int,
+    numbers: int,
+    as_json: bool,
+) -> int:
+    """Try the rules in FOLDER (default: the folder of the rules) over stored mail, against those in force.
+
+    The exit status is 0 where nothing would change, 1 where something would, 2 where that cannot be said: the rules
+    cannot be read, or a mail could not be tried although nothing else would change. Nothing is written.
+    """
+    try:
+        shop = _shop(ctx)
+        began = _beginning(since, shop.zone)
+        trial = _trial(shop, load_rulebook(folder or other or shop.places.rules), since=began, limit=limit)
+    except TicketdError as e:
+        click.echo(str(e), err=True)
+        return _CANNOT_SAY
+    if as_json:
+        put_whole(trial_data(trial, shop.zone))
+    else:
+        for line in trial_lines(trial, numbers):
+            click.echo(safe(line))
+    return PROBLEMS if trial.differences else _CANNOT_SAY if trial.unread else OK
+
+
+def _beginning(since: str | None, zone: ZoneInfo) -> datetime | None:
+    return datetime.combine(day_of(since), midnight(), zone) if since else None
+
+
+def _in_force(shop: _Shop) -> Rulebook:
+    """Return the rules that count; those in the folder where none were ever put in force."""
+    last = shop.store.versions.last()
+    return inforce.load_kept(last, shop.store) if last else load_rulebook(shop.places.rules)
+
+
+def _trial(shop: _Shop, new: Rulebook, since: datetime | None = None, limit: int = 0) -> Trial:
+    question = Question(old=_in_force(shop), new=new, service=app.service_of(shop.config), since=since, limit=limit)
+    return back_test(question, shop.store)
+
+
+# --- the tests beside the rules ---
 
 
 @rules.command("test")
@@ -35,7 +217,7 @@ def rules_test(ctx: click.Context, paths: tuple[Path, ...], folder: Path | None,
     """
     config = config_of(ctx)
     folder = folder or Path(config.paths.rules)
-    verdicts, problems = run_tests(folder, load_rulebook(folder), service_of(config), paths)
+    verdicts, problems = run_tests(folder, load_rulebook(folder), app.service_of(config), paths)
     failed = [v for v in verdicts if not v.passed]
     if as_json:
         put_whole({
@@ -58,3 +240,128 @@ def _show_verdicts(verdicts: list[Verdict], problems: list[Problem]) -> None:
             click.echo(safe(f"    {line}"))
     said = f"{len(failed)} failed" if failed else "all as expected"
     click.echo(f"{len(verdicts)} tests, {said}" if verdicts else "there are no tests", err=not verdicts)
+
+
+# --- what became of their word ---
+
+
+@rules.command()
+@_SINCE
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object, with all numbers.")
+@click.pass_context
+def stats(ctx: click.Context, since: str | None, as_json: bool) -> int:
+    """Say of each rule how often it matched, when last, and how often people decided otherwise afterwards."""
+    shop = _shop(ctx)
+    began = _beginning(since, shop.zone)
+    data = stats_data(standing(shop.store.register.ruled(began), _in_force(shop)), began, shop.zone)
+    if as_json:
+        put_whole(data)
+        return OK
+    click.echo(
+        f"{data['mails']} mails decided by rules; {data['missed']['count']} by none but a rule for everything else"
+    )
+    heads = ("rule", "hits", "share", "last hit", "category corrected", "team corrected", "tickets")
+    put_table(heads, [_stats_row(rule) for rule in data["rules"]])
+    for words, names in (("never matched", data["dead"]), ("in no file any more", [g["rule"] for g in data["gone"]])):
+        if names:
+            click.echo(safe(f"{words}: {', '.join(names)}"))
+    return OK
+
+
+def _stats_row(rule: dict[str, Any]) -> tuple[Any, ...]:
+    said = [_corrected(rule["overruled"].get(fact, [])) for fact in (CATEGORY, TEAM)]
+    shown = rule["tickets"][-_SHOWN:]
+    more = "… " if len(rule["tickets"]) > _SHOWN else ""
+    return (rule["rule"], rule["hits"], f"{rule['share']:.1%}", (rule["last_hit"] or "")[:16], *said,
+            more + ", ".join(map(str, shown)))  # fmt: skip
+
+
+def _corrected(ways: list[dict[str, Any]]) -> str:
+    return "; ".join(f"{w['count']} → {w['to'] or '?'}" for w in ways)
+
+
+# --- putting rules in force ---
+
+
+@rules.command()
+@click.argument("folder", default=None, type=_FOLDER, required=False)
+@click.option("--note", default="", metavar="TEXT", help="Why; it is kept with the version.")
+@click.option("--yes", is_flag=True, default=False, help="Do not ask.")
+@click.option("--force", is_flag=True, default=False, help="Also over changes in the folder that were never applied.")
+@click.pass_context
+def apply(ctx: click.Context, folder: Path | None, note: str, yes: bool, force: bool) -> int:
+    """Put the rules in FOLDER (default: the folder of the rules) in force: all of them, or none.
+
+    They are read, checked, tried with their own examples and over stored mail; then you are asked. A running daemon
+    takes them up within seconds, between two mails.
+    """
+    shop, now = _shop(ctx), Clock().now()
+    elsewhere = folder is not None and folder.resolve() != shop.places.rules.resolve()
+    source, after = folder if folder and elsewhere else shop.places.rules, shop.store.versions.last_id()
+    if elsewhere and not force:
+        _refuse_to_overwrite(shop)
+    found = _found(source, shop, now)
+    version, same = found.rulebook.version, shop.store.versions.files(after) == found.files
+    if same and not (elsewhere and inforce.never_applied(shop.places, shop.store)):
+        click.echo(f"version {version} is in force already: nothing to apply")
+        return OK
+    trial = _trial(shop, found.rulebook, limit=_TRIED_AT_APPLY)
+    for line in trial_lines(trial):
+        click.echo(safe(line))
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("nobody is there to be asked: add --yes")
+    if not yes:
+        click.confirm(f"Put version {version} in force?", abort=True)
+    data = trial_data(trial, shop.zone, most=20)
+    number = _put(source, found, Wish(who=_who(), how="apply", at=now, note=note, trial=data), shop, after, elsewhere)
+    click.echo(f"version {version} is in force (number {number})")
+    return _await_daemon(shop, number)
+
+
+def _found(source: Path, shop: _Shop, now: datetime) -> Found:
+    """Return the rules that may be put in force; say everything that is to be said of them."""
+    try:
+        found = inforce.found_in(source, shop.places, shop.store, now)
+    except ConfigError as e:
+        log.error("rules.refused", by=_who(), problems=[str(p) for p in e.problems])
+        raise ConfigError([*e.problems, Problem(str(source), 0, "was not applied: the rules in force stay")]) from e
+    for problem in found.warnings:
+        click.echo(str(problem), err=True)
+    return found
+
+
+def _refuse_to_overwrite(shop: _Shop) -> None:
+    """Refuse to lose what somebody has changed in the folder of the rules and never applied."""
+    if names := inforce.never_applied(shop.places, shop.store):
+        raise TicketdError(
+            f"{shop.places.rules} holds changes that were never applied ({', '.join(names)}): look at them with "
+            "'ticketd rules diff'; --force puts the other rules over them"
+        )
+
+
+def _put(source: Path, found: Found, wish: Wish, shop: _Shop, after: int, elsewhere: bool) -> int:
+    if elsewhere:
+        return inforce.apply_from(source, found, wish, shop.places, shop.store, after)
+    return inforce.put_in_force(found.rulebook, found.files, wish, shop.store, after)
+
+
+def _who() -> str:
+    """Return who types this; behind sudo, who they really are."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+def _await_daemon(shop: _Shop, number: int) -> int:
+    """Wait until the running daemon works with this version, and say so; where none runs, say that."""
+    give_up = time.monotonic() + _PATIENCE
+    while (at_work_with := inforce.at_work_with(shop.store)) not in (0, number) and time.monotonic() < give_up:
+        time.sleep(0.2)
+    if at_work_with == number:
+        click.echo("the running daemon has taken it up")
+        return OK
+    if at_work_with == 0:
+        click.echo("no daemon is running: it counts from the next start")
+        return OK
+    click.echo(
+        "the daemon has not taken it up yet: see its log (rules.applied, or rules.kept with the reason)", err=True
+    )
+    return PROBLEMS

@@ -609,9 +609,10 @@ def _occurred(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] 
 
 
 def _in_scope(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
-    """Take in what was refused, or what the desk was asked about."""
-    doubted = ticket.state is not State.OUT_OF_SCOPE
-    taken = settled(ticket, actor.name, argument) if doubted else (_move(Verb.IN_SCOPE, ticket, actor, argument),)
+    """Take in what was refused, or what the desk was asked about; or first the one, then the other."""
+    goes_to = settled(ticket, actor.name, argument)
+    refused = ticket.state is State.OUT_OF_SCOPE
+    taken = (_move(Verb.IN_SCOPE, ticket, actor, argument), *goes_to) if refused else goes_to
     zone = actor.service.timezone if actor.service else "UTC"
     return (*taken, *approval_asked(after(ticket, taken), actor.rulebook, zone, actor.at or actor.now))
 

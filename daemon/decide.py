@@ -6,6 +6,7 @@ each ticket concerned, and the transcript that answers commands. Pure: the same 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -198,7 +199,6 @@ def tick(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetime, un
     """
     then, zone = until or now, service.timezone
     woken = waking(ticket, then)
-    # A hold ends at its date, however late we look: the time since then is ours, and counts.
     at = min(ticket.hold_until or then, then) if woken else then
     steps = steps_due(ticket, rulebook, zone, now, then)
     up = hand_up_due(after(ticket, steps), steps, rulebook, then.astimezone(ZoneInfo(zone)).date())
@@ -223,13 +223,11 @@ def dispatched(change: Change, staff: Staff, at_hand: Iterable[Ticket] = ()) -> 
     return placed(change, placement)
 
 
-def load_after(load: Mapping[str, int], changes: Iterable[Change], rulebook: Rulebook) -> dict[str, int]:
+def load_after(load: Mapping[str, int], changes: Iterable[Change], rulebook: Rulebook) -> Mapping[str, int]:
     """Return how much everybody has at hand once these changes have happened too."""
-    now = dict(load)
-    for change in changes:
-        for ticket, more in ((change.before, -1), (change.now, 1)):
-            if ticket.assignee in now or more > 0:
-                now[ticket.assignee] = now.get(ticket.assignee, 0) + more * is_at_hand(ticket, rulebook)
+    happened, now = tuple(changes), Counter(load)
+    now.subtract(c.before.assignee for c in happened if is_at_hand(c.before, rulebook))
+    now.update(c.now.assignee for c in happened if is_at_hand(c.now, rulebook))
     return now
 
 

@@ -39,6 +39,10 @@ class StoreError(TicketdError):
     """The database cannot be used as it is; the message says what to do."""
 
 
+class RulesChangedError(TicketdError):
+    """Somebody else has put rules in force meanwhile."""
+
+
 class UnreachableError(TicketdError):
     """Weather: a server does not answer as it should. To be tried again later, never a mail's fault."""
 

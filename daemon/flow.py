@@ -53,6 +53,7 @@ from daemon.events import (
     Opened,
     ProgressTold,
     Recalled,
+    Reminded,
     Routed,
     RulesApplied,
 )
@@ -465,8 +466,18 @@ def _clock_scene(change: Change, desk: Desk) -> Scene:
     number = change.before.number
     given = any(isinstance(e, Assigned) for e in change.events)
     story, report = (desk.store.register.story(number), desk.store.register.report(number)) if given else ("", "")
-    scene = Scene(rulebook=desk.rulebook, service=desk.service, story=story, report=report)
+    asked = _asked_about(change, desk)
+    scene = Scene(rulebook=desk.rulebook, service=desk.service, story=story, report=report, records=asked)
     return _with_similar(change, scene, desk)
+
+
+def _asked_about(change: Change, desk: Desk) -> Mapping[int, Ticket]:
+    """LOOK UP what was solved together with a ticket, where its requester is reminded of all that in one mail."""
+    if not any(isinstance(e, Reminded) for e in change.events):
+        return {}
+    book = desk.store.register
+    parent = book.ticket(change.now.solved_with or change.before.number)
+    return book.tickets_of((parent.number, *parent.linked(LinkKind.CHILD))) if parent else {}
 
 
 def _with_similar(change: Change, scene: Scene, desk: Desk) -> Scene:
@@ -485,7 +496,7 @@ def _record(change: Change, scene: Scene, cause: str, desk: Desk, now: datetime)
 def _announced(change: Change, scene: Scene, desk: Desk, now: datetime) -> tuple[Notice, ...]:
     """ANNOUNCE: return the mails that one ticket's events call for."""
     told = _bounces_told(change, desk, now)
-    notices = choose_notices(change, replace(scene, told=told, history=_history(change, desk, now)))
+    notices = choose_notices(change, replace(scene, now=now, told=told, history=_history(change, desk, now)))
     unheard = [e for e in change.events if isinstance(e, NoticeFailed) and e.address not in told]
     if unheard and not notices:
         lines = [f"{e.template} to {e.address}: {e.reason}" for e in unheard]
@@ -783,7 +794,13 @@ def _enclosed(notice: Notice, desk: Desk) -> bytes | None:
     mail = desk.store.ledger.get(number) if isinstance(number, int) else None
     if mail is None or mail.content is not None:
         return mail.content if mail else None
-    return Path(mail.path).read_bytes()
+    try:
+        return Path(mail.path).read_bytes()
+    except OSError as e:
+        _tell_of_lost(
+            notice.to, f"the stored mail {number} cannot be read ({e.strerror}): only its words went out", desk
+        )
+        return None
 
 
 def settle(item: OwedNotice, fate: Fate, desk: Desk) -> None:

@@ -7,6 +7,7 @@ Nothing is written, and nothing is sent.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from daemon.intake.understand import Alerted, FollowUp, Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.render import check_templates
+from daemon.notify.together import one_for_each_reader
 from daemon.proving import STAND_IN, try_rules
 from daemon.routing.check import check_addresses, is_warning
 from daemon.routing.traces import explain_routing
@@ -104,8 +106,9 @@ def _as_if_kept(letter: Letter, mailbox: str, desk: Desk) -> KeptMail:
 
 
 def _notices(letter: Letter, known: Known, decision: Decision, desk: Desk) -> list[Notice]:
-    scene = scene_for(letter, known, decision, desk)
-    chosen = [n for change in decision.changes for n in choose_notices(change, scene_of(change, scene, desk))]
+    scene = replace(scene_for(letter, known, decision, desk), now=desk.clock.now())
+    each = one_for_each_reader(choose_notices(c, scene_of(c, scene, desk)) for c in decision.changes)
+    chosen = [n for notices in each for n in notices]
     concerned = decision.changes[0].now if decision.changes else known.ticket
     language = desk.service.language
     answers = transcript_notice(decision, concerned, language, scene)

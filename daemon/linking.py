@@ -40,6 +40,7 @@ _ENDS: Mapping[State, str] = {
     State.RESOLVED: "solved", State.PENDING_REVIEW: "solved", State.ARCHIVED: "solved",
     State.CANCELLED: "cancelled", State.OUT_OF_SCOPE: "out_of_scope",
 }  # fmt: skip
+_ASKED = (State.RESOLVED, State.PENDING_REVIEW)
 NAMES_ANOTHER = frozenset({LinkKind.SPLIT_INTO, LinkKind.PROBLEM, LinkKind.CHANGE})
 """The links by which a new record may be opened."""
 
@@ -312,25 +313,29 @@ def _children(ticket: Ticket, actor: Actor, found: Found) -> Iterator[Ticket]:
 
 
 def _answered_too(ticket: Ticket, event: StateChanged, found: Found) -> Iterator[tuple[int, Event]]:
-    """Yield the same answer for the other tickets of the requester that were solved with this one.
+    """Yield the same answer for the other tickets of the requester that they were asked about in the same mail.
 
-    They were asked about all of them in one mail, that of the first one: an answer to another number is for that alone.
+    That is the mail of the first one: an answer to another number is for that alone.
     """
-    for one in _asked_together(ticket, found):
+    first, *others = asked_together(ticket, found)
+    for one in others if first.number == ticket.number else ():
         new = next_state(one.state, event.verb, one.kind)
         if new is not None:
             yield one.number, StateChanged(verb=event.verb, old=one.state, new=new, by=event.by, text=event.text)
 
 
-def _asked_together(ticket: Ticket, found: Found) -> tuple[Ticket, ...]:
-    """Return the others of the same requester that were solved with this ticket; none where another one leads them."""
-    parent = found(ticket.solved_with) if ticket.solved_with else ticket
-    if parent is None:
-        return ()
-    family = [t for t in map(found, parent.linked(LinkKind.CHILD)) if t is not None and t.solved_with == parent.number]
-    theirs = [t for t in (parent, *family) if t.requester == ticket.requester]
-    leads = bool(theirs) and theirs[0].number == ticket.number
-    return tuple(theirs[1:]) if leads else ()
+def asked_together(ticket: Ticket, found: Found) -> tuple[Ticket, ...]:
+    """Return this ticket and those of the same requester that were solved with it; the first one leads the others."""
+    parent = (found(ticket.solved_with) if ticket.solved_with else ticket) or ticket
+    family = (parent, *filter(None, map(found, parent.linked(LinkKind.CHILD))))
+    asked = tuple(t for t in family if t.number == ticket.number or _asked_too(t, ticket, parent))
+    numbers = [t.number for t in asked]
+    return tuple(ticket if t.number == ticket.number else t for t in asked) if ticket.number in numbers else (ticket,)
+
+
+def _asked_too(other: Ticket, ticket: Ticket, parent: Ticket) -> bool:
+    together = parent.number in (other.number, other.solved_with)
+    return together and other.requester == ticket.requester and other.state in _ASKED
 
 
 def _joined(ticket: Ticket, found: Found) -> Iterator[Ticket]:

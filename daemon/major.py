@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.actors import Actor, Refusal, in_charge
 from daemon.events import (
@@ -21,7 +21,7 @@ from daemon.events import (
     MajorUpdateOwed,
 )
 from daemon.intake import arguments
-from daemon.rulebook import Rulebook, WarningLevel
+from daemon.rulebook import MajorRules, Rulebook, WarningLevel
 from daemon.ticket import Ticket
 from daemon.words import Severity
 
@@ -29,6 +29,7 @@ LIMITS = ("customers_network", "customers", "regions", "complaints", "escalated_
 """What a warning level may be measured by, in the order in which they are looked at."""
 _BETWEEN_REGIONS = re.compile(r"[\s、,，;；/+&]+")
 _FROM_THE_LIMIT_ON = frozenset({"regions"})
+_MOST_DOUBLINGS = 20
 DEFAULT = "default"
 """The threshold of a level for which nothing speaks: it is the mildest one."""
 
@@ -42,8 +43,9 @@ def declare(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | 
     if over:
         return _end(reason, ticket, actor)
     level, reason, near = arguments.warning_in(argument, rules.levels)
-    if near:
-        return Refusal(code="no_such_level", detail=arguments.first_word(argument)[0], near=near)
+    # Everybody is told at once, customers too: what may be a level that there is not is asked about, not passed over.
+    if near or (level is None and arguments.names_a_level(argument)):
+        return Refusal(code="no_such_level", near=near)
     judged = _Judged(level=level) if level else _by_what_is_known(ticket, actor)
     if ticket.major_run and ticket.in_alarm and ticket.major_run.level == judged.level.key:
         return ()
@@ -67,11 +69,18 @@ def update_owed(ticket: Ticket, rulebook: Rulebook, now: datetime, until: dateti
     if run is None or ticket.update_chase_at is None or run.chase_at > until:
         return ()
     repeat = run.reminded + 1
-    again_at = run.chase_at + ((max(now, until) - run.chase_at) // run.remind + 1) * run.remind
+    wait = _until_next(repeat, run.remind, rules)
+    again_at = run.chase_at + ((max(now, until) - run.chase_at) // wait + 1) * wait
     audience = (run.owner or rules.owner,) if repeat <= rules.asked else (run.owner or rules.owner, *rules.then)
     return (
         MajorUpdateOwed(due_at=run.due_at, noticed_at=now, again_at=again_at, repeat=repeat, audience=audience),
     )  # fmt: skip
+
+
+def _until_next(repeat: int, remind: timedelta, rules: MajorRules) -> timedelta:
+    """Return how long the reminder after this one waits: once it went to others too, twice as long each time."""
+    doubled = min(max(0, repeat - rules.asked), _MOST_DOUBLINGS)
+    return min(remind * (1 << doubled), max(rules.widest, remind))
 
 
 def alarm_follows(

@@ -20,6 +20,7 @@ from daemon.routing.check import (
     check_languages,
     check_rulebook,
     check_templates_named,
+    check_variants,
     is_warning,
 )
 from daemon.routing.loader import RuleFiles, load_partly, load_tests
@@ -105,4 +106,8 @@ def _across_files(
     by_date = (check_calendars, check_contracts) if today else ()
     dated = [problem for check in by_date if today for problem in check(rulebook, today, folder)]
     spoken = check_languages(rulebook, {p.parent.name for p in found}, folder)
-    return [*further(rulebook, {p.stem for p in found}, folder), *dated, *spoken]
+    names = {
+        language: {p.stem for p in found if p.parent.name == language} for language in {p.parent.name for p in found}
+    }
+    variants = check_variants(rulebook, names, folder)
+    return [*further(rulebook, {p.stem for p in found}, folder), *dated, *spoken, *variants]

@@ -434,13 +434,15 @@ class MajorRules:
     """How major incidents are run; `levels` from the gravest down, none: there are no major incidents.
 
     `owner` is the audience whose first person present owns one. A missed update is asked of the owner `asked` times,
-    then of `then` too. `network` and `complaints` are the categories that count as such.
+    then of `then` too, ever more seldom, but at least every `widest`. `network` and `complaints` are the categories
+    that count as such.
     """
 
     levels: tuple[WarningLevel, ...] = ()
     owner: str = "duty"
     asked: int = 2
     then: tuple[str, ...] = ()
+    widest: timedelta = timedelta(days=1)
     network: tuple[str, ...] = ()
     complaints: tuple[str, ...] = ()
 

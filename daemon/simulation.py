@@ -258,7 +258,7 @@ def _reported(number: int, incident: Incident, play: _Play) -> Happening:
     (change, *_) = decision.changes
     change = _given_out(replace(change, before=replace(change.before, number=number)), incident.at, play)
     play.courses[number] = [(incident.at, change.now)]
-    scene = Scene(rulebook=book, service=play.service, letter=letter)
+    scene = Scene(rulebook=book, service=play.service, now=incident.at, letter=letter)
     mails = tuple(mail_of(n) for n in choose_notices(change, scene))
     return Happening(at=incident.at, number=number, what="reported", events=change.events, mails=mails)
 
@@ -306,7 +306,8 @@ def _found(number: int, since: datetime, until: datetime, play: _Play) -> Happen
     at, placement = found
     (change, *_) = placed(Change(before=ticket, events=()), placement)
     play.courses[number].append((at, change.now))
-    mails = tuple(mail_of(n) for n in choose_notices(change, Scene(rulebook=play.rulebook, service=play.service)))
+    scene = Scene(rulebook=play.rulebook, service=play.service, now=at)
+    mails = tuple(mail_of(n) for n in choose_notices(change, scene))
     return Happening(at=at, number=number, what="", events=change.events, mails=mails)
 
 
@@ -321,7 +322,7 @@ def _done(number: int, verb: Verb, at: datetime, play: _Play) -> Iterator[Happen
     known = Known(sender=sender, proof=Proof.TOKEN, ticket=ticket, matched=Matched.TOKEN)
     intent = understand(letter, known, play.rulebook)
     decision = decide(intent, known, play.rulebook, play.service, now=at, received_at=at, mail=0)
-    scene = Scene(rulebook=play.rulebook, service=play.service, letter=letter, actor=person.key)
+    scene = Scene(rulebook=play.rulebook, service=play.service, now=at, letter=letter, actor=person.key)
     for done in decision.changes[:1]:
         change = _given_out(done, at, play)
         play.courses[number].append((at, change.now))

@@ -76,7 +76,10 @@ class Segment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clock:
-    """One promise being measured. It runs while its last segment is open; `met` is None until it stopped."""
+    """One promise being measured. It runs while its last segment is open; `met` is None until it stopped.
+
+    Who has acknowledged its reminders hears none before `quiet_until`.
+    """
 
     name: str
     target: timedelta
@@ -91,6 +94,7 @@ class Clock:
     zone: str = ""
     foreseen: bool = False
     acknowledged_by: str = ""
+    quiet_until: datetime | None = None
 
     @property
     def running(self) -> bool:
@@ -258,7 +262,8 @@ class Ticket:
     @property
     def awaits_approval(self) -> bool:
         """Whether nothing may be done about it until somebody has approved it."""
-        return self.state is State.ON_HOLD and self.hold_reason is HoldReason.APPROVAL
+        held = self.state is State.ON_HOLD and self.hold_reason is HoldReason.APPROVAL
+        return held and self.approval is not None
 
     @property
     def in_alarm(self) -> bool:
@@ -556,7 +561,7 @@ def _scoped(ticket: Ticket, e: StateChanged) -> Ticket:
     if e.verb is not Verb.OUT_OF_SCOPE:
         return ticket
     final = e.old is State.OUT_OF_SCOPE and ticket.insisted_at is not None
-    return replace(ticket, scope_why="", scope_reason=e.text, scope_final=final, scope_to=())
+    return replace(ticket, scope_why="", scope_reason=e.text, scope_final=final)
 
 
 def _graded(ticket: Ticket, e: Graded) -> Ticket:
@@ -667,7 +672,8 @@ def _turned(clock: Clock, event: ClockEvent, *, at_work: bool) -> Clock:
         case ClockPaused(at=at):
             return replace(clock, segments=_closed(clock.segments, at))
         case ClockResumed(at=at, due_at=due_at, steps=steps):
-            return replace(clock, segments=(*clock.segments, Segment(since=at)), due_at=due_at, steps=steps, met=None)
+            on = replace(clock, segments=(*clock.segments, Segment(since=at)), due_at=due_at, steps=steps, met=None)
+            return _kept_quiet(on)
         case ClockRetimed():
             return _retimed(clock, event)
         case ClockStopped(at=at, met=met):
@@ -675,8 +681,7 @@ def _turned(clock: Clock, event: ClockEvent, *, at_work: bool) -> Clock:
         case StepReached():
             return _reached(clock, event, at_work=at_work)
         case RemindersSilenced(until=until):
-            quiet = tuple(replace(s, due_at=max(s.due_at, until)) if s.every else s for s in clock.steps)
-            return replace(clock, steps=quiet, acknowledged_by="")
+            return _kept_quiet(replace(clock, quiet_until=until, acknowledged_by=""))
         case EscalationAsked(step=name):
             asked = [s for s in clock.steps if s.name == name and s.every is None]
             return _heir_foreseen(_without(clock, asked), asked)
@@ -691,10 +696,19 @@ def _retimed(clock: Clock, e: ClockRetimed) -> Clock:
         before = (replace(s, calendar=s.calendar or clock.calendar, zone=s.zone or clock.zone) for s in segments)
         segments = tuple(s for s in _closed(tuple(before), e.at) if s.until != s.since)
         segments = (*segments, Segment(since=e.at)) if clock.running else segments
-    return replace(
+    graver = 0 < e.severity < clock.severity  # whoever acknowledged it has not heard of this
+    return _kept_quiet(replace(
         clock, target=e.target, calendar=e.calendar, due_at=e.due_at, steps=e.steps, segments=segments,
-        severity=e.severity, level=e.level, zone=e.zone,
-    )  # fmt: skip
+        severity=e.severity, level=e.level, zone=e.zone, quiet_until=None if graver else clock.quiet_until,
+    ))  # fmt: skip
+
+
+def _kept_quiet(clock: Clock) -> Clock:
+    """Put off the reminders that would come before the end of the quiet time."""
+    until = clock.quiet_until
+    if until is None:
+        return clock
+    return replace(clock, steps=tuple(replace(s, due_at=max(s.due_at, until)) if s.every else s for s in clock.steps))
 
 
 def _reached(clock: Clock, e: StepReached, *, at_work: bool) -> Clock:

@@ -23,6 +23,7 @@ from daemon.events import (
     ClockStopped,
     Event,
     MajorUpdateOwed,
+    Routed,
     StepPassedOn,
     StepReached,
 )
@@ -62,7 +63,10 @@ class Stretch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockStory:
-    """One promise, and how its time was used. `due_at` is None while the clock stands still; `met` until it stopped."""
+    """One promise, and how its time was used. `due_at` is None while the clock stands still; `met` until it stopped.
+
+    `chosen_by`: the rules that matched where one of them chose the service level, and not the customer's contract.
+    """
 
     clock: Clock
     calendar: Calendar
@@ -70,6 +74,7 @@ class ClockStory:
     stretches: tuple[Stretch, ...]
     used: timedelta
     due_at: datetime | None
+    chosen_by: tuple[str, ...] = ()
 
     @property
     def left(self) -> timedelta:
@@ -82,7 +87,14 @@ def clock_stories(
 ) -> tuple[ClockStory, ...]:
     """Return the story of each clock of a ticket; `zone` is the service's."""
     events = list(history)
-    return tuple(_story(clock, events, Measure(rulebook, zone), now) for clock in ticket.clocks)
+    by_rule = _chosen_by(events) if ticket.service_level else ()
+    stories = (_story(clock, events, Measure(rulebook, zone), now) for clock in ticket.clocks)
+    return tuple(replace(s, chosen_by=by_rule if s.clock.level == ticket.service_level else ()) for s in stories)
+
+
+def _chosen_by(events: History) -> tuple[str, ...]:
+    """Return the rules that matched when one of them chose the service level."""
+    return next((e.because for _, e, _, _ in events if isinstance(e, Routed) and e.level), ())
 
 
 def _story(clock: Clock, events: History, measure: Measure, now: datetime) -> ClockStory:
@@ -155,6 +167,7 @@ def why_data(stories: Iterable[ClockStory], zone: ZoneInfo) -> list[dict[str, An
             "clock": s.clock.name,
             "target_seconds": _seconds(s.clock.target),
             "service_level": s.clock.level,
+            "chosen_by": list(s.chosen_by),
             "severity": s.clock.severity or None,
             "calendar": s.calendar.key,
             "zone": s.zone,
@@ -184,6 +197,8 @@ def why_lines(stories: Iterable[ClockStory], zone: ZoneInfo, language: str, now:
         )
         if s.clock.level:
             yield "  " + says["source"].format(level=s.clock.level, severity=s.clock.severity)
+        if s.chosen_by:
+            yield "  " + says["by_rule"].format(rules=", ".join(s.chosen_by))
         for x in s.stretches:
             yield f"  {_stretch_line(x, zone, language)}"
         yield from (f"  {line}" for line in _days_off(s, language, now))
@@ -194,7 +209,8 @@ def why_lines(stories: Iterable[ClockStory], zone: ZoneInfo, language: str, now:
 def _stretch_line(x: Stretch, zone: ZoneInfo, language: str) -> str:
     says = _SAYS[language]
     until = _wall(x.until, zone) if x.until else says["still"]
-    known = {"started", "resumed", "customer", "vendor", "change", "date", "stopped", "out_of_scope", "cancelled"}
+    known = {"started", "resumed", "customer", "vendor", "change", "date", "approval", "stopped", "out_of_scope",
+             "cancelled"}  # fmt: skip
     why = says[x.why] if x.why in known else says["retimed"].format(_change_words(x.why, language))
     who = says["clock"] if x.by == CLOCK else ", ".join(part for part in (x.by, x.cause) if part)
     cost = span(x.used, language) if x.runs else "–"
@@ -283,7 +299,7 @@ def next_turn(ticket: Ticket, rulebook: Rulebook, service: Service, now: datetim
     change = tick(ticket, rulebook, service, at)
     if not change.events:
         return None
-    mails = tuple(mail_of(n) for n in choose_notices(change, Scene(rulebook=rulebook, service=service)))
+    mails = tuple(mail_of(n) for n in choose_notices(change, Scene(rulebook=rulebook, service=service, now=at)))
     endless = [e for e in change.events if _goes_on(e)]
     coming = Coming(at=at, events=change.events, mails=mails, for_ever=bool(endless))
     return coming, _without_reminders(change.now, endless)
@@ -465,13 +481,15 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "respond": "First answer", "resolve": "Solution", "respond_short": "first answer", "resolve_short": "solution",
         "promise": ": promised within {target}, counted on {calendar}.",
         "source": "That is what service level {level} says for severity {severity}.",
+        "by_rule": "A rule chose that level, and not the customer's contract (rules that matched: {rules}).",
         "always": "the calendar {} (around the clock)",
         "hours": "the calendar {key} ({zone}: {hours})",
         "weekdays": "Mon Tue Wed Thu Fri Sat Sun",
         "run": "ran  ", "pause": "stood", "still": "now",
         "started": "it was recorded", "resumed": "work goes on", "stopped": "it was done",
         "customer": "waits for the customer", "vendor": "waits for a vendor", "change": "waits for a change",
-        "date": "waits for a date", "out_of_scope": "out of scope", "cancelled": "cancelled",
+        "date": "waits for a date", "approval": "waits for approval", "out_of_scope": "out of scope",
+        "cancelled": "cancelled",
         "retimed": "the promise changed: {}",
         "holidays": "Holidays in between: {}.", "workdays": "Make-up working days in between: {}.",
         "clock": "the clock", "rules of severity": "rules of severity", "contract": "contract",
@@ -495,12 +513,13 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "respond": "响应", "resolve": "解决", "respond_short": "响应", "resolve_short": "解决",
         "promise": "：承诺 {target}内，按{calendar}计时。",
         "source": "依据：服务级别 {level}，级别 {severity}。",
+        "by_rule": "这个服务级别是规则选定的，不是客户合同里的（符合的规则：{rules}）。",
         "always": "日历 {}（7×24）",
         "hours": "日历 {key}（{zone}，{hours}）",
         "weekdays": "周一 周二 周三 周四 周五 周六 周日",
         "run": "计时", "pause": "停表", "still": "现在",
         "started": "建单", "resumed": "恢复处理", "stopped": "已完成",
-        "customer": "等客户", "vendor": "等厂商", "change": "等变更", "date": "等约定时间",
+        "customer": "等客户", "vendor": "等厂商", "change": "等变更", "date": "等约定时间", "approval": "等待审批",
         "out_of_scope": "不受理", "cancelled": "已取消",
         "retimed": "承诺改变：{}",
         "holidays": "其间放假：{}。", "workdays": "其间调休上班：{}。",

@@ -17,6 +17,7 @@ from daemon.intake.as_json import letter_as_json
 from daemon.intake.letter import Letter, read_letter
 from daemon.intake.understand import Intent, Known
 from daemon.notify.notice import Notice
+from daemon.overruled import Standing, Tally
 from daemon.plain import to_plain
 from daemon.routing.traces import RuleTrace
 from daemon.store import Store
@@ -65,6 +66,7 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "followed_by": list(ticket.followed_by),
         "links": [{"kind": str(x.kind), "ticket": x.ticket} for x in ticket.links],
         "moved_to": ticket.moved_to or None,
+        "solved_with": ticket.solved_with or None,
         "closes_at": iso(ticket.silence.close_at if ticket.silence else None, zone),
         "rating": ticket.rating or None,
         "rating_text": ticket.rating_text,
@@ -86,6 +88,9 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "alerts": ticket.alerts or None,
         "alert_at": iso(ticket.alert_at, zone),
         "recovered_at": iso(ticket.recovered_at, zone),
+        "service_level": ticket.service_level,
+        "templates": dict(ticket.templates),
+        "approval": _approval(ticket, zone),
         "scope_why": ticket.scope_why,
         "scope_reason": ticket.scope_reason,
         "insisted_at": iso(ticket.insisted_at, zone),
@@ -112,6 +117,17 @@ def _major(ticket: Ticket, zone: ZoneInfo) -> dict[str, Any] | None:
     return {
         "level": run.level, "owner": run.owner, "since": iso(run.since, zone), "ended_at": iso(run.ended_at, zone),
         "updates": run.updates, "next_update_at": iso(run.due_at, zone) if run.active else None,
+    }  # fmt: skip
+
+
+def _approval(ticket: Ticket, zone: ZoneInfo) -> dict[str, Any] | None:
+    """Return whom it waits for, or waited for, None where it needs no approval."""
+    asked = ticket.approval
+    if asked is None:
+        return None
+    return {
+        "by": asked.by, "waits": ticket.awaits_approval, "since": iso(asked.since, zone), "reminders": asked.repeat,
+        "again_at": iso(asked.again_at, zone) if ticket.awaits_approval else None,
     }  # fmt: skip
 
 
@@ -197,6 +213,34 @@ def _alert(known: Known) -> dict[str, Any] | None:
         return None
     severity = int(seen.severity) if seen.severity else None
     return {"name": seen.alert.name, "sign": str(seen.sign), "key": seen.key, "about": seen.about, "severity": severity}
+
+
+def stats_data(standing: Standing, since: datetime | None, zone: ZoneInfo) -> dict[str, Any]:
+    """Return how the rules stand as `rules stats --json` shows it; tickets are named by their numbers."""
+    return {
+        "since": iso(since, zone),
+        "mails": standing.mails,
+        "missed": {"count": len(standing.missed), "tickets": list(standing.missed)},
+        "rules": [_tally(t, standing.mails, zone) for t in standing.tallies],
+        "dead": [t.rule for t in standing.tallies if not t.hits],
+        "gone": [_tally(t, standing.mails, zone) for t in standing.gone],
+    }
+
+
+def _tally(tally: Tally, mails: int, zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        "rule": tally.rule, "hits": tally.hits, "share": round(tally.hits / mails, 4) if mails else 0.0,
+        "last_hit": iso(tally.last, zone), "tickets": tally.tickets,
+        "overruled": {fact: _ways(found) for fact, found in tally.overruled.items()},
+    }  # fmt: skip
+
+
+def _ways(found: Iterable[tuple[int, str]]) -> list[dict[str, Any]]:
+    """Return into what people changed it, the most frequent first."""
+    ways: dict[str, list[int]] = {}
+    for number, new in found:
+        ways.setdefault(new, []).append(number)
+    return [{"to": new, "count": len(n), "tickets": n} for new, n in sorted(ways.items(), key=lambda w: -len(w[1]))]
 
 
 def iso(moment: datetime | None, zone: ZoneInfo) -> str | None:

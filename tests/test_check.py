@@ -7,8 +7,16 @@ import pytest
 
 from daemon.config import shipped
 from daemon.notify.catalogue import TEMPLATES
-from daemon.routing.actions import AddTags, SetField
-from daemon.routing.check import WARNING, check_calendars, check_languages, check_rulebook, is_warning
+from daemon.routing.actions import AddTags, SetField, action_from
+from daemon.routing.check import (
+    WARNING,
+    check_addresses,
+    check_calendars,
+    check_languages,
+    check_rulebook,
+    check_variants,
+    is_warning,
+)
 from daemon.routing.conditions import Always, condition_from
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Category, Rule, Rulebook, Team
@@ -94,3 +102,47 @@ def test_a_language_without_mails_falls_back_and_is_remarked_on() -> None:
         "warning: 'wang.wei' has the language 'fr', but there are no mails in it: they go out in the service's own; "
         "write one of en, zh, or add a folder of templates"
     )
+
+
+# --- what rules do, and what it needs elsewhere ---
+
+
+def _doing(word: str, value: object) -> Rulebook:
+    rule = Rule(name="x", when=condition_from("subject contains", "x"), then=(action_from(word, value),), where="r:7")
+    return replace(STARTER, rules=(*STARTER.rules, rule))
+
+
+def test_what_tells_somebody_needs_an_announcement_and_what_asks_a_keyword() -> None:
+    assert found(_doing("notify", ["pm"])) == found(_doing("approval", "pm")) == []
+    silent = tuple(a for a in STARTER.announcements if a.event not in ("RuleNotified", "ApprovalAsked", "ApprovalOwed"))
+    (told,) = found(replace(_doing("notify", ["pm"]), announcements=silent))
+    assert told == (
+        "r:7: the rule 'x' leads to RuleNotified, but announcements.yaml tells nobody of it; "
+        "write there - {event: RuleNotified, template: rule_notice, to: [step]}"
+    )
+    keywords = tuple(k for k in STARTER.keywords if k.verb not in ("approve", "refuse"))
+    (asked,) = found(replace(_doing("approval", "pm"), keywords=keywords))
+    assert "keywords.yaml lacks approve, refuse" in asked
+
+
+@pytest.mark.parametrize(
+    ("word", "value"), [("forward", "Support+x@example.com"), ("notify", ["support@example.com"]),
+                        ("watchers", ["support@example.com"])],
+)  # fmt: skip
+def test_a_rule_cannot_write_to_ourselves(word: str, value: object) -> None:
+    owns = lambda address: address.lower().partition("+")[0].startswith("support")  # noqa: E731
+    (problem,) = map(str, check_addresses(_doing(word, value), owns))
+    assert problem.startswith("r:7: the rule 'x' writes to ") and "our own address" in problem
+    assert check_addresses(_doing("forward", "bills@partner.example"), owns) == []
+
+
+def test_variants_must_be_somewhere_and_had_better_be_everywhere() -> None:
+    book = _doing("template", {"acknowledgement": "acknowledgement_vip"})
+    usual = set(TEMPLATES)
+    (none,) = check_variants(book, {"zh": usual, "en": usual})
+    assert "there is none; write a file acknowledgement_vip.txt" in none.what and not is_warning(none)
+    (half,) = check_variants(book, {"zh": usual | {"acknowledgement_vip"}, "en": usual})
+    assert is_warning(half) and "in en: readers there get 'acknowledgement'" in half.what
+    assert check_variants(book, {"zh": usual | {"acknowledgement_vip"}}) == []
+    (unknown,) = check_variants(_doing("template", {"acknowlegement": "acknowlegement_vip"}), {"en": usual})
+    assert "did you mean 'acknowledgement'" in unknown.what

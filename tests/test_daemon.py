@@ -189,6 +189,37 @@ def test_good_rules_are_taken_over_and_bad_ones_are_not(place: Office) -> None:
         assert ticketd.ends() == 0
 
 
+def test_rules_that_were_applied_count_within_seconds_and_broken_ones_do_not_keep_it_from_starting(
+    place: Office,
+) -> None:
+    own_rules(place)
+    here, other = place.folder / "rules", place.folder / "other"
+    shutil.copytree(here, other)
+    good = (here / "routing.yaml").read_text("utf-8")
+    changed = good.replace(
+        "then: {category: network/vpn, team: network}", "then: {category: network/vpn, team: security}"
+    )
+    (other / "routing.yaml").write_text(changed, "utf-8")
+    with service(place) as ticketd:
+        applied = place.ticketd("rules", "apply", str(other), "--yes", "--note", "VPN goes to security")
+        assert "the running daemon has taken it up" in applied.stdout
+        assert ticketd.says("rules.applied")["note"] == "VPN goes to security"
+        assert (here / "routing.yaml").read_text("utf-8") == changed
+        place.arrives(write(ZHANG, "VPN 连不上。"))
+        ticketd.gets("zhang.san")
+        assert place.ticket(1)["team"] == "security"
+        assert ticketd.ends() == 0
+    (here / "routing.yaml").write_text("rules: 5\n", "utf-8")
+    with service(place) as ticketd:
+        assert any("routing.yaml:1" in p for p in ticketd.says("rules.kept")["problems"])
+        alarm = ticketd.gets("chen.jing", subject="系统告警")
+        assert "routing.yaml:1" in alarm.letter.text
+        place.arrives(write(ZHANG, "VPN 又连不上。", subject="VPN 又断了"))
+        ticketd.gets("zhang.san", subject="INC-2")
+        assert place.ticket(2)["team"] == "security", "the last rules that were in force count"
+        assert ticketd.ends() == 0
+
+
 def own_rules(place: Office) -> None:
     """Give this desk rules that may be changed: the others share those of the repository."""
     link = place.folder / "rules"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from email import message_from_bytes
+from email.policy import default
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,12 @@ def test_when_nobody_is_free_it_waits_and_lead_and_desk_are_told_once(desk: Test
     ticket = desk.ticket(3)
     assert (ticket.state, ticket.team, ticket.assignee) == (State.ASSIGNED, "network", "")
     assert ticket.queued_at is not None and desk.waits(minutes=5) == []
+
+
+def test_of_the_end_of_what_waited_only_those_hear_who_heard_of_it(desk: TestDesk) -> None:
+    full_house(desk)
+    mail = mail_to(vpn(desk, 3), "zhang.san")
+    assert whom(desk.receives(reply(mail, CUSTOMER, "#取消"))) == ["zhang.san", "zhao.min", "zhang.san"]
 
 
 @pytest.mark.procedure("5/urgent_first")
@@ -474,3 +482,53 @@ def test_the_rota_is_shown_with_its_reasons(desk: TestDesk, capsys: pytest.Captu
     assert "赵敏" in shown and "轮到" in shown and "2026-11-30 09:00" in shown
     assert run_command(["--config", config, "rota", "netwrok"]) == 1
     assert "did you mean 'network'?" in capsys.readouterr().err
+
+
+# --- what those at work are told while none of them is there ---
+
+AWAY = {"absences": ((date(2026, 11, 20), date(2026, 12, 5)),)}
+
+
+def test_a_customers_words_on_a_waiting_ticket_reach_somebody_while_the_lead_is_away(desk: TestDesk) -> None:
+    staffed(desk, zhao_min=AWAY)
+    acknowledged, *_ = desk.receives(write(CUSTOMER, "收到可疑邮件", subject="钓鱼邮件 phishing"))
+    assert desk.ticket(1).queued_at
+    sent = desk.receives(reply(acknowledged, CUSTOMER, "更多邮件来了，很急！"))
+    assert whom(sent) == ["zhao.min", "sun.li", "mary.jones"]  # the project managers are next in line
+    assert "组长赵敏在 12月5日之前（含当天）不在，所以转给您。" in mail_to(sent, "sun.li").letter.text
+    assert "很急" in mail_to(sent, "sun.li").letter.text
+    assert "不在，所以转给您" not in mail_to(sent, "zhao.min").letter.text
+
+
+def test_a_customers_words_reach_the_colleagues_of_an_engineer_who_is_away(desk: TestDesk) -> None:
+    acknowledged, assignment = vpn(desk)
+    desk.receives(reply(assignment, ENGINEER, "#受理"))
+    staffed(desk, wang_wei=AWAY)
+    sent = desk.receives(reply(acknowledged, CUSTOMER, "现在全断了，非常急"))
+    assert whom(sent) == ["wang.wei", "zhao.min"]
+    assert "处理人王伟在 12月5日之前（含当天）不在" in mail_to(sent, "zhao.min").letter.text
+    html = message_from_bytes(mail_to(sent, "zhao.min").raw, policy=default).get_body(("html",))
+    assert "处理人王伟在" in html.get_content()
+
+
+def test_where_the_whole_line_is_away_the_desk_hears_it(desk: TestDesk) -> None:
+    acknowledged, assignment = vpn(desk)
+    desk.receives(reply(assignment, ENGINEER, "#受理"))
+    away = ("wang_wei", "zhao_min", "sun_li", "mary_jones", "zhou_qiang", "wu_fang", "he_lei")
+    staffed(desk, **dict.fromkeys(away, AWAY))
+    assert whom(desk.receives(reply(acknowledged, CUSTOMER, "现在全断了"))) == ["wang.wei", "chen.jing"]
+
+
+def test_nobody_else_hears_it_while_somebody_at_work_is_there(desk: TestDesk) -> None:
+    staffed(desk, zhao_min=AWAY)
+    acknowledged, assignment = vpn(desk)
+    desk.receives(reply(assignment, ENGINEER, "#受理"))
+    assert whom(desk.receives(reply(acknowledged, CUSTOMER, "还是不行"))) == ["wang.wei"]
+
+
+def test_a_ticket_given_to_somebody_away_is_told_to_the_next_in_line_too(desk: TestDesk) -> None:
+    _, assignment = vpn(desk)
+    staffed(desk, zhao_min=AWAY)
+    sent = desk.receives(reply(assignment, ENGINEER, "#转派 赵敏"))
+    assert whom(sent) == ["zhao.min", "wang.wei"]  # who handed it over has the transcript
+    assert "INC-1" in mail_to(sent, "wang.wei").subject

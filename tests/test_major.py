@@ -407,6 +407,12 @@ def test_the_level_follows_from_how_many_are_affected(desk, facts, level, thresh
         ("network: [network]", "network: [netwrk]", "", "no category is called 'netwrk' (did you mean 'network'?)"),
         ("then: [manager]", "then: [boss]", "", "no audience is called 'boss'"),
         ("asked: 2", "asked: 0", "", "'asked' is a number from 1 to 100, got '0'"),
+        (
+            "widest: 24h",
+            "widest: 20m",
+            "",
+            "'widest' is shorter than the level 'orange' is chased at first ('remind_every'); write a longer one",
+        ),
     ],
 )
 def test_a_broken_file_is_named_with_line_and_cure(tmp_path, old, new, at, says):
@@ -493,3 +499,69 @@ def test_who_wears_several_hats_gets_one_mail(desk):
     desk.receives(write("何磊 <he2@example.com>", "VPN 今早连不上，提示错误 691。"))
     sent = unasked(desk, PM, "#重大 红色")
     assert len([m for m in sent if m.to.startswith("he") and "重大事件" in m.subject]) == 1
+
+
+# --- a level that there is not; a chase that grows quiet ---
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "purple",
+        "purple five cities",
+        "紫色",
+        "紫色 五个城市",
+        "紫色预警：五个城市",
+        "一级",
+        "P1",
+        "1",
+        "流行色，全断了",
+    ],
+)
+def test_a_level_that_there_is_not_is_refused_with_those_that_there_are(desk, words):
+    opened(desk)
+    sent = unasked(desk, PM, f"#重大 {words}")
+    assert "红色, 橙色, 黄色" in one(sent, "sun.li").letter.text
+    assert [m.to for m in sent] == ["sun.li@example.com"]
+    assert not desk.ticket(1).in_alarm and desk.ticket(1).severity is not Severity.CRITICAL
+
+
+@pytest.mark.parametrize(
+    ("words", "level", "reason"),
+    [
+        ("全国断网", "yellow", "全国断网"),
+        ("Internet down everywhere", "yellow", "Internet down everywhere"),
+        ("红色，全国断网", "red", "全国断网"),
+        ("红色预警 全国断网", "red", "全国断网"),
+        ("橙：三个城市", "orange", "三个城市"),
+    ],
+)
+def test_a_reason_without_a_level_is_one_and_a_comma_ends_a_level(desk, words, level, reason):
+    opened(desk)
+    unasked(desk, PM, f"#重大 {words}")
+    (declared_as,) = desk.events(1, "MajorDeclared")
+    assert (declared_as.level, declared_as.reason) == (level, reason)
+
+
+def test_a_missed_update_is_chased_ever_more_seldom_and_anew_after_the_next_one(desk):
+    declared(desk)
+    chased = []
+    for _ in range(62 * 4):
+        chased += to(desk.waits(minutes=15), "he.lei")
+    owed = desk.events(1, "MajorUpdateOwed")
+    since = [round((e.noticed_at - owed[0].due_at) / MINUTES) for e in owed]
+    assert since == [0, 15, 30, 60, 120, 240, 480, 960, 1920, 3360]
+    assert len([m for m in chased if "请发通报" in m.subject]) == len(owed)
+
+    on_ticket(desk, DUTY, "#通报 备件已到。")
+    desk.waits(minutes=30)
+    desk.waits(minutes=15)
+    again = desk.events(1, "MajorUpdateOwed")[len(owed) :]
+    assert [e.repeat for e in again] == [1, 2]
+
+
+def test_after_a_weekend_without_power_a_missed_update_is_asked_for_once(desk):
+    declared(desk)
+    desk.waits(hours=62)
+    assert len(desk.events(1, "MajorUpdateOwed")) == 1
+    assert desk.ticket(1).update_chase_at > desk.clock.now()

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.month import books, case, checker, hours
+from tests.month import books, case, checker, hours, staffing
 from tests.month.books import RULES, Books, read_rules
 from tests.month.checker import Evidence, Mail, judge
 from tests.month.play import WEEKS, campaign, in_one_process
 
+VENDOR = "service@frost.example"
 HOUR, TEN = timedelta(hours=1), timedelta(minutes=10)
 
 
@@ -24,7 +25,7 @@ HOUR, TEN = timedelta(hours=1), timedelta(minutes=10)
 def played(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     """Three weeks with outages, absences, a make-up Saturday and a change of clocks, without servers."""
     place = in_one_process(tmp_path_factory.mktemp("month") / "desk", WEEKS)
-    return campaign(place, WEEKS, seed=4, incidents=24).play()
+    return campaign(place, WEEKS, seed=6, incidents=30).play()
 
 
 @pytest.fixture
@@ -32,10 +33,10 @@ def evidence(played: Evidence) -> Evidence:
     return replace(played, mails=list(played.mails), tickets=copy.deepcopy(played.tickets))
 
 
-@pytest.mark.parametrize("module", [hours, books, case, checker], ids=lambda m: m.__name__)
+@pytest.mark.parametrize("module", [hours, books, case, checker, staffing], ids=lambda m: m.__name__)
 def test_the_judge_shares_no_code_with_the_daemon(module: object) -> None:
-    """It imports the standard library, a reader of YAML, and its own four files."""
-    allowed = {"tests.month.hours", "tests.month.books", "tests.month.case", "ruamel.yaml"}
+    """It imports the standard library, a reader of YAML, and its own five files."""
+    allowed = {"tests.month.hours", "tests.month.books", "tests.month.case", "tests.month.staffing", "ruamel.yaml"}
     tree = ast.parse(Path(str(module.__file__)).read_text("utf-8"))  # type: ignore[attr-defined]
     named = {n.module or "" for n in ast.walk(tree) if isinstance(n, ast.ImportFrom)}
     named |= {a.name for n in ast.walk(tree) if isinstance(n, ast.Import) for a in n.names}
@@ -49,6 +50,16 @@ def test_what_was_sent_is_what_was_owed(evidence: Evidence) -> None:
     assert verdict.owed == verdict.found == len(evidence.mails) > 250
     kinds = {n["template"] for shown in evidence.tickets.values() for n in shown["notices"]}
     assert {"escalation", "confirm_reminder", "review_request", "next_action", "follow_up", "assignment"} <= kinds
+    assert {"queued", "alert_repeated", "alert_recovered", "scope_refused", "scope_insisted", "scope_question"} <= kinds
+    assert {"new_reply"} <= {n["template"] for n in handed_to_a_vendor(evidence)["notices"]}
+
+
+def handed_to_a_vendor(evidence: Evidence) -> dict:
+    return next(
+        s
+        for s in evidence.tickets.values()
+        if any(e["kind"] == "HandedUp" and e["data"]["line"] == 3 for e in s["events"])
+    )
 
 
 # --- what somebody may do to the mails ---
@@ -79,9 +90,9 @@ def doubled(template: str) -> Callable[[Evidence], None]:
     return plant
 
 
-def moved(template: str, by: timedelta) -> Callable[[Evidence], None]:
+def moved(template: str, by: timedelta, nth: int = 1) -> Callable[[Evidence], None]:
     def plant(evidence: Evidence) -> None:
-        at = some(evidence, template, 1)
+        at = some(evidence, template, nth)
         evidence.mails[at] = replace(evidence.mails[at], at=evidence.mails[at].at + by)
 
     return plant
@@ -142,6 +153,36 @@ def leaves_a_step_out_of_history(evidence: Evidence) -> None:
     shown["events"].remove(next(e for e in shown["events"] if e["kind"] == "StepReached"))
 
 
+def event_of(evidence: Evidence, kind: str, **values: object) -> tuple[dict, dict]:
+    """Return the first event of a kind with these data, and the ticket that has it."""
+    return next(
+        (event, shown) for shown in evidence.tickets.values() for event in shown["events"]
+        if event["kind"] == kind and all(event["data"][name] == value for name, value in values.items())
+    )  # fmt: skip
+
+
+def loses_an_alarm(evidence: Evidence) -> None:
+    event, shown = event_of(evidence, "AlertRepeated", told=False, back=False)
+    shown["events"].remove(event)
+
+
+def joins_another_trouble(evidence: Evidence) -> None:
+    event, _ = event_of(evidence, "AlertRepeated", told=False)
+    event["data"]["subject"] = "Problem: mail01 queue No.0"
+
+
+def nobody_answers_for_the_vendor(evidence: Evidence) -> None:
+    """The mail that tells the one who answers for a vendor what the vendor wrote goes to nobody."""
+    shown = handed_to_a_vendor(evidence)
+    at = next(e["at"] for e in shown["events"] if e["kind"] == "MessageAdded" and e["data"]["author"] == VENDOR)
+    mail = next(
+        m for m in evidence.mails if m.at == datetime.fromisoformat(at) and template_of(m, evidence) == "new_reply"
+        and m.message_id in {n["message_id"] for n in shown["notices"]}
+    )  # fmt: skip
+    evidence.mails.remove(mail)
+    shown["notices"] = [n for n in shown["notices"] if n["message_id"] != mail.message_id]
+
+
 PLANTED = [
     (dropped("escalation"), "missing: escalation"),
     (dropped("confirm_reminder"), "missing: confirm_reminder"),
@@ -162,6 +203,17 @@ PLANTED = [
     (shows_another_due_time, "resolve is due"),
     (leaves_a_step_out_of_history, "history has none"),
     (speaks_of_another_step, "does not speak of 75%"),
+    (dropped("queued"), "missing: queued"),
+    (doubled("queued"), "unexpected: queued"),
+    (dropped("scope_question"), "missing: scope_question"),
+    (dropped("scope_refused"), "missing: scope_refused"),
+    (moved("scope_insisted", HOUR, 0), "wrong time: scope_insisted"),
+    (dropped("scope_passed_on"), "missing: scope_passed_on"),
+    (dropped("alert_repeated"), "missing: alert_repeated"),
+    (doubled("alert_recovered"), "unexpected: alert_recovered"),
+    (loses_an_alarm, "no ticket knows"),
+    (joins_another_trouble, "trouble"),
+    (nobody_answers_for_the_vendor, "missing: new_reply"),
 ]
 
 
@@ -212,7 +264,49 @@ def with_a_step_more(files: dict) -> None:
     steps.append({"clock": "resolve", "percent": 60, "tell": ["manager"]})
 
 
+def with_more_room(files: dict) -> None:
+    files["people"]["people"]["wang.wei"]["capacity"] = 60
+
+
+def with_less_room(files: dict) -> None:
+    files["people"]["people"]["li.na"]["capacity"] = 1
+
+
+def without_skills(files: dict) -> None:
+    for name in ("li.na", "wang.wei"):
+        files["people"]["people"][name]["skills"] = []
+
+
+def without_office_hours(files: dict) -> None:
+    files["people"]["people"]["wang.wei"].pop("calendar")
+
+
+def without_rota(files: dict) -> None:
+    files["rota"]["out_of_hours"] = []
+
+
+def with_the_rota_turned(files: dict) -> None:
+    files["rota"]["rota"]["desktop"]["order"].reverse()
+
+
+def without_contract(files: dict) -> None:
+    files["customers"]["customers"]["rhein"].pop("contract")
+
+
+def without_a_tool_that_solves(files: dict) -> None:
+    files["alerts"]["alerts"][1]["on_recovery"] = "note"
+
+
+def where_a_tool_weighs_much(files: dict) -> None:
+    for tool in files["alerts"]["alerts"]:
+        tool["severity"] = {"average": 1}
+
+
+DISPATCH = [
+    with_more_room, with_less_room, without_skills, without_office_hours, without_rota, with_the_rota_turned,
+]  # fmt: skip
 MISTAKEN = [
+    *DISPATCH, without_contract, without_a_tool_that_solves, where_a_tool_weighs_much,
     without_lunch, without_make_up_days, without_clock_changes, without_pauses, without_absences, without_forecast,
     without_reminder, with_a_step_more,
 ]  # fmt: skip

@@ -1,18 +1,34 @@
 """What rules can do beside classifying: told as conversations."""
 
+import json
 import re
 from dataclasses import replace
+from email.policy import SMTP
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+import structlog
 
 from daemon import flow
+from daemon.cli import run_command
+from daemon.errors import ConfigError
+from daemon.intake.letter import RawMail, read_letter
+from daemon.notify.postman import Fate
 from daemon.words import HoldReason, State
-from tests.desk import ROOT, TestDesk, reply, write
+from tests.desk import ROOT, Sent, TestDesk, reply, write
+from tests.story import bounce_of
 
 CUSTOMER = "张三 <zhang.san@huaxing.example.com>"
 ENGINEER = "王伟 <wang.wei@example.com>"
 DESK = "陈静 <chen.jing@example.com>"
+
+
+@pytest.fixture(autouse=True)
+def quiet_log():
+    """Commands set up the log for themselves; later tests begin anew."""
+    yield
+    structlog.reset_defaults()
 
 
 def desk_with(folder: Path, rules: str, **files: str) -> TestDesk:
@@ -254,16 +270,20 @@ def test_who_answers_that_they_meant_us_gets_a_ticket(tmp_path):
     assert desk.ticket(1) is not None and desk.ticket(1).requester == "zhang.san@huaxing.example.com"
 
 
-def test_a_mail_that_was_passed_on_and_bounced_is_told_to_the_operators(tmp_path):
+def test_a_mail_that_was_passed_on_and_refused_is_told_to_the_operators(tmp_path):
     desk = desk_with(tmp_path / "x", FORWARD)
-    from daemon.notify.postman import Fate
-
     desk.sink.fates["bills@partner.example"] = Fate(outcome="permanent", code=550, text="no such user")
-    desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
-    (alarm,) = [m for m in desk.works() if "passed on" in m.subject] or [
-        m for m in desk.sink.sent if b"passed on" in m.content
-    ]
-    assert alarm is not None
+    sent = desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
+    alarms = [m for m in sent if "passed on" in m.subject]
+    assert alarms and "bills@partner.example: 550 no such user" in alarms[0].letter.text
+
+
+def test_a_bounce_of_a_mail_that_was_passed_on_is_told_to_the_operators(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    (onward,) = mails_to(desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票")), "bills")
+    sent = desk.receives(bounce_of(onward))
+    (alarm,) = {m.letter.text for m in sent if "passed on" in m.subject}
+    assert "bills@partner.example" in alarm and desk.mail_status()[-1][0] == "ignored"
 
 
 def test_so_many_mails_of_one_sender_in_an_hour_are_a_flood(tmp_path):
@@ -309,8 +329,6 @@ def test_the_open_major_incident_of_the_same_customer_is_the_parent_and_no_other
     number = 2
     if not desk.ticket(number).in_alarm:
         (asked,) = [m for m in desk.sink.sent if m.to == duty.address][-1:]
-        from daemon.intake.letter import read_letter
-        from tests.desk import Sent
 
         desk.receives(reply(Sent(asked, read_letter(asked.content), asked.content), duty.address, "#重大 黄色"))
     assert desk.ticket(number).in_alarm
@@ -380,3 +398,126 @@ def test_operators_are_told_once_a_day_of_a_rule_that_fails_and_mail_goes_on(tmp
     later += desk.receives(write(CUSTOMER, "第三次了，VPN 还是不行。", subject="VPN 三"))
     assert [m for m in later if "坏规则" in m.letter.text]
     assert flow.handle_waiting(desk.desk) == 0
+
+
+# --- what stands around it ---
+
+
+@pytest.mark.parametrize(
+    ("then", "says"),
+    [
+        ("{service level: golden}", "no service level is called 'golden'"),
+        ("{notify: [nobody.here]}", "nobody is called 'nobody.here'"),
+        ("{notify: ['a@b@c']}", "'a@b@c' is no address; write one, as in bills@example.com"),
+        ("{approval: engineers}", "nobody is called 'engineers'"),
+        ("{approval: [pm, desk]}", "'approval' wants one word or sentence, got ['pm', 'desk']"),
+        ("{forward: bills}", "'bills' is no address; write one, as in bills@example.com"),
+        (
+            "{forward: {to: a@b.example, loudly: true}}",
+            "'forward' is an address, or {to: bills@example.com, quietly: true}",
+        ),
+        ("{parent: soon}", "'parent' is the number of a ticket, as in 'parent: 12', or major, got 'soon'"),
+        ("{template: vip}", "'template' says which variant to use for which template, got 'vip'"),
+        ("{template: {resolved: vip}}", "a variant of 'resolved' is named after it; call it 'resolved_vip'"),
+        ("{source: telepathy}", "'source' knows no 'telepathy'; write one of mail, phone"),
+        ("{affected: many}", "'affected' is how many customers are affected, as in 'affected: 1200', got 'many'"),
+        ("{fordward: a@b.example}", "no action is called 'fordward' (did you mean 'forward'?)"),
+    ],
+)
+def test_a_mistake_in_an_action_is_told_with_its_line_and_the_cure(tmp_path, then, says):
+    with pytest.raises(ConfigError) as refused:
+        desk_with(tmp_path / "x", f"  - name: wrong\n    when: {{subject contains: x}}\n    then: {then}\n")
+    (problem,) = refused.value.problems
+    assert says in str(problem) and re.search(r"routing\.yaml:\d+: ", str(problem))
+
+
+def test_a_rule_for_replies_can_do_only_what_a_message_may(tmp_path):
+    with pytest.raises(ConfigError, match=r"'team' is nothing that a rule with 'for: replies' can do; it may notify"):
+        desk_with(tmp_path / "x", "  - {name: r, for: replies, when: {text contains: x}, then: {team: network}}\n")
+    with pytest.raises(ConfigError, match=r"'for' knows no 'answers'"):
+        desk_with(tmp_path / "y", "  - {name: r, for: answers, when: {text contains: x}, then: {tags: [x]}}\n")
+
+
+def test_ticket_why_and_the_record_say_what_rules_chose(tmp_path, capsys):
+    rule = "  - {name: 金牌, when: {subject contains: VPN}, then: {service level: gold, notify: [he.lei]}}\n"
+    desk = desk_with(tmp_path / "x", rule, service_levels=LEVELS)
+    desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+    path = str(tmp_path / "x" / "ticketd.toml")
+
+    assert run_command(["--config", path, "ticket", "why", "1", "--lang", "zh"]) == 0
+    assert "这个服务级别是规则选定的，不是客户合同里的（符合的规则：金牌" in capsys.readouterr().out
+    assert run_command(["--config", path, "ticket", "show", "1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["service_level"] == "gold"
+
+
+def test_explain_shows_where_a_mail_would_be_passed_on_to(tmp_path, capsys):
+    desk_with(tmp_path / "x", FORWARD)
+    mail = tmp_path / "bill.eml"
+    mail.write_bytes(write(CUSTOMER, "十月的发票请查收。", subject="发票").as_bytes())
+    assert run_command(["--config", str(tmp_path / "x" / "ticketd.toml"), "explain", "--json", str(mail)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    said = said[0] if isinstance(said, list) else said
+    assert said["note"] == "passed on to bills@partner.example by the rule '发票'"
+    assert [(n["to"], n["template"]) for n in said["notices"]] == [
+        ("bills@partner.example", "forwarded"), ("zhang.san@huaxing.example.com", "passed_on"),
+    ]  # fmt: skip
+
+
+def test_what_is_outside_the_agreement_is_settled_first_and_then_approved(tmp_path):
+    customers = (
+        "unknown_customers: accept\ncustomers:\n  huaxing:\n    name: 华兴\n    domains: [huaxing.example.com]\n"
+        "    contract: {services: [network], outside: ask_desk}\n"
+    )
+    rule = APPROVAL.replace("kind: service_request,", "kind: service_request, category: hardware,")
+    desk = desk_with(tmp_path / "x", rule, customers=customers)
+    sent = desk.receives(write(CUSTOMER, "您好，请采购两台笔记本电脑。", subject="采购申请"))
+    assert not [m for m in sent if "审批" in m.subject] and desk.ticket(1).state is State.NEW
+
+    (question,) = [m for m in mails_to(sent, "chen.jing") if "受理" in m.subject]
+    sent = desk.receives(reply(question, DESK, "#受理范围内"))
+    assert [m for m in sent if "请审批" in m.subject] and desk.ticket(1).awaits_approval
+    assert not [m for m in sent if "派单" in m.subject or m.to.startswith("wang.wei")]
+
+
+def test_an_approval_given_by_mistake_is_taken_back(tmp_path):
+    desk, _, question, manager = asked_for_approval(tmp_path)
+    desk.receives(reply(question, manager, "#同意"))
+    desk.receives(reply(question, manager, "#撤销"))
+    assert desk.ticket(1).awaits_approval and desk.ticket(1).team == ""
+    desk.receives(reply(question, manager, "#不同意 还是算了"))
+    assert desk.ticket(1).state is State.CANCELLED
+
+
+def test_where_nobody_can_approve_the_desk_is_asked_and_may(tmp_path):
+    desk = desk_with(tmp_path / "x", APPROVAL)
+    book = desk.desk.rulebook
+    without = {k: replace(p, roles=p.roles - {"manager"}) for k, p in book.people.items()}
+    desk.desk.rulebook = replace(book, people=without, next_in_line={})
+    sent = desk.receives(write(CUSTOMER, "您好，请采购两台笔记本电脑。", subject="采购申请"))
+    (question,) = [m for m in mails_to(sent, "chen.jing") if "请审批" in m.subject]
+    desk.receives(reply(question, DESK, "#同意"))
+    assert desk.ticket(1).state is State.ASSIGNED
+
+
+def test_a_large_mail_is_passed_on_from_its_file_and_its_words_go_out_if_that_is_gone(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    spool = desk.desk.store.ledger._spool
+    spool.mkdir(parents=True, exist_ok=True)
+    for number in (1, 2):
+        content = write(CUSTOMER, "十月的发票请查收。", subject=f"发票 {number}").as_bytes(policy=SMTP)
+        path = spool / f"{number}.eml"
+        path.write_bytes(content)
+        mail = RawMail(
+            mailbox="support", uidvalidity=1, uid=number, received_at=desk.clock.now(), size=len(content),
+            sha256=sha256(content).hexdigest(), path=str(path),
+        )  # fmt: skip
+        desk.desk.store.ledger.keep([(mail, False)])
+    flow.handle_waiting(desk.desk)
+    (spool / "2.eml").unlink()
+    sent = desk.works()
+    whole, words = mails_to(sent, "bills")
+
+    assert [a.name for a in whole.letter.attachments][:1] == ["mail.eml"]
+    assert not words.letter.attachments and "十月的发票" in words.letter.text
+    (alarm,) = [m for m in sent if "passed on" in m.subject]
+    assert "cannot be read" in alarm.letter.text

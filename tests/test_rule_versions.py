@@ -35,7 +35,7 @@ def test_versions_are_kept_in_the_order_in_which_they_counted(tmp_path):
     assert [v.id for v in book.history()] == [third, second, first]
     assert book.files(second) == NEW and "+- 三" in book.get(second).diff and book.get(second).trial == {"mails": 3}
     assert not book.get(second).placed and book.last().placed
-    book.placed(second)
+    book.placed(second, True)
     assert book.get(second).placed
     assert book.last().at == MONDAY_10AM and book.last().at.utcoffset() == timedelta(0)
 

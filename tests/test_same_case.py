@@ -274,6 +274,16 @@ def test_one_answer_confirms_all_that_one_mail_asked_about(desk: TestDesk) -> No
     assert desk.desk.store.register.rebuild() == []
 
 
+def test_one_mail_reminds_of_all_that_one_mail_asked_about(desk: TestDesk) -> None:
+    many(desk, who=ANN)
+    orders(desk, 1, "#受理\n#解决 换了证书")
+    sent = [m for _ in range(6) for m in desk.waits(days=1)]
+    mail = one([m for m in sent if "confirm" in m.letter.text.lower()], "ann")
+    assert "[INC-2]" in mail.subject and "INC-4 VPN 4" in mail.letter.text
+    assert [desk.history(n).count("Reminded") for n in (1, 2, 3, 4)] == [1] * 4
+    assert len([m for m in to(sent, "li.si") if "#确认" in m.letter.text]) == 1
+
+
 def test_one_objection_brings_all_of_them_back_in_ordinary_words(desk: TestDesk) -> None:
     many(desk)
     sent = orders(desk, 1, "#受理\n#解决 换了证书")

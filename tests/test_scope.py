@@ -190,7 +190,17 @@ def test_without_sales_the_next_in_line_decides(tmp_path: Path) -> None:
 def test_sales_who_are_away_are_stood_in_for(tmp_path: Path) -> None:
     away = ("roles: [sales]\n", "roles: [sales]\n    absences: [2026-11-20 to 2026-11-25]\n")
     desk = desk_with(tmp_path, people=away)
-    assert "zhou.qiang" in names(says(desk, refused(desk), LI, "我们还是需要修。"))
+    case = mail_to(says(desk, refused(desk), LI, "我们还是需要修。"), "zhou.qiang")
+    assert "#受理范围内" in case.letter.text
+    desk.waits(days=3)  # sales are back by then: who was asked may answer all the same
+    sent = says(desk, case, "周强 <zhou.qiang@example.com>", "#受理范围内 另行收费")
+    assert desk.ticket(1).team == "desktop" and "另行收费" in mail_to(sent, "li.ming").letter.text
+
+
+def test_who_stands_in_for_nobody_decides_nothing(desk: TestDesk) -> None:
+    _, case = insisted(desk)
+    says(desk, case, "周强 <zhou.qiang@example.com>", "#受理范围内")
+    assert desk.ticket(1).state is State.OUT_OF_SCOPE
 
 
 # --- sales decides ---
@@ -283,6 +293,15 @@ def test_the_desk_may_refuse_what_it_is_asked(tmp_path: Path) -> None:
     question = mail_to(buys(desk), "chen.jing")
     sent = says(desk, question, DESK, "#不受理 打印机不在合同内")
     assert desk.ticket(1).state is State.OUT_OF_SCOPE and "打印机不在合同内" in mail_to(sent, "li.ming").letter.text
+
+
+def test_what_the_desk_refused_when_asked_is_dispatched_when_sales_takes_it_in(tmp_path: Path) -> None:
+    desk = desk_with(tmp_path, ASKS)
+    sent = says(desk, mail_to(buys(desk), "chen.jing"), DESK, "#不受理 打印机不在合同内")
+    case = mail_to(says(desk, mail_to(sent, "li.ming"), LI, "我们还是需要修。"), "zheng.hao")
+    sent = says(desk, case, SALES, "#受理范围内")
+    assert desk.ticket(1).team == "desktop" and "打印机坏了" in mail_to(sent, "li.na").subject
+    assert [m.to for m in sent].count("li.ming@huaxin.example") == 1
 
 
 # --- contacts and regions ---

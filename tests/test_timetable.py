@@ -183,6 +183,19 @@ def test_acknowledging_keeps_the_hourly_reminders_away_for_four_hours(desk: Test
 
 
 @pytest.mark.procedure("6/acknowledged")
+def test_a_hold_in_between_does_not_end_the_quiet_that_was_asked_for(desk: TestDesk) -> None:
+    to_engineer = to(outage(desk), "wang.wei")
+    desk.waits(hours=3)
+    mail = to(desk.waits(hours=2), "wu.fang", "仍然超时")
+    desk.receives(reply(mail, WU, "#知悉"))
+    desk.receives(reply(to_engineer, WANG, "#受理\n#挂起 客户 等机房开门"))
+    desk.waits(minutes=30)
+    desk.receives(reply(to_engineer, WANG, "#恢复 门开了"))
+    assert desk.ticket(1).clock("resolve").running
+    assert lived_through(desk, timedelta(hours=4), timedelta(minutes=30)) == [("23 19:00", "director")]
+
+
+@pytest.mark.procedure("6/acknowledged")
 def test_acknowledging_a_daily_reminder_lasts_until_the_next_working_day(desk: TestDesk) -> None:
     sent = desk.receives(write(ZHANG, VPN))
     desk.receives(reply(to(sent, "wang.wei"), WANG, "#受理\n#级别 3 三个人"))

@@ -47,7 +47,13 @@ _PAST_DAYS: Mapping[str, int] = {"today": 0, "今天": 0, "yesterday": 1, "昨�
 _HALF_A_YEAR, _MONTHS_OF_A_YEAR = 6, 12
 _NOON = 12
 _OVER = frozenset({"off", "over", "end", "stop", "解除", "结束", "终止", "取消"})
-_POINTS = ":：,，。.!！"
+_FIRST_PART = re.compile(r"\s*([^\s:：,，。.!！、;；(（]*)[\s:：,，。.!！、;；]*(.*)", re.DOTALL)
+_COLOURS = frozenset({
+    "amber", "black", "blue", "brown", "crimson", "gold", "gray", "green", "grey", "orange", "pink", "purple", "red",
+    "scarlet", "violet", "white", "yellow", *"红橙黄绿青蓝紫粉黑白灰金褐棕",
+})  # fmt: skip
+_GRADE = re.compile(r"\w{1,3}[色级]")
+_OF_A_LEVEL = re.compile(r"(?<=.)(?:预警|级别)$")
 _TASK = re.compile(
     r"\s*(?:第|任务|task\s*|no\.?\s*|№|#)*\s*(\d{1,3})(?!\d)\s*(?:号|项)?[\s:：,，、.。-]*", re.IGNORECASE
 )
@@ -165,21 +171,41 @@ def _moment(found: re.Match[str], now_local: datetime) -> datetime | None:
         return None
 
 
+def _first_part(argument: str) -> tuple[str, str]:
+    """Return the first word, folded, and what stands behind it; a comma or colon ends a word too: `红色：五个城市`."""
+    found = _FIRST_PART.match(argument)
+    return (fold(found[1]), found[2].strip()) if found else ("", "")
+
+
 def ending_in(argument: str) -> tuple[bool, str]:
     """Return whether the argument begins with a word for "it is over", and the words after it."""
-    word, rest = first_word(argument)
-    return fold(word).strip(_POINTS) in _OVER, rest.strip()
+    word, rest = _first_part(argument)
+    return word in _OVER, rest
 
 
 def warning_in(argument: str, levels: Iterable[WarningLevel]) -> tuple[WarningLevel | None, str, str]:
     """Return the warning level that the argument begins with, the words after it, and what may have been meant."""
-    word, rest = first_word(argument)
+    name, rest = _first_level(argument)
     known = {fold(name): level for level in levels for name in (level.key, *level.name.values(), *level.words)}
-    name = fold(word).strip(_POINTS)
     if name in known:
-        return known[name], rest.strip(), ""
+        return known[name], rest, ""
     near = nearest(name, known) if name.isascii() else ""
     return None, argument.strip(), near
+
+
+def _first_level(argument: str) -> tuple[str, str]:
+    """Return the first word without what people add to a level, `红色预警`, and what stands behind it."""
+    word, rest = _first_part(argument)
+    return _OF_A_LEVEL.sub("", word), rest
+
+
+def names_a_level(argument: str) -> bool:
+    """Whether the argument begins with what can only be meant as a level: a colour, a grade, a single word or number.
+
+    `全国断网` and `Internet down everywhere` are reasons; `purple`, `紫色 全国断网`, `一级` and `P1` are not.
+    """
+    name, rest = _first_level(argument)
+    return name in _COLOURS or _GRADE.fullmatch(name) is not None or (name.isascii() and name != "" and not rest)
 
 
 def task_in(argument: str) -> tuple[int | None, str]:

@@ -35,7 +35,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "approval_question": TemplateInfo(
         "to whoever has to approve a ticket: yes or no, and again until they say",
         INTERNAL,
-        ("repeat", "again_at", "instead"),
+        ("repeat", "again_at"),
     ),
     "approved": TemplateInfo("it was approved, and the times promised begin", PUBLIC),
     "approval_refused": TemplateInfo("it was not approved, and why", PUBLIC, ("reason",)),
@@ -65,7 +65,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         "to those at work: somebody wrote about the ticket", INTERNAL, ("author", "proved", "nature")
     ),
     "escalation": TemplateInfo(
-        "steps of the timetable, or somebody asked", INTERNAL, ("step", "steps", "instead", "asked_by", "reason")
+        "steps of the timetable, or somebody asked", INTERNAL, ("step", "steps", "asked_by", "reason")
     ),
     "handed_up": TemplateInfo(
         "to the desk, and to who had it: line 2 or a vendor took over", INTERNAL, ("line", "reason", "by_itself")
@@ -99,7 +99,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         ("address", "reason", "template", "permanent"),
     ),
     "woken": TemplateInfo("the time of a hold is over: to those at work", INTERNAL, ("reason", "other")),
-    "confirm_reminder": TemplateInfo("no answer yet whether it is solved: please say so", PUBLIC, ("late_for",)),
+    "confirm_reminder": TemplateInfo("no answer yet whether it is solved: please say so", PUBLIC, ("late_for", "also")),
     "next_action": TemplateInfo("to those at work: nobody knows the next step, please write it", INTERNAL),
     "day_list": TemplateInfo("to the project manager: what was not solved today", INTERNAL, ("tickets", "late_for")),
     "open_list": TemplateInfo("end of the day: how the reader's tickets stand", PUBLIC, ("tickets", "late_for")),
@@ -116,7 +116,7 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "update_owed": TemplateInfo(
         "to who owns a major incident: an update is missing",
         INTERNAL,
-        ("due_at", "late_minutes", "repeat", "again_at", "instead"),
+        ("due_at", "late_minutes", "repeat", "again_at"),
     ),
     "major_report": TemplateInfo(
         "a major incident is over: the draft of its report, to be filled in", INTERNAL, ("news", "aftermath")
@@ -124,12 +124,12 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
     "task": TemplateInfo(
         "to the owner of a task of an emergency plan: what to do and by when, or that it is overdue",
         INTERNAL,
-        ("plan", "tasks", "asked", "overdue", "instead"),
+        ("plan", "tasks", "asked", "overdue"),
     ),
     "plan_progress": TemplateInfo(
         "to the coordinator of an emergency plan: what is new, and how all its tasks stand",
         INTERNAL,
-        ("plan", "tasks", "news", "instead"),
+        ("plan", "tasks", "news"),
     ),
     "kpi_report": TemplateInfo(
         "to managers: what the past month came to, with charts and a table of all figures",
@@ -263,6 +263,7 @@ COMMON: Mapping[str, str] = {
     "attachments": "list of {name, size in bytes}",
     "keywords": "list of {verb, word, words, help}: what the reader may answer with",
     "to_name": "name of the reader, may be empty",
+    "instead": "for whom the reader stands in: list of {told_as, why (absent, bounced, nobody), name, until (a date)}",
     "ref": "tag and number of the ticket, e.g. INC-12",
     "tag": "the letters before every number, e.g. INC",
     "service": "our own {name, address}",
@@ -294,7 +295,6 @@ EXTRA: Mapping[str, tuple[object, str]] = {
         "repeat, missed and again_at (of reminders after the breach), after_minutes, told_as (which audience)}",
     ),
     "steps": ((), "all the steps that this mail stands for, the gravest one among them"),
-    "instead": ((), "for whom the reader stands in: {told_as, why (absent, bounced, nobody), name, until (a date)}"),
     "asked_by": ("", "name of who asked for the escalation, empty when the clock did"),
     "address": ("", "the address that was not reached"),
     "template": ("", "which of our mails it was"),

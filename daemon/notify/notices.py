@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -63,6 +64,7 @@ from daemon.events import (
 from daemon.intake.keywords import find_commands, spoken
 from daemon.intake.letter import Letter
 from daemon.intake.understand import OPENING
+from daemon.linking import asked_together
 from daemon.notify.catalogue import NO_STEP
 from daemon.notify.emergencies import (
     aftermath_facts,
@@ -79,7 +81,20 @@ from daemon.notify.notice import FORWARDED, PASSED_ON, Notice
 from daemon.rulebook import Announcement, Contract, Keyword, Person, Rulebook, Team
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import APPROVALS, CASES, JOINED, PROVED, RECORDING, LinkKind, Role, State, Verb, Visibility, Who
+from daemon.words import (
+    APPROVALS,
+    CASES,
+    JOINED,
+    PROVED,
+    RECORDING,
+    Dispatch,
+    LinkKind,
+    Role,
+    State,
+    Verb,
+    Visibility,
+    Who,
+)
 
 _ANSWERS = frozenset({"acknowledgement", "scope_refused", "scope_passed_on"})
 _LONGEST_TEXT = 20_000
@@ -132,13 +147,15 @@ class Recipient:
 class Scene:
     """What the choosing of notices looks at: the mail that caused it (None for the clock) and the books.
 
-    `report` are the words that opened the ticket, `story` these and the notes since, `told` the addresses whose bounces
-    were told of within a day. `records` are the other tickets that it is linked to, `similar` solved ones like it,
+    `now` is when they are told: who is away then is stood in for; None where nobody asks about that. `report` are the
+    words that opened the ticket, `story` these and the notes since, `told` the addresses whose bounces were told of
+    within a day. `records` are the other tickets that it is linked to, `similar` solved ones like it,
     `history` all that happened to the ticket before, where a report is due.
     """
 
     rulebook: Rulebook
     service: Service
+    now: datetime | None = None
     letter: Letter | None = None
     withheld: str = ""
     quiet: bool = False
@@ -268,6 +285,8 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
     for to in _concerned(announcement, event, ticket, scene):
         if (to.key and to.key == scene.actor and not _by_dispatch(event)) or _waited_in_vain(to, event):
             continue
+        if isinstance(event, Reminded) and asked_together(ticket, scene.records.get)[0].number != ticket.number:
+            continue
         visibility = Visibility.INTERNAL if to.key or not ticket.concerns(to.address) else Visibility.PUBLIC
         facts = event_facts(event, ticket, to, scene, visibility)
         answer = announcement.template in _ANSWERS and isinstance(event, Opened | Rejected | Insisted)
@@ -377,23 +396,37 @@ def recipients(audience: Iterable[str], ticket: Ticket, scene: Scene) -> Iterato
                 yield to
 
 
-# --- the steps of the timetable: who is away or cannot be reached is stood in for by the next in line ---
+# --- who is away or cannot be reached is stood in for by the next in line ---
 
 
 def _told(audience: tuple[str, ...], event: Event, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
-    """Yield whom to tell of this event."""
+    """Yield whom to tell of this event, each address once."""
     moment = _moment(event)
     if moment is None:
-        yield from recipients(audience, ticket, scene)
-        return
-    day = moment.astimezone(ZoneInfo(scene.service.timezone)).date()
-    unreached = event.address if isinstance(event, StepPassedOn) else ""
+        found = chain(recipients(audience, ticket, scene), _deputies(audience, ticket, scene))
+    else:
+        unreached = event.address if isinstance(event, StepPassedOn) else ""
+        found = chain.from_iterable(_in_line(n, _day(moment, scene), unreached, ticket, scene) for n in audience)
     seen: set[str] = set()
-    for name in audience:
-        for to in _in_line(name, day, unreached, ticket, scene):
-            if to.address not in seen:
-                seen.add(to.address)
-                yield to
+    for to in found:
+        if to.address not in seen:
+            seen.add(to.address)
+            yield to
+
+
+def _deputies(audience: tuple[str, ...], ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+    """Yield who else hears what those at work are told where none of them is there: it must not lie till they are back.
+
+    They get it all the same, and find it when they come.
+    """
+    if scene.now is None or "assignee_or_team" not in audience:
+        return
+    line = list(_in_line(_whose_turn(ticket, scene), _day(scene.now, scene), "", ticket, scene))
+    yield from line or recipients(("desk",), ticket, scene)
+
+
+def _day(moment: datetime, scene: Scene) -> date:
+    return moment.astimezone(ZoneInfo(scene.service.timezone)).date()
 
 
 def _moment(event: Event) -> datetime | None:
@@ -486,14 +519,21 @@ def _team(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
         yield from _members(team, scene)
 
 
-def _assignee_or_team(name: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+def _assignee_or_team(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+    name = _whose_turn(ticket, scene)
+    yield from _AUDIENCES[name](name, ticket, scene)
+
+
+def _whose_turn(ticket: Ticket, scene: Scene) -> str:
+    """Return the audience that has a ticket in hand now: whoever it is, somebody is among them."""
     if ticket.state is State.OUT_OF_SCOPE:
-        sales = list(_by_role(Role.SALES, scene)) if ticket.insisted_at else []
-        yield from sales or _by_role(Role.DESK, scene)
-        return
-    team = _lead if ticket.queued_at else _team
-    found = list(_assignee(name, ticket, scene)) or list(team(name, ticket, scene))
-    yield from found or list(_by_role(Role.DESK, scene))
+        names: tuple[str, ...] = ("sales",) if ticket.insisted_at else ()
+    else:
+        team = scene.rulebook.teams.get(ticket.team)
+        # Where one of a team is chosen, the others never heard of what nobody was given, also when it is over.
+        alone = ticket.queued_at is not None or (team is not None and team.dispatch is Dispatch.AUTO)
+        names = ("assignee", "lead" if alone else "team")
+    return next((n for n in names if any(True for _ in _AUDIENCES[n](n, ticket, scene))), "desk")
 
 
 def _lead(_: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
@@ -606,6 +646,7 @@ def event_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene, visib
         "by": _who(event, scene),
         "attachments": _attachments(event, scene) if internal else [],
         "keywords": keyword_facts(_likely(ticket, to, scene), to.language) if internal else [],
+        "instead": _instead(to, scene),
         **(
             _put_right(event, to)
             or _link_facts(event, ticket, to, scene)
@@ -687,9 +728,13 @@ def _dispatched(event: Event, scene: Scene) -> dict[str, Any]:
 
 
 def _solution_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> dict[str, Any]:
-    """Return what the mails may speak of that say it is solved, or is not; nothing for other events."""
+    """Return what the mails may speak of that say or ask whether it is solved; nothing for other events."""
     theirs = to.address == ticket.requester
     match event:
+        case Reminded():
+            late = is_late(event.due_at, event.noticed_at)
+            others = asked_together(ticket, scene.records.get)[1:]
+            return {"late_for": iso(event.due_at if late else None), "also": [_named(t) for t in others]}
         case StateChanged(new=State.RESOLVED):
             return {"confirms": theirs}
         case StateChanged(verb=Verb.REOPEN | Verb.REJECT):
@@ -702,7 +747,11 @@ def _solved_with(ticket: Ticket, scene: Scene) -> list[dict[str, Any]]:
     """Return the children that were solved together with a ticket, and that still are while it goes on again."""
     children = (scene.records.get(number) for number in ticket.linked(LinkKind.CHILD))
     solved = (t for t in children if t and t.solved_with == ticket.number and not t.open)
-    return [{"number": t.number, "subject": t.subject} for t in solved]
+    return [_named(t) for t in solved]
+
+
+def _named(ticket: Ticket) -> dict[str, Any]:
+    return {"number": ticket.number, "subject": ticket.subject}
 
 
 def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
@@ -723,8 +772,6 @@ def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
             return {"back": back, "times": ticket.alerts}
         case AlertRecovered(at=at):
             return {"recovered_at": iso(at), "times": ticket.alerts, "solved": ticket.state is State.RESOLVED}
-        case Reminded():
-            return {"late_for": iso(event.due_at if is_late(event.due_at, event.noticed_at) else None)}
         case StateChanged(verb=Verb.CONFIRM):
             return {"silent": event.by == CLOCK}
         case Returned(reason=reason) | Rejected(reason=reason) | Woken(reason=reason):
@@ -755,7 +802,6 @@ def _step_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) -> di
         "steps": [] if asked_by else [step],
         "asked_by": (asked_by == ticket.requester and ticket.requester_name) or display(asked_by, scene.rulebook),
         "reason": getattr(event, "reason", ""),
-        "instead": _instead(to, scene),
     }
 
 
@@ -814,13 +860,13 @@ def _emergency_facts(event: Event, ticket: Ticket, to: Recipient, scene: Scene) 
     """Return what the mails about major incidents and plans may speak of; nothing for events of other kinds."""
     book = scene.rulebook
     if isinstance(event, MajorUpdateOwed):
-        return {**owed_facts(event), "instead": _instead(to, scene)}
+        return owed_facts(event)
     if isinstance(event, MajorEvent):
         told = aftermath(ticket, scene.history) if scene.history and isinstance(event, MajorEnded) else None
         report = aftermath_facts(told, ticket, to.language, book) if told else None
         return {**alarm_facts(event, ticket, book), "aftermath": report}
     if isinstance(event, PlanEvent):
-        return {**plan_facts(event, ticket, to.language, book), "instead": _instead(to, scene)}
+        return plan_facts(event, ticket, to.language, book)
     return {}
 
 
@@ -943,6 +989,8 @@ def _in_words(code: str, detail: str, language: str, rulebook: Rulebook) -> str:
     """Return what a line speaks of as its reader calls it: a warning level, a category; anything else as it is."""
     if code == "no_line2" and detail in rulebook.categories:
         return named(rulebook.categories[detail].name, language)
+    if code == "no_such_level":
+        return ", ".join(named(level.name, language) for level in rulebook.major.levels)
     if not code.startswith("level_"):
         return detail
     key, _, measured = detail.partition(" ")

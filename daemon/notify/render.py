@@ -344,7 +344,7 @@ def _facts(notice: Notice) -> dict[str, Any]:
     """Return the notice's facts with a value for each that its template may name, long texts cut."""
     info = TEMPLATES.get(notice.template)
     missing = {name: EXTRA[name][0] for name in info.extra} if info else {}
-    facts = {"text": "", "by": "", "attachments": (), "keywords": (), **missing, **notice.facts}
+    facts = {"text": "", "by": "", "attachments": (), "keywords": (), "instead": (), **missing, **notice.facts}
     bounded: dict[str, Any] = {name: _bounded(value) for name, value in facts.items()}
     bounded["ticket"] = _ticket(bounded.get("ticket"))
     if "tickets" in bounded:

@@ -61,7 +61,7 @@ _UNSHOWN = frozenset({
 })  # fmt: skip
 _INTERNAL_FIELDS = frozenset({
     "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom",
-    "alert", "links", "scope_final", "service_level", "approval_by", "because", "queued_at",
+    "alert", "links", "solved_with", "scope_final", "service_level", "approval_by", "because", "queued_at",
 })  # fmt: skip
 _FOR_COLLEAGUES = frozenset({
     "Queued", "Recalled", "CalledIn", "RulesApplied", "RuleNotified", "ApprovalOwed",
@@ -140,7 +140,7 @@ def _promise(ticket: Ticket, name: str) -> Cell:
 
 def _cell(name: str, value: object, wording: Wording) -> Cell:
     """Return a field as a cell: numbers and times as such, everything else in words."""
-    if value is None or (value == 0 and name in ("follows", "rating", "affected", "alerts")):
+    if value is None or (value == 0 and name in ("follows", "solved_with", "rating", "affected", "alerts")):
         return None
     if isinstance(value, datetime) or (isinstance(value, int) and not isinstance(value, Enum)):
         return value

@@ -6,17 +6,17 @@ with "warning:" need not be mended before the daemon runs. Pure: `ticketd check`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta
 
 from daemon.errors import Problem, did_you_mean
 from daemon.rota import planned_on, swaps_on
-from daemon.routing.actions import SetField
+from daemon.routing.actions import Action, AddWatchers, ForwardTo, NeedsApproval, Notify, SetField, UseTemplates
 from daemon.routing.conditions import Always
 from daemon.routing.doubts import WARNING as WARNING
 from daemon.routing.doubts import Found, doubts
 from daemon.rulebook import Rulebook
-from daemon.words import STAFF_ROLES, Dispatch, Outside, Role
+from daemon.words import APPROVALS, STAFF_ROLES, Dispatch, Outside, Role
 
 _DECEMBER = 12  # by then the State Council has announced the holidays of the next year
 _ROLE_AUDIENCES = {"desk": Role.DESK, "pm": Role.PM, "manager": Role.MANAGER, "director": Role.DIRECTOR}
@@ -40,6 +40,7 @@ def check_rulebook(rulebook: Rulebook, templates: Collection[str], folder: str =
         *_silence_without_a_reminder(rulebook),
         *_duties_without_an_end_of_day(rulebook),
         *_contracts_that_refuse_the_unclassified(rulebook),
+        *_actions_that_nobody_hears_of(rulebook),
     )
     return sorted(_at(where, what, folder) for where, what in found)
 
@@ -50,7 +51,42 @@ def check_addresses(rulebook: Rulebook, owns: Callable[[str], bool], folder: str
     teams = ((t.key, (t.address,)) for t in rulebook.teams.values() if t.address)
     ours = ((key, address) for key, addresses in (*people, *teams) for address in addresses if owns(address))
     said = "'{}' has the address {}, which is our own; write an address that they read"
-    return sorted(_at("people.yaml", said.format(key, address), folder) for key, address in ours)
+    found = [("people.yaml", said.format(key, address)) for key, address in ours]
+    written = ((r, address) for r in rulebook.rules for action in r.then for address in _written_to(action))
+    said = "the rule '{}' writes to {}, which is our own address; write one of other people"
+    found += [(rule.where, said.format(rule.name, address)) for rule, address in written if owns(address)]
+    return sorted(_at(where, what, folder) for where, what in found)
+
+
+def _written_to(action: Action) -> tuple[str, ...]:
+    """Return the addresses that an action names."""
+    match action:
+        case ForwardTo(address):
+            return (address,)
+        case Notify(names) | AddWatchers(names):
+            return tuple(name for name in names if "@" in name)
+        case _:
+            return ()
+
+
+def check_variants(rulebook: Rulebook, templates: Mapping[str, Collection[str]], folder: str = "") -> list[Problem]:
+    """Return the variants of templates that rules name and no language has, or not every one; `templates` is language
+    → names."""
+    every = set().union(*templates.values())
+    found = []
+    for rule in rulebook.rules:
+        for name, variant in (v for a in rule.then if isinstance(a, UseTemplates) for v in a.variants):
+            lacking = sorted(language for language, names in templates.items() if variant not in names)
+            if name not in every:
+                cure = did_you_mean(name, every) or f"; write one of {', '.join(sorted(every))}"
+                found.append((rule.where, f"the rule '{rule.name}' names the template '{name}', which is none{cure}"))
+            elif variant not in every:
+                cure = f"write a file {variant}.txt in the folder of each language"
+                found.append((rule.where, f"the rule '{rule.name}' names '{variant}', but there is none; {cure}"))
+            elif lacking:
+                there = f"there is no '{variant}' in {', '.join(lacking)}: readers there get '{name}'"
+                found.append((rule.where, f"{WARNING}{there}; add {variant}.txt to that folder, or leave it so"))
+    return sorted(_at(where, what, folder) for where, what in found)
 
 
 def check_calendars(rulebook: Rulebook, today: date, folder: str = "") -> list[Problem]:
@@ -235,6 +271,32 @@ def _contracts_that_refuse_the_unclassified(rulebook: Rulebook) -> Found:
                 )
 
 
+_HEARD_BY: tuple[tuple[type[Action], str, str], ...] = (
+    (Notify, "RuleNotified", "{event: RuleNotified, template: rule_notice, to: [step]}"),
+    (NeedsApproval, "ApprovalAsked", "{event: ApprovalAsked, template: approval_question, to: [step]}"),
+    (NeedsApproval, "ApprovalOwed", "{event: ApprovalOwed, template: approval_question, to: [step]}"),
+)
+"""What an action comes to, and the announcement without which nobody would know."""
+
+
+def _actions_that_nobody_hears_of(rulebook: Rulebook) -> Found:
+    """Yield the rules that tell or ask somebody, where no mail is written about it, or no keyword answers it."""
+    announced = {a.event for a in rulebook.announcements}
+    for kind, event, cure in _HEARD_BY:
+        rule = next((r for r in rulebook.rules if any(isinstance(a, kind) for a in r.then)), None)
+        if rule and event not in announced:
+            what = f"the rule '{rule.name}' leads to {event}, but announcements.yaml tells nobody of it"
+            yield rule.where, f"{what}; write there - {cure}"
+    asks = next((r for r in rulebook.rules if any(isinstance(a, NeedsApproval) for a in r.then)), None)
+    missing = APPROVALS - {k.verb for k in rulebook.keywords}
+    if asks and missing:
+        names = ", ".join(sorted(missing))
+        yield (
+            asks.where,
+            f"the rule '{asks.name}' asks for approval, but keywords.yaml lacks {names}; add who: [approver]",
+        )
+
+
 def _roles_without_anybody(rulebook: Rulebook) -> Found:
     """Yield the audiences that mail goes to, and that are nobody. Without a desk mail can go unseen."""
     told = {name for level in rulebook.service_levels.values() for s in level.steps for name in s.audience}
@@ -242,6 +304,8 @@ def _roles_without_anybody(rulebook: Rulebook) -> Found:
     told |= {name for p in rulebook.plans.values() for name in (p.coordinator, *(t.who for t in p.tasks))}
     told |= {rulebook.major.owner, *rulebook.major.then} if rulebook.major.levels else set()
     told |= {name for time in rulebook.duties.times for name in time.audience}
+    told |= {name for rule in rulebook.rules for a in rule.then if isinstance(a, Notify) for name in a.audience}
+    told |= {a.by for rule in rulebook.rules for a in rule.then if isinstance(a, NeedsApproval)}
     if not rulebook.people_with(Role.DESK):
         yield (
             "people.yaml",

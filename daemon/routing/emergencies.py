@@ -7,6 +7,7 @@ what is wrong is complained of, never raised. This file alone knows the keys of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 
@@ -37,16 +38,15 @@ _WHO = (
 def major_from(item: Item, known: Known, bad: Complaints) -> MajorRules:
     """Return how major incidents are run."""
     table = Table(item, ("owner", "levels", "chase", "network", "complaints"), bad, "'major'")
-    levels, chase = table.need("levels", "{red: {update_every: 30m}}"), table.get("chase")
-    asked, then = _chase(chase, bad) if chase else (MajorRules().asked, ())
-    return MajorRules(
-        levels=_levels(levels, bad) if levels else (),
+    entry, chase = table.need("levels", "{red: {update_every: 30m}}"), table.get("chase")
+    levels = _levels(entry, bad) if entry else ()
+    rules = MajorRules(
+        levels=levels,
         owner=_who(table, "owner", known) or MajorRules().owner,
-        asked=asked,
-        then=then,
         network=table.references("network", known.categories),
         complaints=table.references("complaints", known.categories),
     )
+    return _chased(rules, chase, bad) if chase else rules
 
 
 def _levels(item: Item, bad: Complaints) -> tuple[WarningLevel, ...]:
@@ -87,10 +87,20 @@ def _falls(entries: Mapping[str, Item], graver: WarningLevel, milder: WarningLev
             )
 
 
-def _chase(item: Item, bad: Complaints) -> tuple[int, tuple[str, ...]]:
-    table = Table(item, ("asked", "then"), bad, "'chase'")
+def _chased(rules: MajorRules, item: Item, bad: Complaints) -> MajorRules:
+    """Return the rules with how a missed update is chased; the widest interval is none that a level begins above."""
+    table = Table(item, ("asked", "then", "widest"), bad, "'chase'")
     then = audience_from(table, "then", STEP_AUDIENCES) if table.get("then") else ()
-    return table.number("asked", MajorRules().asked, 1, _MOST_REMINDERS), then
+    often = table.get("widest")
+    widest = as_duration(often, bad, "widest") if often else rules.widest
+    slow = next((level for level in rules.levels if level.remind > widest), None)
+    if often and slow:
+        bad.add(
+            often,
+            f"'widest' is shorter than the level '{slow.key}' is chased at first ('remind_every'); write a longer one",
+        )
+    asked = table.number("asked", rules.asked, 1, _MOST_REMINDERS)
+    return replace(rules, asked=asked, then=then, widest=widest)
 
 
 # --- plans/*.yaml: one plan in each, its key being the name of the file ---

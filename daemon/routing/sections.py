@@ -137,8 +137,8 @@ AUDIENCES: Mapping[str, str] = MappingProxyType(
         "watchers": "those whom rules let follow the ticket",
         "participants": "everybody else on the record, as in Cc of the first mail",
         "assignee": "the engineer who works on it, if there is one",
-        "assignee_or_team": "that engineer; without one the team (its lead while it waits); without a team the desk. "
-        "Out of scope: the desk, or sales once the requester insists",
+        "assignee_or_team": "that engineer; without one the team (with `dispatch: auto` its lead); without a team the "
+        "desk. Out of scope: the desk, or sales once the requester insists",
         "liaison": "who of ours answers for what a vendor has; nobody where no vendor has it",
         "former": "who had it before line 2 or a vendor took over (HandedUp)",
         "told": "everybody who had a mail about what is undone (Undone)",

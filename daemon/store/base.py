@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -139,6 +139,11 @@ class Database:
                 if not self.sqlite:
                     self.db.execute_sql("SELECT pg_advisory_xact_lock(%s)", (_ONE_WRITER,))
                 runner.up()
+
+
+def marks(values: Collection[object]) -> str:
+    """Return the marks of a list in SQL; of nothing, a list in which nothing is found."""
+    return ",".join("?" * len(values)) or "NULL"
 
 
 def _first(error: BaseException) -> BaseException:

@@ -14,7 +14,7 @@ from typing import Any
 
 from daemon.duties import Entry, Owed
 from daemon.plain import from_plain
-from daemon.store.base import Database
+from daemon.store.base import Database, marks
 from daemon.store.tables import stamp, unstamp
 from daemon.ticket import Ticket
 from daemon.words import Nature, State, Verb
@@ -120,7 +120,7 @@ class DutyBook:
         return not any(f["permanent"] and f["address"] == ticket.requester for f in failed)
 
     def _tickets(self, states: Sequence[State]) -> list[Ticket]:
-        sql = f"SELECT picture FROM ticket WHERE state IN ({','.join('?' * len(states))}) ORDER BY severity, number"
+        sql = f"SELECT picture FROM ticket WHERE state IN ({marks(states)}) ORDER BY severity, number"
         found = (from_plain(Ticket, json.loads(r[0])) for r in self._base.rows(sql, tuple(map(str, states))))
         return [t for t in found if t.case]
 

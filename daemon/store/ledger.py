@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from daemon.intake.letter import RawMail
-from daemon.store.base import Database
+from daemon.store.base import Database, marks
 from daemon.store.tables import stamp, unstamp
 from daemon.words import MailStatus
 
@@ -145,8 +145,7 @@ class Ledger:
 
     def attempt(self, mails: Collection[int]) -> None:
         """Count one more try for these mails, in a commit of its own, before anything risky is done with them."""
-        places = ",".join("?" * len(mails))
-        self._base.run(f"UPDATE mail SET attempts = attempts + 1 WHERE id IN ({places})", tuple(mails))
+        self._base.run(f"UPDATE mail SET attempts = attempts + 1 WHERE id IN ({marks(mails)})", tuple(mails))
 
     def uncount(self, mails: Collection[int]) -> None:
         """Take one try back: the database failed, not the mail."""
@@ -180,7 +179,7 @@ class Ledger:
     def to_file(self, mailbox: str, uidvalidity: int) -> dict[MailStatus, list[int]]:
         """Return the UIDs whose fate is decided and that the server has not been told to file yet."""
         sql = f"""SELECT status, uid FROM mail WHERE filed = ? AND mailbox = ? AND uidvalidity = ?
-         AND status IN ({",".join("?" * len(_FINAL))}) ORDER BY uid"""
+         AND status IN ({marks(_FINAL)}) ORDER BY uid"""
         found: dict[MailStatus, list[int]] = {}
         for status, uid in self._base.rows(sql, (False, mailbox, uidvalidity, *map(str, _FINAL))):
             found.setdefault(MailStatus(status), []).append(uid)

@@ -36,7 +36,7 @@ from daemon.routing.actions import AddToParent, ForwardTo
 from daemon.routing.alerts import Sighting, sighted
 from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
-from daemon.store.base import Database
+from daemon.store.base import Database, marks
 from daemon.store.ledger import KeptMail
 from daemon.store.outbox import Outbox, OwedNotice, stem
 from daemon.store.register import Register
@@ -215,7 +215,7 @@ class Lookup:
             return ()
         addresses = _addresses_of(sender, rulebook)
         sql = f"""SELECT facts FROM notice WHERE ticket = ? AND template = 'escalation'
-         AND recipient IN ({",".join("?" * len(addresses))}) ORDER BY id"""
+         AND recipient IN ({marks(addresses)}) ORDER BY id"""
         facts = (json.loads(row[0]) for row in self._base.rows(sql, (ticket.number, *addresses)))
         return tuple(str((f.get("step") or {}).get("name", "")) for f in facts)
 
@@ -309,8 +309,8 @@ class Lookup:
         ids, theirs = letter.in_reply_to[:_MOST_ANSWERED], _addresses_of(sender, rulebook)
         if not ids:
             return ""
-        marks = ",".join("?" * len(ids)), ",".join("?" * len(theirs))
-        sql = f"SELECT template FROM notice WHERE message_id IN ({marks[0]}) AND recipient IN ({marks[1]}) LIMIT 1"
+        sql = f"""SELECT template FROM notice
+         WHERE message_id IN ({marks(ids)}) AND recipient IN ({marks(theirs)}) LIMIT 1"""
         row = self._base.one(sql, (*ids, *theirs))
         return str(row[0]) if row else ""
 
@@ -319,7 +319,7 @@ class Lookup:
         ids = list(dict.fromkeys((*letter.in_reply_to, *letter.references[::-1][:_MOST_REFERENCES])))
         if not ids:
             return None
-        sql = f"SELECT message_id, ticket FROM message WHERE message_id IN ({','.join('?' * len(ids))})"
+        sql = f"SELECT message_id, ticket FROM message WHERE message_id IN ({marks(ids)})"
         found = sorted(self._base.rows(sql, ids), key=lambda row: ids.index(row[0]))
         referred = (self._register.ticket(number) for _, number in found)
         return next((t for t in referred if t and _on_record(t, sender)), None)

@@ -6,6 +6,7 @@ What comes in: Changes and the letter that caused them. What goes out: Tickets a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -13,24 +14,30 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from daemon.comparing import Decided
 from daemon.decide import Change
 from daemon.events import Event, MessageAdded, event_data, event_from
 from daemon.intake.letter import Letter
 from daemon.lifecycle import OPEN_STATES
 from daemon.likeness import shared, telling_words
+from daemon.overruled import Ruled, ruled_from
 from daemon.plain import from_plain, to_plain
-from daemon.store.base import Database
+from daemon.store.base import Database, marks
 from daemon.store.tables import stamp, unstamp
 from daemon.ticket import Ticket, after
-from daemon.words import CASES, HoldReason, Kind, Severity, State
+from daemon.words import CASES, HoldReason, Kind, Proof, Severity, State
 
 _EVENT = "INSERT INTO event (ticket, seq, kind, data, at, cause) VALUES "
 _COLUMNS = ("kind", "state", "severity", "category", "team", "assignee", "customer", "requester", "subject",
             "opened_at", "next_due_at", "queued_at", "length", "picture", "alert")  # fmt: skip
-_DRAW = f"""INSERT INTO ticket (number, {", ".join(_COLUMNS)}) VALUES ({", ".join("?" * (len(_COLUMNS) + 1))})
+_DRAW = f"""INSERT INTO ticket (number, {", ".join(_COLUMNS)}) VALUES ({marks(("number", *_COLUMNS))})
  ON CONFLICT (number) DO UPDATE SET {", ".join(f"{c} = excluded.{c}" for c in _COLUMNS)}"""
 _MESSAGE = """INSERT INTO message (mail, ticket, message_id, sender, sender_name, recipients, at, nature, visibility,
  subject, text, attachments) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (mail) DO NOTHING"""
+
+
+_OF_RULES = ("Opened", "Routed", "RulesApplied", "Graded", "Returned", "Assigned", "HandedUp")
+_ENDED_BY = re.compile(r"(?:dropped by|passed on to \S+ by) the rule '(.*?)'(?:: |$)")
 
 
 _AT_ONCE = 400
@@ -124,12 +131,12 @@ class Register:
 
     def load(self, people: Sequence[str], not_counted: Collection[HoldReason]) -> dict[str, int]:
         """Return how many tickets each of these people has at hand; one on hold for these reasons does not count."""
-        marks = _marks(people)
-        sql = f"""SELECT assignee, COUNT(*) FROM ticket WHERE assignee IN ({marks}) AND state IN (?,?)
+        these = marks(people)
+        sql = f"""SELECT assignee, COUNT(*) FROM ticket WHERE assignee IN ({these}) AND state IN (?,?)
          GROUP BY assignee"""
         at_work = (str(State.ASSIGNED), str(State.IN_PROGRESS))
         load = {str(a): int(n) for a, n in self._base.rows(sql, (*people, *at_work))}
-        sql = f"SELECT assignee, picture FROM ticket WHERE assignee IN ({marks}) AND state = ?"
+        sql = f"SELECT assignee, picture FROM ticket WHERE assignee IN ({these}) AND state = ?"
         for assignee, picture in self._base.rows(sql, (*people, str(State.ON_HOLD))):
             if json.loads(picture).get("hold_reason") not in not_counted:
                 load[assignee] = load.get(assignee, 0) + 1
@@ -137,7 +144,7 @@ class Register:
 
     def at_hand(self, people: Sequence[str]) -> tuple[Ticket, ...]:
         """Return the tickets that these people work on, or are about to."""
-        sql = f"""SELECT picture FROM ticket WHERE assignee IN ({_marks(people)}) AND state IN (?,?)
+        sql = f"""SELECT picture FROM ticket WHERE assignee IN ({marks(people)}) AND state IN (?,?)
          ORDER BY number"""
         values = (*people, str(State.ASSIGNED), str(State.IN_PROGRESS))
         return tuple(_from_picture(r[0]) for r in self._base.rows(sql, values))
@@ -149,7 +156,7 @@ class Register:
     def queued(self, teams: Sequence[str], grave: Collection[Severity], limit: int = 500) -> tuple[Ticket, ...]:
         """Return the tickets that wait for one of these teams, or are as grave as these severities."""
         sql = f"""SELECT picture FROM ticket WHERE queued_at IS NOT NULL
-         AND (team IN ({_marks(teams)}) OR severity IN ({_marks(grave)}))
+         AND (team IN ({marks(teams)}) OR severity IN ({marks(grave)}))
          ORDER BY severity, queued_at LIMIT ?"""
         rows = self._base.rows(sql, (*teams, *(int(s) for s in grave), limit))
         return tuple(_from_picture(r[0]) for r in rows)
@@ -174,7 +181,7 @@ class Register:
 
     def in_alarm(self) -> tuple[Ticket, ...]:
         """Return the major incidents that are going on, the latest first."""
-        sql = f"""SELECT picture FROM ticket WHERE state IN ({_marks(OPEN_STATES)}) AND picture LIKE ?
+        sql = f"""SELECT picture FROM ticket WHERE state IN ({marks(OPEN_STATES)}) AND picture LIKE ?
          ORDER BY number DESC"""
         rows = self._base.rows(sql, (*map(str, OPEN_STATES), '%"major_run": {%'))
         return tuple(ticket for r in rows if (ticket := _from_picture(r[0])).in_alarm)
@@ -201,6 +208,47 @@ class Register:
         rows = iter(self._base.run(sql, (stamp(since), *over)))
         for number, events in groupby(rows, key=itemgetter(0)):
             yield int(number), [(unstamp(at), event_from(kind, json.loads(data))) for _, at, kind, data in events]
+
+    def decided(self, since: datetime | None = None, limit: int = 0) -> list[Decided]:
+        """Return the mails that rules have decided on since then, oldest first; of more than `limit` the newest."""
+        found = sorted((*self._opened_by_mail(since), *self._turned_away(since)), key=lambda d: d.mail)
+        return found[-limit:] if limit else found
+
+    def _opened_by_mail(self, since: datetime | None) -> Iterator[Decided]:
+        """Yield the mails that opened a ticket, when they did; the second event names the mail."""
+        sql = """SELECT o.ticket, o.at, o.data, m.data, mail.mailbox, mail.received_at, mail.id FROM event o
+         JOIN event m ON m.ticket = o.ticket AND m.seq = 2 AND m.kind = 'MessageAdded' AND m.cause = o.cause
+         JOIN mail ON mail.id = CAST(SUBSTR(o.cause, 6) AS INTEGER)
+         WHERE o.seq = 1 AND o.kind = 'Opened' AND o.cause LIKE 'mail:%' AND o.at >= ? ORDER BY mail.id"""
+        for ticket, at, opened, message, mailbox, received_at, mail in self._base.rows(sql, (_from(since),)):
+            said = json.loads(opened)
+            yield Decided(
+                mail=int(mail), at=unstamp(at), mailbox=mailbox, received_at=unstamp(received_at), ticket=int(ticket),
+                subject=said["subject"], follows=said["follows"], proof=Proof(json.loads(message)["proof"]),
+            )  # fmt: skip
+
+    def _turned_away(self, since: datetime | None) -> Iterator[Decided]:
+        """Yield the mails that rules ignored, or passed on; when they were handled is not kept, when they came is."""
+        sql = """SELECT id, mailbox, received_at FROM mail WHERE received_at >= ? AND ticket = 0
+         AND (reason LIKE 'dropped by the rule %' OR reason LIKE 'a rule says: %' OR reason LIKE 'passed on to %')
+         ORDER BY id"""
+        for mail, mailbox, received_at in self._base.rows(sql, (_from(since),)):
+            at = unstamp(received_at)
+            yield Decided(mail=int(mail), at=at, mailbox=mailbox, received_at=at)
+
+    def ruled(self, since: datetime | None = None) -> Iterator[Ruled]:
+        """Yield what rules have decided since then: on each ticket, with what people made of it, and on other mails."""
+        sql = f"""SELECT ticket, at, kind, data FROM event WHERE kind IN ({marks(_OF_RULES)})
+         AND ticket IN (SELECT ticket FROM event WHERE kind IN ('Routed', 'RulesApplied') AND at >= ?)
+         ORDER BY ticket, seq"""
+        rows = iter(self._base.run(sql, (*_OF_RULES, _from(since))))
+        for number, events in groupby(rows, key=itemgetter(0)):
+            history = [(unstamp(at), event_from(kind, json.loads(data))) for _, at, kind, data in events]
+            yield from (r for r in ruled_from(int(number), history) if since is None or r.at >= since)
+        sql = "SELECT received_at, reason FROM mail WHERE ticket = 0 AND received_at >= ? AND reason LIKE '%the rule %'"
+        for at, reason in self._base.rows(sql, (_from(since),)):
+            if ended := _ENDED_BY.match(reason):
+                yield Ruled(number=0, at=unstamp(at), because=(ended[1],))
 
     def raw_events(self, number: int) -> list[dict[str, Any]]:
         """Return a ticket's history as plain data, as it was written."""
@@ -261,7 +309,7 @@ class Register:
 
     def alike(self, words: str, items: Collection[str], but: int = 0) -> tuple[int, ...]:
         """Return the open incidents that are about one of these items or whose words are like these, newest first."""
-        sql = f"""SELECT picture FROM ticket WHERE kind = ? AND number <> ? AND state IN ({_marks(OPEN_STATES)})
+        sql = f"""SELECT picture FROM ticket WHERE kind = ? AND number <> ? AND state IN ({marks(OPEN_STATES)})
          ORDER BY number DESC LIMIT ?"""
         states = sorted(map(str, OPEN_STATES))
         rows = self._base.rows(sql, (str(Kind.INCIDENT), but, *states, _LOOKED_AT))
@@ -283,6 +331,10 @@ class Register:
             return differs
 
 
+def _from(since: datetime | None) -> str:
+    return stamp(since) if since else ""
+
+
 def _likeness(mine: frozenset[str], ci: str, picture: dict[str, Any]) -> int:
     """Return how much a solved ticket is like one with these words; one without a solution is of no use."""
     if not picture.get("solution"):
@@ -298,11 +350,6 @@ def _told_alike(mine: frozenset[str], picture: dict[str, Any]) -> bool:
 
 def _on_record(ticket: Ticket) -> set[str]:
     return {ticket.requester, *ticket.participants, *ticket.watchers} - {""}
-
-
-def _marks(values: Collection[object]) -> str:
-    """Return the marks of a list in SQL; of nothing, a list in which nothing is found."""
-    return ",".join("?" * len(values)) or "NULL"
 
 
 def _from_picture(picture: str) -> Ticket:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from daemon.errors import TicketdError
+from daemon.errors import RulesChangedError, TicketdError
 from daemon.routing.changes import diff_of
 from daemon.store.base import Database
 from daemon.store.tables import stamp, unstamp
@@ -76,27 +76,33 @@ class Versions:
     def files(self, number: int) -> dict[str, bytes]:
         """Return the files of a version, by their names within the folder of the rules."""
         row = self._base.one("SELECT files FROM rules_version WHERE id = ?", (number,))
-        return {name: text.encode() for name, text in json.loads(row[0]).items()} if row else {}
+        texts = json.loads(row[0]).items() if row else ()
+        return {name: text.encode("utf-8", "surrogateescape") for name, text in texts}
 
     def put_in_force(self, version: Version, files: Mapping[str, bytes], after: int) -> int:
         """Write down that these files are in force from now on; return the number.
 
-        Raises TicketdError where the rules before them are not those of number `after` any more.
+        Raises RulesChangedError where the rules before them are not those of number `after` any more.
         """
         with self._base.transaction():
             if self.last_id() != after:
-                raise TicketdError("somebody else has put rules in force meanwhile: look at them, then try again")
+                raise RulesChangedError("somebody else has put rules in force meanwhile: look at them, then try again")
             diff = diff_of(self.files(after), files)
-            text = json.dumps({name: content.decode("utf-8") for name, content in files.items()}, ensure_ascii=False)
+            # A mail among the tests may be in any charset: its bytes come back as they were.
+            text = json.dumps({name: content.decode("utf-8", "surrogateescape") for name, content in files.items()})
             sql = """INSERT INTO rules_version (version, at, who, how, note, files, diff, trial, placed)
              VALUES (?,?,?,?,?,?,?,?,?)"""
             trial = json.dumps(dict(version.trial), ensure_ascii=False)
             values = (version.version, stamp(version.at), version.who, version.how, version.note, text, diff, trial)
             return self._base.insert(sql, (*values, version.placed))
 
-    def placed(self, number: int) -> None:
-        """Write down that the files of this version are in the folder of the rules."""
-        self._base.run("UPDATE rules_version SET placed = ? WHERE id = ?", (True, number))
+    def before(self, number: int) -> int:
+        """Return the number of the version before this one, 0 where there is none."""
+        return int(self._base.one("SELECT MAX(id) FROM rules_version WHERE id < ?", (number,))[0] or 0)
+
+    def placed(self, number: int, done: bool) -> None:
+        """Write down whether the files of this version are in the folder of the rules."""
+        self._base.run("UPDATE rules_version SET placed = ? WHERE id = ?", (done, number))
 
 
 def _version(row: Any) -> Version:

@@ -29,6 +29,8 @@ _REVIEW, _REVIEW_LIST = ("请审核：", "Please review: "), re.compile(r"^(请�
 _OVERDUE = ("仍然超时", "Still overdue")
 _FOLLOW_UP = ("您满意吗", "How did we do")
 _WHAT_NEXT = ("请写下一步", "What comes next")
+_REFUSED, _INSISTED = ("关于您的来信", "About your mail"), ("请决定：", "please decide:")
+_DOUBTED = ("是否受理？", "Do we take this on?")
 _ESCALATED = ("升级提醒", "Escalation, severity", "已超时", "Overdue")
 MINUTE = timedelta(minutes=1)
 _NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -38,6 +40,8 @@ CUSTOMERS = {
     "rhein": ("en", "Europe/Berlin", ["anna.meyer", "karl.vogt", "jana.lenz", "paul.beck"]),
     "nonstop": ("en", "Asia/Shanghai", ["night.shift", "jim.ross", "lucy.hale", "depot"]),
 }
+# Monitoring tools, and whether the mail server of the service vouches for what they send.
+TOOLS = {"huaxin": ("zabbix@huaxin.example", ""), "nonstop": ("probe@nonstop.example", "mx.example.com")}
 SUBJECTS = {
     "zh": ["网络 连不上", "打印机 卡纸", "服务器 很慢", "忘记 密码", "会议室 投影不亮"],
     "en": ["network drops", "printer is jammed", "server is slow", "password forgotten", "projector stays dark"],
@@ -52,7 +56,8 @@ WORDS = {
         "line2": "#转二线 需要专家", "mistake": "#级别 7", "outofscope": "#不受理 不在服务范围", "inscope": "#受理范围内",
         "archive": "#归档", "reject": "#驳回 请补充原因", "ack": "#知悉",
         "more": "补充一下：今天上午也出现过。", "serial": "序列号是 SN-4711。", "confirm": "#确认", "works": "已解决，谢谢",
-        "thanks": "谢谢，辛苦了", "broken": "还是不行，又出现了。", "escalate": "#升级 我们完全没法工作", "cancel": "#取消",
+        "thanks": "谢谢，辛苦了", "broken": "还是不行，又出现了。", "vendor": "#转厂商 rita.frost 请带配件来",
+        "insist": "我们还是需要，请再考虑一下。", "escalate": "#升级 我们完全没法工作", "cancel": "#取消",
     },
     "en": {
         "accept": "#accept", "progress": "#progress we are looking into it", "note": "#note called the site",
@@ -65,7 +70,8 @@ WORDS = {
         "inscope": "#inscope", "archive": "#archive", "reject": "#reject please add the cause", "ack": "#ack",
         "more": "One more thing: it happened this morning too.", "serial": "The serial number is SN-4711.",
         "confirm": "#confirm", "works": "It works again, thank you", "thanks": "Thanks a lot",
-        "broken": "It is still broken, sorry.", "escalate": "#escalate we cannot work at all", "cancel": "#cancel",
+        "broken": "It is still broken, sorry.", "vendor": "#vendor rita.frost please bring a part",
+        "insist": "We need it all the same.", "on_my_way": "The part is on its way.", "escalate": "#escalate we cannot work at all", "cancel": "#cancel",
     },
 }  # fmt: skip
 
@@ -112,6 +118,7 @@ class Actors:
     dice: random.Random = field(init=False)
     due: list[tuple[datetime, int, Callable[[datetime], EmailMessage | None]]] = field(default_factory=list)
     counted: int = 0
+    alarms: list[tuple[datetime, str, str, str]] = field(default_factory=list)
     lives: dict[int, Life] = field(default_factory=dict)
     by_number: dict[int, Life] = field(default_factory=dict)
     desk_tops: dict[tuple[str, int], Received] = field(default_factory=dict)
@@ -146,6 +153,9 @@ class Actors:
             when = since + (until - since) * self.dice.random()
             if self.dice.random() < 0.75:
                 when = self._office_hours(when, CUSTOMERS[customer][1])
+            if customer in TOOLS and self.dice.random() < 0.15:
+                self._watch(serial, customer, when, until)
+                continue
             self.lives[serial] = self._life(serial, customer)
             self.plan(when, lambda at, n=serial: self._report(self.lives[n], at))
 
@@ -153,6 +163,31 @@ class Actors:
         local = when.astimezone(ZoneInfo(zone))
         day = local - timedelta(days=max(0, local.weekday() - 4)) if self.dice.random() < 0.8 else local
         return day.replace(hour=self.dice.randrange(8, 18), minute=self.dice.randrange(60)).astimezone(UTC)
+
+    def _watch(self, serial: int, customer: str, when: datetime, until: datetime) -> None:
+        """Let a monitoring tool find a trouble, and cry and recover as the dice will have it."""
+        host, check = self.dice.choice(["web01", "db-2"]), self.dice.choice(["server load", "printer offline", "disk"])
+        steps = [("eng", "accept", self.dice.uniform(3, 300)), ("eng", "resolve", self.dice.uniform(30, 5000))]
+        steps = steps[: self.dice.choice([0, 1, 2, 2])]
+        self.lives[serial] = Life(serial, customer, TOOLS[customer][0], steps, "mail")
+        name = f"{host} {check} No.{serial}"
+        self._cries(customer, "Problem", name, "average", when)
+        for _ in range(self.dice.choice([1, 1, 2, 3, 4, 6])):
+            when += self.dice.choice([20, 90, 700, 3000]) * self.dice.uniform(0.5, 1.5) * MINUTE
+            sign, level = self.dice.choice(["Problem", "Resolved"]), self.dice.choice(["average", "average", "high"])
+            if when < until:
+                self._cries(customer, sign, name, level, when)
+
+    def _cries(self, customer: str, sign: str, name: str, level: str, when: datetime) -> None:
+        self.plan(when, lambda at: self._alarm(customer, f"{sign}: {name}", level, at))
+
+    def _alarm(self, customer: str, subject: str, level: str, at: datetime) -> EmailMessage:
+        tool, server = TOOLS[customer]
+        mail = self._mail(tool, SERVICE, subject, f"Severity: {level}\n", at)
+        if server:
+            mail["Authentication-Results"] = f"{server}; dmarc=pass header.from={tool.rpartition('@')[2]}"
+        self.alarms.append((at, tool, subject, level))
+        return mail
 
     # --- what becomes of a report ---
 
@@ -204,7 +239,15 @@ class Actors:
             return [("eng", "hold_date", quick()), ("eng", "progress", 4500.0)]
         if kind < 0.27:
             return [("eng", "hold_vendor", quick()), ("eng", "resume", slow())]
-        return [("eng", "hold_change", quick()), ("eng", "progress", 4500.0)] if kind < 0.32 else []
+        if kind < 0.38:
+            return self._vendor(quick, slow)
+        return [("eng", "hold_change", quick()), ("eng", "progress", 4500.0)] if kind < 0.43 else []
+
+    def _vendor(self, quick: Callable[[], float], slow: Callable[[], float]) -> list[tuple[str, str, float]]:
+        """Return the work of a vendor: they write, take it up, and solve it, or it is taken back from them."""
+        steps = [("eng", "vendor", quick())]
+        steps += [("vendor", word, quick()) for word in ("on_my_way", "accept", "progress") if self.dice.random() < 0.7]
+        return [*steps, ("vendor", "resolve", slow()) if self.dice.random() < 0.5 else ("eng", "accept", slow())]
 
     def _report(self, life: Life, at: datetime) -> EmailMessage:
         language = CUSTOMERS[life.customer][0]
@@ -247,12 +290,23 @@ class Actors:
             self._reviews(life, mail, now)
         elif any(w in mail.subject for w in _FOLLOW_UP) and self.dice.random() < 0.5:
             self._answer_later(mail, self.dice.choice("12345"), now, self.dice.uniform(10, 4000))
+        elif any(w in mail.subject for w in (*_REFUSED, *_INSISTED, *_DOUBTED)):
+            self._on_scope(mail, now)
         elif any(w in mail.subject for w in _OVERDUE) and self.dice.random() < 0.2:
             self._answer_later(mail, self._word(mail.to, "ack"), now, self.dice.uniform(2, 90))
         elif any(w in mail.subject for w in _WHAT_NEXT) and self.dice.random() < 0.4:
             self._answer_later(mail, self._word(mail.to, "progress"), now, self.dice.uniform(2, 90))
         elif self._lowers(mail):
             self._answer_later(mail, self._word(mail.to, "lower"), now, self.dice.uniform(2, 90))
+
+    def _on_scope(self, mail: Received, now: datetime) -> None:
+        """A requester insists, sales or the desk decides; or nobody bothers."""
+        if any(w in mail.subject for w in _REFUSED):
+            word = self.dice.choice(["insist", "insist", "thanks", ""])
+        else:
+            word = self.dice.choice(["inscope", "inscope", "outofscope", ""])
+        if word:
+            self._answer_later(mail, self._word(mail.to, word), now, self.dice.uniform(5, 2000))
 
     def _lowers(self, mail: Received) -> bool:
         """Whether a project manager finds an escalation exaggerated."""
@@ -287,6 +341,8 @@ class Actors:
             self.plan(when, lambda at: self._takes_step(life, at))
 
     def _takes_step(self, life: Life, at: datetime) -> EmailMessage | None:
+        if not life.steps:
+            return None
         who, word, _ = life.steps[0]
         writer = self._writer(life, who)
         mail = self.desk_tops.get((writer, life.number))
@@ -306,6 +362,8 @@ class Actors:
             return life.reporter
         if who == "desk":
             return "chen.jing@example.com"
+        if who == "vendor":
+            return "service@frost.example"
         if not life.holder and life.candidates:
             life.holder = self.dice.choice(life.candidates)
         return life.holder

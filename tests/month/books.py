@@ -95,6 +95,23 @@ class Books:
                 found.append(_step(step))
         return found
 
+    # --- contracts, and monitoring tools ---
+
+    def outside(self, customer: str, category: str, *, by_tool: bool) -> str:
+        """Return what becomes of a report that the contract does not cover: refuse or ask_desk; "" if it does."""
+        contract = self.customers.get(customer, {}).get("contract", {})
+        covered = contract.get("services")
+        if not covered or any(_covers(service, category) for service in covered):
+            return ""
+        return "ask_desk" if by_tool else contract.get("outside", "refuse")
+
+    def tool(self, name: str) -> dict[str, Any]:
+        """Return what alerts.yaml says of a tool, by the name that history shows."""
+        return next((a for a in self.files["alerts"]["alerts"] if a["name"] == name), {})
+
+    def tool_at(self, address: str) -> dict[str, Any]:
+        return next(a for a in self.files["alerts"]["alerts"] if a["when"]["sender is"] == address)
+
     # --- who stands behind a name ---
 
     def address(self, key: str) -> str:
@@ -115,7 +132,7 @@ class Books:
         return finder(case) if finder else [self.address(name)] if name in self.people else []
 
     def _requester(self, case: Any) -> list[str]:
-        return [case.requester]
+        return [] if case.by_tool else [case.requester]  # a monitoring tool is never written to
 
     def _watchers(self, case: Any) -> list[str]:
         return list(case.watchers)
@@ -127,10 +144,19 @@ class Books:
         return [self.address(k) for k in self.teams[case.team]["members"]] if case.team else []
 
     def _assignee_or_team(self, case: Any) -> list[str]:
-        return self._assignee(case) or self._team(case) or self.with_role("desk")
+        return self.audience(self.at_work(case), case)
 
-    def _liaison(self, _: Any) -> list[str]:
-        return []
+    def at_work(self, case: Any) -> str:
+        """Return the name of those who have a ticket at hand: somebody is behind it."""
+        if case.state == "out_of_scope":
+            names = ["sales"] if case.insisted else []
+        else:
+            waits = case.team and self.teams[case.team].get("dispatch") == "auto"
+            names = ["assignee", "lead" if waits else "team"]
+        return next((n for n in names if self.audience(n, case)), "desk")
+
+    def _liaison(self, case: Any) -> list[str]:
+        return [self.address(case.liaison)] if case.liaison else []
 
     def _former(self, case: Any) -> list[str]:
         return [self.address(case.former)] if case.former else []
@@ -159,6 +185,11 @@ class Books:
                 return dict.fromkeys(here, name)
             name = self.files["service_levels"]["next_in_line"].get(name, "")
         return {}
+
+
+def _covers(service: str, category: str) -> bool:
+    """Whether a category is this one or below it."""
+    return f"{category}/".startswith(f"{service}/")
 
 
 def _step(entry: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ when, to whom. Nothing here is shared with ticketd.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,8 +21,16 @@ ENDED = ("resolved", "pending_review", "archived")
 SHUT = ("out_of_scope", "cancelled")
 LATE_MAIL = timedelta(hours=24)
 _FOR_CUSTOMERS = {"requester", "watchers"}
-_SAYS_IT_TOO = {"taken_up": "progress", "resumed": "progress", "regraded": "assignment", "new_reply": "reopened"}
-_ANSWERS = ("acknowledgement", "scope_refused")
+# One mail instead of two: the later one says what the first one would.
+_SAYS_IT_TOO = {
+    "taken_up": ("progress",), "resumed": ("progress",), "regraded": ("assignment", "alert_repeated"),
+    "new_reply": ("reopened",), "reopened": ("alert_repeated",), "alert_repeated": ("assignment",),
+    "assignment": ("queued", "scope_question"),
+}  # fmt: skip
+_ANSWERS = ("acknowledgement", "scope_refused", "scope_passed_on")
+_TOLD_OTHERWISE = {"Opened", "Rated", "Insisted", "AlertRepeated", "AlertRecovered"}
+_BY_NOBODY = "dispatch"
+_THANKS = ("谢谢", "thanks")
 
 Event = dict[str, Any]
 
@@ -83,6 +91,27 @@ class Count:
                 return
 
 
+@dataclass(frozen=True)
+class Given:
+    """What dispatch did with a ticket by itself: to whom it went ("": it waits), and how the ticket was just then."""
+
+    at: datetime
+    cause: str
+    ticket: int
+    then: dict[str, Any]
+    to: str
+
+
+@dataclass
+class Alert:
+    """What was heard of the trouble that a monitoring tool reported: when those at work were told of what."""
+
+    recovered: bool = False
+    told: datetime | None = None
+    told_back: datetime | None = None
+    told_over: datetime | None = None
+
+
 @dataclass
 class Case:
     """The ticket as it is at some moment of its life."""
@@ -99,6 +128,14 @@ class Case:
     team: str = ""
     assignee: str = ""
     former: str = ""
+    liaison: str = ""
+    line: int = 1
+    by_tool: bool = False
+    insisted: bool = False
+    refused_for_good: bool = False
+    alert: Alert = field(default_factory=lambda: Alert())
+    levels: Mapping[tuple[str, datetime], str] = field(default_factory=dict)
+    opened_as: tuple[str, datetime] = ("", datetime.min)
     answered: bool = False
     hold_reason: str = ""
     hold_until: datetime | None = None
@@ -107,11 +144,14 @@ class Case:
     counts: dict[str, Count] = field(default_factory=dict)
     silence: dict[str, datetime] = field(default_factory=dict)
     archived_at: datetime | None = None
+    solved_at: datetime | None = None
     asked: list[datetime] = field(default_factory=list)
     rated: list[datetime] = field(default_factory=list)
     hinted: set[str] = field(default_factory=set)
     owed: list[Owed] = field(default_factory=list)
     past: list[tuple[datetime, dict[str, Any]]] = field(default_factory=list)
+    causes: list[str] = field(default_factory=list)
+    given: list[Given] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     clock_did: list[tuple[str, datetime]] = field(default_factory=list)
 
@@ -221,17 +261,20 @@ class Case:
 
     # --- people's turn ---
 
-    def mail(self, events: list[Event], received: datetime, handled: datetime, text: str) -> None:
+    def mail(self, events: list[Event], received: datetime, handled: datetime, text: str, cause: str = "") -> None:
         """Live through what one mail did."""
         at = handled if handled - received > LATE_MAIL else min(received, handled)
-        author, said = "", None
-        steps_asked: list[dict[str, Any]] = []
+        said = next((e["data"] for e in events if e["kind"] == "MessageAdded"), None)
+        author = said["author"] if said else ""
+        self._check_scope(events, author, text)
         for event in events:
-            if event["kind"] == "MessageAdded":
-                author, said = event["data"]["author"], event["data"]
+            if event["kind"] in ("AlertRepeated", "AlertRecovered"):
+                self._hears_of_alert(event, events)
+        for event in events:
+            self._is_given(event, handled, cause)
             self._does(event, at)
             if event["kind"] == "EscalationAsked":
-                steps_asked.append(self._asked_for(event))
+                self._asked_for(event)
         self._clocks(at)
         own = [*events, *self._reached(at, handled)]
         withheld = handled - received > LATE_MAIL
@@ -239,19 +282,44 @@ class Case:
         actor = self.books.by_address.get(author, "") or _by(events)
         self._announce(own, handled, actor=actor, text=text, withheld=withheld)
         self._answer(events, said, text, handled, withheld=withheld)
-        self._note(handled)
+        self._note(handled, cause)
+
+    def placed(self, events: list[Event], at: datetime) -> None:
+        """Live through what dispatch did: somebody was given what had waited."""
+        for event in events:
+            self._is_given(event, at, "queue")
+            self._does(event, at)
+        self._clocks(at)
+        self._announce([*events, *self._reached(at, at)], at)
+        self._note(at, "queue")
+
+    def _is_given(self, event: Event, now: datetime, cause: str) -> None:
+        """Note that dispatch gave it to somebody, or to nobody for the time being: whether rightly is judged later."""
+        data = event["data"]
+        if event["kind"] == "Queued" or (event["kind"] == "Assigned" and data["by"] == _BY_NOBODY):
+            to = data["assignee"] if event["kind"] == "Assigned" else ""
+            self.given.append(Given(now, cause, self.number, self._kept(), to))
 
     def _does(self, event: Event, at: datetime) -> None:
         data, kind = event["data"], event["kind"]
         match kind:
             case "Opened":
-                self.customer, self.requester = data["customer"], data["requester"]
+                self._opens(data)
             case "Routed":
                 self._is_routed(data)
+            case "Rejected":
+                self.state = "out_of_scope"
+            case "ScopeDoubted":
+                self.state, self.team, self.assignee = "new", "", ""
+            case "Insisted":
+                self.insisted = True
+            case "HandedUp" if data["line"] == 3:
+                self.liaison = self.former or data["by"]
             case "StateChanged":
                 self._moved_by(data, at)
             case "Assigned":
                 self.former, self.team, self.assignee = self.assignee, data["team"], data["assignee"]
+                self.liaison, self.line = "", data["line"]
             case "Returned":
                 self.team = self.assignee = ""
             case "ProgressTold":
@@ -265,10 +333,20 @@ class Case:
             case "EscalationAcknowledged":
                 self._quiet(at)
 
+    def _opens(self, data: dict[str, Any]) -> None:
+        self.customer, self.requester, self.by_tool = data["customer"], data["requester"], bool(data["alert"])
+        if self.by_tool:
+            self.opened_as = (data["subject"], datetime.fromisoformat(data["reported_at"]))
+            self.alert.told = self.opened_as[1]
+
     def _is_routed(self, data: dict[str, Any]) -> None:
         self.category, self.team, self.assignee = data["category"], data["team"], data["assignee"]
         self.watchers = tuple(data["watchers"])
         self.severity = self.books.files["categories"]["matrix"][data["impact"]][data["urgency"]]
+        self.line = data["line"]
+        if self.by_tool:
+            tool = self.books.tool_at(self.requester)
+            self.severity = min(self.severity, self._level(tool, *self.opened_as))
         self.state = "assigned" if self.team else "new"
         if self.severity != int(data["severity"]):
             self.wrong.append(
@@ -276,6 +354,10 @@ class Case:
             )
 
     def _moved_by(self, data: dict[str, Any], at: datetime) -> None:
+        if data["verb"] == "outofscope":
+            self.refused_for_good = self.insisted
+        if data["verb"] == "inscope":
+            self.insisted = self.refused_for_good = False
         if data["verb"] in ("reopen", "reject", "return"):
             self.said = ""
         self._moves(data["new"], at)
@@ -290,12 +372,68 @@ class Case:
         if new == "archived":
             self.archived_at = at
         if new == "resolved":
+            self.solved_at = at
             hours = self._place()
             rule = self.books.duties["closing_by_silence"]
             first, last = rule["after_days"] - rule["remind_days_before"], rule["after_days"]
             opens = hours.bounds(hours.working_day(hours.today(at), first))
             closes = hours.bounds(hours.working_day(hours.today(at), last))
             self.silence = {"remind": opens[0], "close": closes[1]}
+
+    # --- what a monitoring tool says, and who hears of it (docs/alerts.md) ---
+
+    def _level(self, tool: dict[str, Any], subject: str, at: datetime) -> int:
+        """Return the severity of what the tool wrote then; 4, which raises nothing, where it names none."""
+        return tool["severity"].get(self.levels.get((subject, at), ""), 4)
+
+    def _hears_of_alert(self, event: Event, events: list[Event]) -> None:
+        """Find out whether those at work are to hear of it, and whether the ticket moves as it should."""
+        data = event["data"]
+        at, tool = datetime.fromisoformat(data["at"]), self.books.tool(data["by"])
+        moved = {e["data"]["verb"] for e in events if e["kind"] == "StateChanged"}
+        if event["kind"] == "AlertRepeated":
+            event["told"] = self._is_told_again(data, tool, at, raised=any(e["kind"] == "Graded" for e in events))
+            self._should("reopen", moved, self.state in ENDED)
+            return
+        news = self.state in OPEN and not self.alert.recovered
+        event["told"] = news and _a_day_since(self.alert.told_over, at)
+        solves = tool.get("on_recovery") == "resolve" and self.state in OPEN and _a_day_since(self.alert.told_back, at)
+        self._should("resolve", moved, solves)
+        self.alert.recovered = True
+        self.alert.told_over = at if event["told"] else self.alert.told_over
+
+    def _is_told_again(self, data: dict[str, Any], tool: dict[str, Any], at: datetime, *, raised: bool) -> bool:
+        worse = self._level(tool, data["subject"], at) < self.severity
+        if worse != raised:
+            self.wrong.append(f"severity {self.severity} was {'' if raised else 'not '}raised by {data['subject']}")
+        again, alert = self.state in ENDED, self.alert
+        back = again or alert.recovered
+        told = again or worse or (back and _a_day_since(alert.told_back, at)) or _a_day_since(alert.told, at)
+        alert.recovered = False
+        if told:
+            alert.told, alert.told_back = at, at if back else alert.told_back
+        return told
+
+    def _should(self, verb: str, moved: set[str], wanted: bool) -> None:
+        if wanted != (verb in moved):
+            self.wrong.append(f"a monitoring tool {'did not ' if wanted else 'did '}{verb} it")
+
+    # --- what is outside the contract (docs/scope.md) ---
+
+    def _check_scope(self, events: list[Event], author: str, text: str) -> None:
+        """Find out whether a report is refused, doubted or insisted on as it should be."""
+        by_kind = {e["kind"]: e["data"] for e in events}
+        if routed := by_kind.get("Routed"):
+            opened = by_kind["Opened"]
+            wanted = self.books.outside(opened["customer"], routed["category"], by_tool=bool(opened["alert"]))
+            found = "refuse" if "Rejected" in by_kind else "ask_desk" if "ScopeDoubted" in by_kind else ""
+            if wanted != found:
+                self.wrong.append(f"the contract says {wanted or 'accept'}, but it was {found or 'accepted'}")
+        elif author == self.requester and "#" not in text:
+            meant = not any(w in text.lower() for w in _THANKS)
+            wants = self.state == "out_of_scope" and meant and not self.insisted and not self.refused_for_good
+            if wants != ("Insisted" in by_kind):
+                self.wrong.append(f"the requester {'insists' if wants else 'does not insist'}, which is not seen")
 
     # --- clocks ---
 
@@ -370,7 +508,7 @@ class Case:
             for at, c, s, _ in self._steps()
         ]
         if not ahead:
-            event["step"] = {"tell": ["lead", "pm"], "percent": 0, "every": None}
+            event["step"] = {"tell": ["lead", "pm"], "percent": 0, "every": None, "key": "none left"}
             return event["step"]
         _, _, count, step = min(ahead, key=lambda a: a[:2])
         if not step["every"]:
@@ -384,17 +522,22 @@ class Case:
         self, events: list[Event], now: datetime, *, actor: str = "", text: str = "", withheld: bool = False
     ) -> None:
         owed: dict[tuple[str, str], Owed] = {}
+        refused = any(e["kind"] == "Rejected" for e in events)
         for event in events:
+            if refused and event["kind"] == "Opened":
+                continue  # what is refused at once is not also received and handed out
             if event["kind"] == "MessageAdded" and not _worth_passing_on(events, event, text, self.books):
                 continue
             for entry in self._entries(event):
                 for to, told_as in self._readers(entry, event, now).items():
-                    if (actor and self.books.by_address.get(to) == actor) or _waited_in_vain(to, event):
+                    own = actor and self.books.by_address.get(to) == actor and not _by_dispatch(event)
+                    if own or _waited_in_vain(to, event):
                         continue
                     self._owe(owed, entry["template"], to, event, now, told_as)
         for (template, to), one in owed.items():
-            answer = template in _ANSWERS and events[0]["kind"] == "Opened"
-            if (_SAYS_IT_TOO.get(template, ""), to) not in owed and not (answer and withheld):
+            answer = template in _ANSWERS and (events[0]["kind"] == "Opened" or template == "scope_passed_on")
+            said_too = any((other, to) in owed for other in _SAYS_IT_TOO.get(template, ()))
+            if not said_too and not (answer and withheld):
                 self.owed.append(one)
 
     def _owe(
@@ -425,6 +568,8 @@ class Case:
 
     def _entries(self, event: Event) -> list[dict[str, Any]]:
         data = event.get("data", {})
+        if not event.get("told", True):
+            return []
         return [
             e for e in self.books.announcements
             if e["event"] == event["kind"]
@@ -437,11 +582,15 @@ class Case:
         names = [n for name in entry["to"] for n in (event["step"]["tell"] if name == "step" else [name])]
         day = now.astimezone(ZoneInfo(SERVICE_ZONE)).date()
         found: dict[str, str] = {}
+        if "assignee_or_team" in names:  # while none of those at work is there, the next in line hears of it too
+            deputies = self.books.in_line(self.books.at_work(self), self, day) or self.books.with_role("desk")
+            found = dict.fromkeys(deputies, "")
         for name in names:
-            in_line = self.books.in_line(name, self, day) if "step" in event else {}
+            cannot_wait = "step" in event or event["kind"] == "Insisted"
+            in_line = self.books.in_line(name, self, day) if cannot_wait else {}
             found = {
                 **in_line,
-                **dict.fromkeys([] if "step" in event else self.books.audience(name, self), ""),
+                **dict.fromkeys([] if cannot_wait else self.books.audience(name, self), ""),
                 **found,
             }
         return found or dict.fromkeys([] if set(names) <= _FOR_CUSTOMERS else self.books.with_role("desk"), "")
@@ -463,14 +612,20 @@ class Case:
 
     def _check_withheld(self, events: list[Event], *, withheld: bool) -> None:
         for event in events:
-            if event["kind"] == "AnswerWithheld" and not withheld:
+            if event["kind"] == "AnswerWithheld" and not withheld and not self.by_tool:
                 self.wrong.append(f"an answer was withheld: {event['data']['reason']}")
 
-    def _note(self, now: datetime) -> None:
+    def _note(self, now: datetime, cause: str = "clock") -> None:
+        self.past.append((now, self._kept()))
+        self.causes.append(cause)
+
+    def _kept(self) -> dict[str, Any]:
         action = self.said or (self.hold_said if self.state == "on_hold" else "")
-        names = ("state", "customer", "requester", "assignee", "team", "watchers", "category", "archived_at")
+        names = ("state", "customer", "requester", "assignee", "team", "watchers", "category", "archived_at",
+                 "solved_at", "by_tool", "insisted", "liaison", "severity", "line",
+                 "hold_reason")  # fmt: skip
         kept = {name: getattr(self, name) for name in names}
-        self.past.append((now, {**kept, "action": action}))
+        return {**kept, "action": action, "resolve_by": self.dues().get("resolve")}
 
     def as_of(self, moment: datetime) -> dict[str, Any] | None:
         """Return what the ticket was then, None before it was there."""
@@ -496,6 +651,15 @@ def _by(events: list[Event]) -> str:
     return next((e["data"]["by"] for e in events if e["data"].get("by")), "")
 
 
+def _by_dispatch(event: Event) -> bool:
+    """Whether nobody of ours decided this: then even who caused it has to be told."""
+    return event["kind"] == "Queued" or event.get("data", {}).get("by") == _BY_NOBODY
+
+
+def _a_day_since(moment: datetime | None, at: datetime) -> bool:
+    return moment is None or at - moment >= DAY
+
+
 def _waited_in_vain(to: str, event: Event) -> bool:
     data = event.get("data", {})
     return event["kind"] == "StateChanged" and data.get("verb") == "resume" and data.get("by") in (to, "clock")
@@ -503,7 +667,9 @@ def _waited_in_vain(to: str, event: Event) -> bool:
 
 def _worth_passing_on(events: list[Event], event: Event, text: str, books: Books) -> bool:
     """Whether the words of a mail are told by a mail of their own: not those that open a ticket or rate one."""
-    if any(e["kind"] in ("Opened", "Rated") for e in events):
+    if any(e["kind"] in _TOLD_OTHERWISE for e in events):
         return False
+    if "vendor" in books.people.get(books.by_address.get(event["data"]["author"], ""), {}).get("roles", ()):
+        return True  # who answers for a vendor reads all of what they write
     refused = any(e["kind"] == "CommandsRefused" for e in events) and event["data"]["author"] not in books.by_address
     return refused or any(line.strip() and not line.lstrip().startswith("#") for line in text.splitlines())

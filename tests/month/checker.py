@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from tests.month.books import SERVICE_ZONE, Books
 from tests.month.case import LATE_MAIL, OPEN, Case, Event, Owed
 from tests.month.hours import DAY, Hours, duration
+from tests.month.staffing import staffing_differs
 
 TOLERANCE = timedelta(minutes=1)
 _NUMBER = re.compile(r"\[?INC-(\d+)\]?")
@@ -59,6 +60,7 @@ class Evidence:
     since: datetime
     until: datetime
     refused: list[tuple[str, datetime, datetime]] = field(default_factory=list)
+    alarms: list[tuple[datetime, str, str, str]] = field(default_factory=list)
 
 
 @dataclass
@@ -75,7 +77,11 @@ def judge(evidence: Evidence, books: Books | None = None) -> Verdict:
     trial = _Trial(evidence, books or Books())
     owed = list(trial.arriving([*trial.cases(), *trial.duties()]))
     sent, wrong = trial.sent()
-    differences = [*trial.wrong, *wrong, *_compared(owed, sent)]
+    others = [
+        *staffing_differs(trial.lives, trial.books, trial.up, evidence.until),
+        *alarms_differ(evidence, trial.lives),
+    ]
+    differences = [*trial.wrong, *others, *wrong, *_compared(owed, sent)]
     return Verdict(owed=len(owed), found=len(sent), differences=differences)
 
 
@@ -111,11 +117,15 @@ class _Trial:
 
     def cases(self) -> Iterator[Owed]:
         answered: dict[str, Owed] = {}
+        levels = {(subject, at): level for at, _, subject, level in self.evidence.alarms}
         for number, shown in sorted(self.evidence.tickets.items()):
-            case = self.lives[number] = Case(self.books, self.up, number)
+            case = self.lives[number] = Case(self.books, self.up, number, levels=levels)
             for cause, events, received, handled, text in _mails_of(shown):
                 self._clock_runs(case, received, handled)
-                case.mail(events, received, handled, text)
+                if cause.startswith("clock:"):
+                    case.placed(events, handled)
+                    continue
+                case.mail(events, received, handled, text, cause)
                 if not any(e["kind"] == "MessageAdded" for e in events):
                     _from_a_list(answered, cause, events, handled, self.books)
             self._clock_runs(case, None, self.evidence.until)
@@ -175,7 +185,8 @@ class _Trial:
         readers = self.books.audience("assignee_or_team", then)
         if lost.template in ("assignment", "notice_failed", "escalation", "new_reply"):
             readers += self.books.with_role("desk")
-        for to in dict.fromkeys(a for a in readers if a != lost.to):
+        others = [a for a in readers if a != lost.to] or self.books.with_role("desk")
+        for to in dict.fromkeys(a for a in others if a != lost.to):
             yield Owed(lost.at, to, "notice_failed", lost.ticket, f"{lost.template} to {lost.to} was refused")
 
     def _passed_on(self, lost: Owed) -> Iterator[Owed]:
@@ -323,11 +334,13 @@ def _mails_of(shown: dict[str, Any]) -> Iterator[tuple[str, list[Event], datetim
     came = sorted((m for m in shown["messages"] if m["direction"] == "in"), key=lambda m: _utc(m["at"]))
     causes: dict[str, list[Event]] = defaultdict(list)
     for event in shown["events"]:
-        if event["cause"].startswith("mail:") and not _CLOCKS.match(event["kind"]):
+        by_dispatch = event["cause"].startswith("clock:") and event["data"].get("by") == "dispatch"
+        if by_dispatch or (event["cause"].startswith("mail:") and not _CLOCKS.match(event["kind"])):
             causes[event["cause"]].append(event)
     for cause, events in causes.items():
         handled = _utc(events[0]["at"])
-        received, text = handled, ""
+        alarms = [e["data"]["at"] for e in events if e["kind"] in ("AlertRepeated", "AlertRecovered")]
+        received, text = _utc(alarms[0]) if alarms else handled, ""
         if any(e["kind"] == "MessageAdded" for e in events):
             message = came.pop(0)
             received, text = _utc(message["at"]), message["text"]
@@ -371,6 +384,45 @@ def _without(these: Iterable[Any], those: Iterable[Any]) -> list[Any]:
         else:
             left.remove(near)
     return found
+
+
+# --- what monitoring tools wrote ---
+
+
+def alarms_differ(evidence: Evidence, lives: dict[int, Case]) -> Iterator[str]:
+    """Yield the mails of tools that no ticket knows of, or that are on the wrong one."""
+    known: dict[tuple[str, datetime], int] = {}
+    for number, shown in sorted(evidence.tickets.items()):
+        for subject, at in _alarms_on(shown):
+            known[subject, at] = number
+            if _trouble(subject) != _trouble(shown["subject"]):
+                yield f"INC-{number}: {subject} is another trouble than {shown['subject']}"
+    for at, _, subject, _ in sorted(evidence.alarms):
+        there = known.get((subject, at))
+        same = [
+            n
+            for n, case in lives.items()
+            if n != there and _trouble(evidence.tickets[n]["subject"]) == _trouble(subject)
+        ]
+        open_then = [n for n in same if (then := lives[n].as_of(at)) and then["state"] in OPEN]
+        if there is None and (open_then or subject.startswith("Problem")):
+            yield f"no ticket knows of the trouble that a tool wrote of at {_wall(at)}: {subject}"
+        if there is not None and open_then:
+            yield f"INC-{there}: {subject} belongs to INC-{open_then[0]}, which was open"
+
+
+def _alarms_on(shown: dict[str, Any]) -> Iterator[tuple[str, datetime]]:
+    for event in shown["events"]:
+        data = event["data"]
+        if event["kind"] == "Opened" and data["alert"]:
+            yield data["subject"], _utc(data["reported_at"])
+        if event["kind"] in ("AlertRepeated", "AlertRecovered"):
+            yield data["subject"], _utc(data["at"])
+
+
+def _trouble(subject: str) -> str:
+    """Return what a tool's mail is about: all behind the word that says how it stands."""
+    return subject.partition(": ")[2]
 
 
 # --- comparing ---

@@ -30,7 +30,7 @@ from tests.servers.smtp_sink import SmtpSink
 
 USER = "support"
 _NOBODY = "5.1.1 no such mailbox"
-_NOT_PLAYED = ("major.yaml", "rota.yaml")
+_NOT_PLAYED = ("major.yaml",)
 _LIMITS = """
 [limits]
 answers_per_address_per_hour = 1000
@@ -129,7 +129,7 @@ class Campaign:
             self._round(now)
         tickets = {n: self.place.show(n) for n in self.place.numbers()}
         outages, refused = list(season.outages), list(season.refused)
-        self.evidence = Evidence(self.mails, tickets, outages, season.since, now, refused)
+        self.evidence = Evidence(self.mails, tickets, outages, season.since, now, refused, self.actors.alarms)
         return self.evidence
 
     def _next(self, now: datetime) -> datetime:
@@ -142,7 +142,7 @@ class Campaign:
         return next((end for begin, end in self.season.outages if begin < moment < end), moment)
 
     def _next_of_the_day(self, now: datetime) -> datetime:
-        """Return the next moment at which a list may be due, by the judge's own reckoning; else the next full hour."""
+        """Return the next moment at which a list may be due or work begins, by the judge's own reckoning; or in six hours."""
         moments = [now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=6)]
         books = self.actors.books
         for place in books.places():
@@ -152,7 +152,7 @@ class Campaign:
                     rules = [r for r in books.duties.values() if isinstance(r, dict)]
                     moments += [bounds[1] - duration(r["before_end"]) for r in rules if "before_end" in r]
                     moments += [bounds[0] + duration(r["after_start"]) for r in rules if "after_start" in r]
-                    moments += bounds
+                    moments += [*bounds, *(begin for begin, _ in hours.days[day])]
         return min(m for m in moments if m > now)
 
     def _deliver(self, until: datetime) -> None:
@@ -269,7 +269,7 @@ def prepare_folder(folder: Path, **addresses: object) -> Path:
     prepare(folder, username=USER, **addresses)
     (folder / "imap.password").write_text(PASSWORD + "\n", "utf-8")
     toml = folder / "ticketd.toml"
-    text = toml.read_text("utf-8")
-    assert "[limits]" not in text
+    text = toml.read_text("utf-8").replace("authserv_ids = []", 'authserv_ids = ["mx.example.com"]')
+    assert "[limits]" not in text and "mx.example.com" in text
     toml.write_text(text + _LIMITS, "utf-8")
     return toml
