@@ -394,16 +394,19 @@ def _routing(report: _Report, desk: _Desk) -> Routing:
     facts = facts_for_rules(report.intent.letter, known, desk.rulebook, desk.service, desk.now)
     routing = route(facts, desk.rulebook)
     routing = with_alert(routing, report.intent.alert) if report.intent.alert else routing
-    why = _stays(routing.forward, report, desk) if routing.forward else ""
-    if not why:
+    if report.intent.commands:
+        # One of ours says what is to become of it: no rule sends it away, or puts it under another ticket.
+        routing = _without_forward(replace(routing, parent=None), "it holds keywords of one of ours")
+    why = stays_here(routing.forward, report.intent.letter, desk.known, desk.service) if routing.forward else ""
+    return _without_forward(routing, why) if why else routing
+
+
+def _without_forward(routing: Routing, why: str) -> Routing:
+    """Return the routing of a mail that becomes a ticket although a rule passes it on; its history says why."""
+    if routing.forward is None:
         return routing
-    kept = f"it was not passed on, as the rules say: {why}"
-    return replace(routing, forward=None, problems=(*routing.problems, kept))
-
-
-def _stays(forward: ForwardTo, report: _Report, desk: _Desk) -> str:
-    orders = "it holds keywords of one of ours" if report.intent.commands else ""
-    return orders or stays_here(forward, report.intent.letter, desk.known, desk.service)
+    kept = f"{routing.forward.describe()}: not done, {why}"
+    return replace(routing, forward=None, because=(*routing.because, kept))
 
 
 def _passed_on(forward: ForwardTo, routing: Routing, letter: Letter, desk: _Desk) -> Decision:

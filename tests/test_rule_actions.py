@@ -13,10 +13,10 @@ import structlog
 from daemon import flow
 from daemon.cli import run_command
 from daemon.errors import ConfigError
-from daemon.intake.letter import RawMail, read_letter
+from daemon.intake.letter import RawMail
 from daemon.notify.postman import Fate
 from daemon.words import HoldReason, State
-from tests.desk import ROOT, Sent, TestDesk, reply, write
+from tests.desk import ROOT, TestDesk, reply, write
 from tests.story import bounce_of
 
 CUSTOMER = "张三 <zhang.san@huaxing.example.com>"
@@ -255,11 +255,11 @@ def test_what_would_come_back_becomes_a_ticket_that_says_so(tmp_path):
     desk = desk_with(tmp_path / "x", FORWARD)
     desk.receives(write("Bills <bills@partner.example>", "Your 发票 could not be read.", subject="发票"))
     assert desk.ticket(1) is not None
-    assert "the mail comes from there" in desk.events(1, "Routed")[0].problems[0]
+    assert "the mail comes from there" in desk.events(1, "Routed")[0].because[-1]
 
     desk = desk_with(tmp_path / "y", FORWARD.replace("bills@partner.example", "support@example.com"))
     sent = desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
-    assert "it is our own address" in desk.events(1, "Routed")[0].problems[0]
+    assert "it is our own address" in desk.events(1, "Routed")[0].because[-1]
     assert not mails_to(sent, "support")
 
 
@@ -320,18 +320,14 @@ def test_the_open_major_incident_of_the_same_customer_is_the_parent_and_no_other
     rule = "  - {name: 大故障, when: {subject contains: 断}, then: {category: network/vpn, parent: major}}\n"
     desk = desk_with(tmp_path / "x", rule)
     desk.receives(write(CUSTOMER, "上海断网", subject="断网 零"))
-    assert any("there is none that is open" in b for b in desk.events(1, "Routed")[0].because)
+    assert "parent: major: there is none that is open" in desk.events(1, "Routed")[0].because
 
-    sent = desk.receives(write(CUSTOMER, "VPN 断了，请看看。", subject="断网 一"))
+    desk.receives(write(CUSTOMER, "VPN 断了，请看看。", subject="断网 一"))
     duty = desk.desk.rulebook.people_with("duty")[0]
-    to_team = next(m for m in sent if m.to != "zhang.san@huaxing.example.com")
-    desk.receives(write(f"{duty.name} <{duty.address}>", "#重大 黄色", subject=to_team.subject))
-    number = 2
-    if not desk.ticket(number).in_alarm:
-        (asked,) = [m for m in desk.sink.sent if m.to == duty.address][-1:]
-
-        desk.receives(reply(Sent(asked, read_letter(asked.content), asked.content), duty.address, "#重大 黄色"))
-    assert desk.ticket(number).in_alarm
+    desk.desk.service = replace(desk.desk.service, authserv_ids=frozenset({"mx.example.com"}))
+    proved = {"authentication_results": "mx.example.com; dmarc=pass header.from=example.com"}
+    desk.receives(write(f"{duty.name} <{duty.address}>", "#重大 黄色", subject="[INC-2] 断网", **proved))
+    assert desk.ticket(2).in_alarm
 
     desk.receives(write(CUSTOMER, "我这里也断了。", subject="断网 二"))
     assert desk.ticket(3).linked("parent") == (2,)
@@ -521,3 +517,17 @@ def test_a_large_mail_is_passed_on_from_its_file_and_its_words_go_out_if_that_is
     assert not words.letter.attachments and "十月的发票" in words.letter.text
     (alarm,) = [m for m in sent if "passed on" in m.subject]
     assert "cannot be read" in alarm.letter.text
+
+
+def test_who_writes_keywords_decides_about_the_parent_and_the_forward(tmp_path):
+    rules = "  - {name: 同一故障, when: {subject contains: 三楼}, then: {parent: 1, forward: bills@partner.example}}\n"
+    desk = desk_with(tmp_path / "x", rules)
+    desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+    mail = write(ENGINEER, "#来源 电话\n#关联 1\n三楼交换机也掉线了。", subject="三楼", to="support@example.com")
+    mail["Authentication-Results"] = "mx.example.com; dmarc=pass header.from=example.com"
+    desk.desk.service = replace(desk.desk.service, authserv_ids=frozenset({"mx.example.com"}))
+    desk.receives(mail)
+
+    assert desk.ticket(2) is not None and desk.mail_status()[-1][0] == "handled"
+    assert [(x.kind, x.ticket) for x in desk.ticket(2).links] == [("related", 1)]
+    assert "it holds keywords of one of ours" in desk.events(2, "Routed")[0].because[-1]
