@@ -8,7 +8,7 @@ STAMP := $(VENV)/.ready
 JOBS ?= 2
 PACKAGES := dovecot-imapd dovecot-lmtpd postfix postgresql strace
 
-.PHONY: demo test fuzz month check bench format lock docs clean packages
+.PHONY: demo test fuzz agreement month check bench format lock docs clean packages
 
 demo: $(STAMP)
 	$(BIN)/ticketd demo --out demo-out
@@ -20,6 +20,10 @@ test: $(STAMP) packages
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.hostile --count $(or $(COUNT),10000) --seed $(or $(SEED),1) --jobs $(JOBS)
 	$(BIN)/python -m tests.hostile --desk --count $(or $(COUNT),2500) --seed $(or $(SEED),1) --jobs $(JOBS)
+
+# Does explain say what then happens? make agreement COUNT=1000 SEED=7
+agreement: $(STAMP)
+	$(BIN)/python -m tests.agreement --count $(or $(COUNT),1000) --seed $(or $(SEED),1)
 
 # A month at a service desk on real servers, judged by somebody who shares no code: make month SEED=7 INCIDENTS=300
 month: $(STAMP) packages

@@ -29,7 +29,10 @@ from daemon.cli_rules import rules
 from daemon.clock import Clock
 from daemon.config import find_config, shipped, starter_config
 from daemon.errors import ConfigError, TicketdError, did_you_mean
-from daemon.inspection import check_everything, explain_mail
+from daemon.explained import mail_lines, ticket_lines
+from daemon.explaining import explain_mail, explain_ticket
+from daemon.flow import Desk
+from daemon.inspection import check_everything
 from daemon.intake.as_json import letter_as_json
 from daemon.intake.as_rows import letter_rows
 from daemon.intake.letter import Letter, read_letter_file
@@ -52,6 +55,7 @@ from daemon.terminal import (
     indented,
     moment_of,
     put_line,
+    put_lines,
     put_table,
     put_whole,
     safe,
@@ -198,6 +202,8 @@ def run(ctx: click.Context, once: bool, as_of: str | None) -> int:
 
 # --- reading and explaining ---
 
+_AS_OF = click.option("--as-of", default=None, metavar="TIME", help="As if it were this ISO 8601 time.")
+
 
 @cli.command()
 @click.argument("mails", nargs=-1, required=True)
@@ -234,29 +240,43 @@ def _unreadable(path: str, error: OSError, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("mails", nargs=-1, required=True)
-@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object a line.")
+@click.argument("mails", nargs=-1)
+@click.option("--ticket", "number", default=None, type=click.IntRange(1, 2**31 - 1), metavar="N",
+              help="Instead of MAILS: the mail that opened this ticket, by the rules of then and of now.")  # fmt: skip
 @click.option("--mailbox", default="", help="The mailbox that the mail would come into (default: the first).")
+@click.option("--brief", is_flag=True, default=False, help="Only the rules that matched.")
+@click.option("--mails", "words", is_flag=True, default=False, help="The mails that would go out, in full.")
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object a line.")
+@_AS_OF
 @click.pass_context
-def explain(ctx: click.Context, mails: tuple[str, ...], as_json: bool, mailbox: str) -> int:
-    """Say what would happen to these mails and why; nothing is changed and nothing is sent."""
+def explain(
+    ctx: click.Context, mails: tuple[str, ...], number: int | None, mailbox: str, brief: bool, words: bool,
+    as_json: bool, as_of: str | None,
+) -> int:  # fmt: skip
+    """Say what would happen to these mails and why, rule by rule; nothing is changed and nothing is sent."""
+    if (number is None) != bool(mails):
+        raise click.UsageError("name the files of mails, or a ticket: --ticket 12")
     config = config_of(ctx)
-    desk = app.open_desk(config, Clock())
-    bad = 0
-    for path in mails:
-        try:
-            letter = _letter_at(path)
-        except OSError as e:
-            bad += 1
-            _unreadable(path, e, as_json)
-            continue
-        said = explain_mail(letter, path, mailbox or config.mailbox[0].name, desk)
-        if as_json:
-            put_line(said)
-        else:
-            _show_explanation(said)
-    desk.store.close()
-    return PROBLEMS if bad else OK
+    desk = app.open_desk(config, Clock(moment_of(as_of) if as_of else None))
+    with contextlib.closing(desk.store):
+        if number is not None:
+            told = explain_ticket(number, desk)
+            put_line(told) if as_json else put_lines(ticket_lines(told, brief=brief))
+            return OK
+        into = mailbox or config.mailbox[0].name
+        well = [_explain(path, into, desk, as_json=as_json, brief=brief, words=words) for path in mails]
+    return OK if all(well) else PROBLEMS
+
+
+def _explain(path: str, mailbox: str, desk: Desk, *, as_json: bool, brief: bool, words: bool) -> bool:
+    try:
+        letter = _letter_at(path)
+    except OSError as e:
+        _unreadable(path, e, as_json)
+        return False
+    said = explain_mail(letter, path, mailbox, desk)
+    put_line(said) if as_json else put_lines(mail_lines(said, brief=brief, words=words))
+    return True
 
 
 # --- tickets ---
@@ -318,7 +338,6 @@ def ticket_history(ctx: click.Context, number: int, as_json: bool) -> int:
     return OK
 
 
-_AS_OF = click.option("--as-of", default=None, metavar="TIME", help="As if it were this ISO 8601 time.")
 _LANGUAGE = click.option("--lang", default="en", type=click.Choice(timetable.LANGUAGES), help="The words' language.")
 
 
@@ -660,48 +679,6 @@ def _show_letter(letter: Letter, path: str, *, everything: bool = False) -> None
         if len(rest) > len(shown):
             click.echo(f"  … and {len(rest) - len(shown)} lines more: ticketd read --all")
     click.echo()
-
-
-def _show_explanation(said: dict[str, Any]) -> None:
-    sender, match = said["sender"], said["match"]
-    rows = [
-        ("mail", said["path"]),
-        ("subject", said["letter"]["subject"]),
-        (
-            "sender",
-            f"{sender['address']} (person {sender['person'] or '-'}, customer {sender['customer'] or '-'})",
-        ),
-        ("proof", f"{sender['proof']}: {sender['proof_why']}"),
-        ("nature", f"{said['letter']['nature']} {said['letter']['nature_reason']}"),
-        ("ticket", f"{match['ticket'] or 'none'} (by {match['by']})"),
-        ("alert", _alert_line(said["alert"])),
-        ("asks for", said["intent"]),
-        ("outcome", f"{said['status']} {said['note']}"),
-        ("answer", f"withheld: {said['withheld']}" if said["withheld"] else "may be sent"),
-    ]
-    rows += [("rule", f"{'+' if r['met'] else '-'} {r['name']} ({r['where']}) {_conditions(r)}") for r in said["rules"]]
-    rows += [("command", f"{x['text']} → {x['outcome']} {x['why']}") for x in said["transcript"]]
-    for change in said["changes"]:
-        rows += [("event", f"{e['kind']} {json.dumps(e['data'], ensure_ascii=False)}") for e in change["events"]]
-    rows += [("mail out", f"{n['template']} to {n['to']} ({n['language']})") for n in said["notices"]]
-    put_table(("", ""), rows)
-    click.echo()
-
-
-def _alert_line(alert: dict[str, Any] | None) -> str:
-    if alert is None:
-        return "-"
-    return f"{alert['name']}: {alert['sign']} of {alert['about'] or '(nothing found that tells it apart)'}"
-
-
-def _conditions(rule: dict[str, Any]) -> str:
-    if not rule["reached"]:
-        return "not reached"
-    parts = [
-        f"[{'met' if c['met'] else 'not met'}: {c['condition']}{' «' + c['text'] + '»' if c['text'] else ''}]"
-        for c in rule["conditions"]
-    ]
-    return " ".join(parts) + (f" error: {rule['error']}" if rule["error"] else "")
 
 
 _LISTED = ("tags", "participants", "watchers", "error_codes", "attachments")

@@ -29,6 +29,7 @@ from daemon.overruled import CATEGORY, TEAM, standing
 from daemon.proving import run_tests
 from daemon.routing.changes import diff_of
 from daemon.routing.loader import load_rulebook
+from daemon.routing.schema import SCHEMAS, schema_text
 from daemon.rulebook import Rulebook
 from daemon.store import Store
 from daemon.store.versions import Version
@@ -240,6 +241,26 @@ def _show_verdicts(verdicts: list[Verdict], problems: list[Problem]) -> None:
             click.echo(safe(f"    {line}"))
     said = f"{len(failed)} failed" if failed else "all as expected"
     click.echo(f"{len(verdicts)} tests, {said}" if verdicts else "there are no tests", err=not verdicts)
+
+
+@rules.command("schema")
+@click.argument("name", default="", type=click.Choice(["", *SCHEMAS]), metavar="[NAME]")
+@click.option("--out", default=None, type=click.Path(path_type=Path), help="Write them all to this folder.")
+def rules_schema(name: str, out: Path | None) -> int:
+    """Print the JSON Schema of a rule file, by which editors complete and check it; or write all of them anew.
+
+    Rule files name theirs in their first line: # yaml-language-server: $schema=schema/routing.json
+    """
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for one in SCHEMAS:
+            (out / f"{one}.json").write_text(schema_text(one), "utf-8")
+        click.echo(f"wrote {len(SCHEMAS)} schemas to {out}", err=True)
+    elif name:
+        click.echo(schema_text(name), nl=False)
+    else:
+        click.echo("\n".join(SCHEMAS))
+    return OK
 
 
 # --- what became of their word ---

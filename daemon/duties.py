@@ -24,6 +24,8 @@ _MORNING = timedelta(hours=3)
 _FARTHEST = timedelta(days=60)
 # A month's report is owed even so.
 _FARTHEST_MONTH = timedelta(days=400)
+_ABOUT_ALL = frozenset({Duty.KPI_REPORT, Duty.RULE_PROPOSALS})
+_WEEKLY = frozenset({Duty.FOLLOW_UP, Duty.FOLLOW_UP_RESULT, Duty.RULE_PROPOSALS})
 _NEXT_MORNING = frozenset({Duty.PM_LIST, Duty.CUSTOMER_LIST})
 
 
@@ -41,6 +43,10 @@ DUTIES: Mapping[Duty, tuple[str, str]] = MappingProxyType(
         Duty.KPI_REPORT: (
             "project managers (their customers), managers and directors (all)",
             "the KPIs of the month before, with charts and a CSV",
+        ),
+        Duty.RULE_PROPOSALS: (
+            "the service desk",
+            "rules that people kept correcting the same way: what to change, ready to copy, and what it would do",
         ),
     }
 )
@@ -101,7 +107,7 @@ def _farthest(time: DutyTime) -> timedelta:
 
 def _calendars(time: DutyTime, rulebook: Rulebook) -> tuple[Calendar, ...]:
     """Return each calendar that some customer's days go by, once; what is about all customers goes by our own."""
-    keys = ("", *rulebook.customers) if time.month_day is None else ("",)
+    keys = ("",) if time.duty in _ABOUT_ALL else ("", *rulebook.customers)
     used = (rulebook.calendar_of(key) for key in keys)
     return tuple({place_of(c): c for c in used if c is not None and not c.always}.values())
 
@@ -166,7 +172,7 @@ def _judged(due: Owed, calendar: Calendar, zone: str, now: datetime) -> Owed:
 
 def _some_day_later(duty: Duty, hours: tuple[datetime, datetime] | None, days: int, now: datetime) -> str:
     """Judge what is late by a night or more, `days` working days having passed: it waits for a morning at work."""
-    weekly, monthly = duty in (Duty.FOLLOW_UP, Duty.FOLLOW_UP_RESULT), duty is Duty.KPI_REPORT
+    weekly, monthly = duty in _WEEKLY, duty is Duty.KPI_REPORT
     too_late = days >= _WORKING_WEEK if weekly else (days > 0 or duty not in _NEXT_MORNING)
     if too_late and not monthly:
         return "missed"

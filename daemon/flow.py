@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from daemon.backtest import Question, back_test
 from daemon.clock import Clock
 from daemon.commands import Transcript
 from daemon.decide import (
@@ -38,7 +39,7 @@ from daemon.decide import (
 )
 from daemon.dispatch import Staff, by_urgency, colleagues, everybody, place, with_somebody_free
 from daemon.duties import Entry, Owed, owed_duties
-from daemon.errors import UnreachableError
+from daemon.errors import ConfigError, UnreachableError
 from daemon.events import (
     Assigned,
     Event,
@@ -63,16 +64,18 @@ from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsHere
 from daemon.intake.understand import FailedNotice, Intent, Known, understand
 from daemon.notify.envelope import Keys
-from daemon.notify.lists import Parcel, parcels_for, report_parcel, report_readers
+from daemon.notify.lists import Parcel, parcels_for, proposal_parcels, report_parcel, report_readers
 from daemon.notify.notice import FORWARDED, Notice, OutgoingMail
 from daemon.notify.notices import Scene, alarm_notice, choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.postman import Fate, Postman
 from daemon.notify.render import Renderer
 from daemon.notify.together import one_for_each_reader
+from daemon.proposing import Proposal, proposal_data, proposals, with_proposal
 from daemon.reports.compile import compile_report
 from daemon.reports.facts import Heading
 from daemon.reports.period import period_of
 from daemon.reports.wording import Wording
+from daemon.routing.loader import RuleFiles, load_rulebook
 from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
 from daemon.store import KeptMail, OwedNotice, Store, core_of, failed_key, hint_key, moved_key, stem
@@ -95,6 +98,9 @@ _SETTLE_AFTER = timedelta(hours=1)
 _ASK_WITHIN = timedelta(days=14)
 # What a routing problem has in common with others of its rule and kind; behind it stands what the mail was like.
 _KIND_OF_ERROR = re.compile(r".*?\) was skipped: \w+")
+_LEARN_FROM = timedelta(days=60)
+_TRIED_ON = 200
+_NUMBERS_TOLD = 10
 _RETRY = tuple(timedelta(minutes=m) for m in (1, 5, 15, 30, 60, 120, 240))
 _TOO_LARGE = (
     "［这封邮件有 {0} 字节，超过了设定的上限：正文和附件没有取来，原信完整保存在邮件服务器上。］\n"
@@ -322,9 +328,9 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     if known.ticket and _catch_up(known.ticket, min(mail.received_at, now), desk, now):
         known, _, decision = judge(mail, letter, desk, now)
     cause = f"mail:{mail.id}"
-    changes = _numbered(decision.changes, desk)
+    changes = numbered(decision.changes, desk)
     if decision.transcript:
-        decision = replace(decision, transcript=_named(decision.transcript, decision.changes, changes))
+        decision = replace(decision, transcript=named(decision.transcript, decision.changes, changes))
     scene = scene_for(letter, known, decision, desk)
     records = {**known.related, **{c.before.number: c.now for c in changes}}
     scene = replace(scene, records=records)
@@ -335,13 +341,13 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     concerned = changes[0].now if changes else known.ticket
     if known.ticket is None and decision.transcript and not decision.transcript.opened:
         concerned = None  # it may be about several tickets, and is about none in particular
-    answers = transcript_notice(decision, concerned, _language_for(known, letter, desk), scene)
+    answers = transcript_notice(decision, concerned, language_for(known, letter, desk), scene)
     if answers and known.ticket and decision.transcript and decision.transcript.kept_internal:
         desk.store.write_note(hint_key(known.ticket.number, known.sender.address), "told", now)
     if answers and known.moved_from:
         desk.store.write_note(moved_key(known.moved_from, known.sender.address), "told", now)
     number = concerned.number if concerned else 0
-    answers = (*answers, *passed_on_notices(decision, _language_for(known, letter, desk), scene))
+    answers = (*answers, *passed_on_notices(decision, language_for(known, letter, desk), scene))
     desk.store.outbox.owe(answers, number, cause, stem(letter.subject, desk.service.subject_tag), now)
     desk.store.ledger.finish(
         mail.id,
@@ -404,7 +410,7 @@ def judge(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> tuple[Kn
     return known, intent, decision
 
 
-def _numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
+def numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
     """Give every new ticket its number, here and wherever another one refers to it."""
     found = list(changes)
     new = [c.before.number for c in found if c.before.number <= NEW]
@@ -419,7 +425,7 @@ def _numbered(changes: Iterable[Change], desk: Desk) -> list[Change]:
     ]
 
 
-def _named(transcript: Transcript, provisional: Iterable[Change], numbered: Iterable[Change]) -> Transcript:
+def named(transcript: Transcript, provisional: Iterable[Change], numbered: Iterable[Change]) -> Transcript:
     """Say in the answer to commands which numbers the records have got that they opened."""
     numbers = {p.before.number: n.before.number for p, n in zip(provisional, numbered, strict=True)}
     lines = (
@@ -537,7 +543,8 @@ def _add_messages(change: Change, letter: Letter, mail: KeptMail, desk: Desk) ->
             desk.store.register.add_message(change.before.number, event, letter, mail.received_at)
 
 
-def _language_for(known: Known, letter: Letter, desk: Desk) -> str:
+def language_for(known: Known, letter: Letter, desk: Desk) -> str:
+    """Return the language in which a mail is answered."""
     if known.ticket and known.sender.person is None:
         return known.ticket.language or desk.service.language
     customer = known.sender.customer
@@ -671,6 +678,8 @@ def _do_duty(item: Owed, desk: Desk, now: datetime) -> int:
         return 0
     if item.duty is Duty.KPI_REPORT:
         return _report_month(item, desk, now)
+    if item.duty is Duty.RULE_PROPOSALS:
+        return _propose_rules(item, desk, now)
     scene = Scene(rulebook=desk.rulebook, service=desk.service)
     cause = f"duty:{item.duty}:{item.period}:{item.place}"
     with desk.store.transaction():
@@ -701,6 +710,39 @@ def _report_month(item: Owed, desk: Desk, now: datetime) -> int:
         desk.store.duties.write(item, told, "sent" if told else "empty", now)
     log.info("duty.done", duty=str(item.duty), period=item.period, place=item.place, mails=len(parcels))
     return len(parcels)
+
+
+def _propose_rules(item: Owed, desk: Desk, now: datetime) -> int:
+    """Owe the service desk what people's corrections teach. It is tried first: that takes long, and changes nothing."""
+    book = desk.store.duties
+    last = book.last_done(str(item.duty), item.place) or now - _LEARN_FROM
+    found = desk.store.register.ruled(now - _LEARN_FROM)
+    made = proposals(found, desk.rulebook, last, desk.rulebook.duties.at_least(item.duty))
+    scene = Scene(rulebook=desk.rulebook, service=desk.service)
+    parcels = proposal_parcels(item, [_tried(p, desk) for p in made], scene)
+    with desk.store.transaction():
+        for parcel in parcels:
+            desk.store.outbox.owe((parcel.notice,), 0, f"duty:{item.duty}:{item.period}:{item.place}", "", now)
+        book.write(item, [(p.notice.to, p.tickets) for p in parcels], "sent" if parcels else "empty", now)
+    log.info("duty.done", duty=str(item.duty), period=item.period, place=item.place, mails=len(parcels))
+    return len(parcels)
+
+
+def _tried(proposal: Proposal, desk: Desk) -> dict[str, Any]:
+    """Return a proposal with what it would have changed of the last mails, or why that cannot be said."""
+    if not proposal.snippet:
+        return proposal_data(proposal)
+    try:
+        new = load_rulebook(RuleFiles(Path("proposal"), with_proposal(desk.rulebook.files, proposal)))
+    except ConfigError as e:
+        log.warning("proposal.unusable", rule=proposal.rule, problems=[str(p) for p in e.problems])
+        return proposal_data(replace(proposal, snippet=""))
+    question = Question(old=desk.rulebook, new=new, service=desk.service, limit=_TRIED_ON)
+    trial = back_test(question, desk.store, workers=1)
+    changed = [d.decided.ticket for d in trial.differences]
+    others = sum(number not in proposal.tickets for number in changed)
+    tried = {"mails": trial.mails, "changed": len(changed), "tickets": [n for n in changed if n][:_NUMBERS_TOLD]}
+    return proposal_data(proposal) | {"tried": tried | {"others": others}}
 
 
 def _counted(month: str, language: str, customers: tuple[str, ...], desk: Desk, now: datetime) -> dict[str, Any]:

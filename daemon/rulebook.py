@@ -386,7 +386,7 @@ class DutyTime:
     """When a duty falls due: `offset` after the working day begins or, `from_end`, before it ends.
 
     `weekday` (0 = Monday) is that of a weekly duty, `month_day` that of a monthly one; both None: it is done every
-    working day. `audience` says whom a monthly one is for.
+    working day. `audience` says whom a monthly one is for, `at_least` how often a thing must have happened to be told.
     """
 
     duty: Duty
@@ -395,6 +395,7 @@ class DutyTime:
     weekday: int | None = None
     month_day: int | None = None
     audience: tuple[str, ...] = ()
+    at_least: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -412,6 +413,10 @@ class Duties:
     def audience_of(self, duty: Duty) -> tuple[str, ...]:
         """Return whom a duty is for, where duties.yaml says so."""
         return next((t.audience for t in self.times if t.duty is duty), ())
+
+    def at_least(self, duty: Duty) -> int:
+        """Return how often something must have happened before a duty speaks of it."""
+        return next((t.at_least for t in self.times if t.duty is duty), 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -363,6 +363,8 @@ def _mails_of(item: Owed, play: _Play, scene: Scene) -> Iterator[Mail]:
         readers = report_readers(scene)
         yield from (Mail(to=r.to.address, name=r.to.name, template="kpi_report") for r in readers)
         return
+    if item.duty is Duty.RULE_PROPOSALS:
+        return  # what people will correct is not known beforehand
     wanted = frozenset({State.PENDING_REVIEW}) if item.duty is Duty.REVIEW_LIST else _OPEN
     if item.duty in (Duty.FOLLOW_UP, Duty.FOLLOW_UP_RESULT):
         wanted = frozenset({State.ARCHIVED})
@@ -474,6 +476,7 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "ask_action": "the next step is asked for", "pm_list": "end of the day: what was not solved",
         "customer_list": "end of the day: how it stands", "review_list": "what waits for review",
         "follow_up": "follow-up", "follow_up_result": "result of the follow-up", "kpi_report": "monthly report",
+        "rule_proposals": "proposals for the rules",
     },
     "zh": {
         "incidents": "模拟的事件和承诺的时间：",
@@ -484,5 +487,6 @@ _SAYS: Mapping[str, Mapping[str, str]] = {
         "ask_action": "询问下一步", "pm_list": "日终：当天没有解决的",
         "customer_list": "日终：给用户的进展", "review_list": "待审核清单",
         "follow_up": "回访", "follow_up_result": "回访结果", "kpi_report": "每月服务报告",
+        "rule_proposals": "改规则的建议",
     },
 }  # fmt: skip

@@ -63,6 +63,19 @@ def _console() -> Any:
     return Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False, emoji=False)
 
 
+_STYLES = {"": "", "head": "bold", "good": "green", "bad": "bold red", "quiet": "dim", "late": "yellow"}
+
+
+def put_lines(lines: Iterable[Iterable[tuple[str, str]]]) -> None:
+    """Print lines of words with their styles; without a terminal they are plain, and none is broken."""
+    from rich.text import Text
+
+    console = _console()
+    for line in lines:
+        text = Text.assemble(*((safe(words), _STYLES[style]) for words, style in line))
+        console.print(text, soft_wrap=not sys.stdout.isatty())
+
+
 def put_table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:
     """Print rows under their columns; without a terminal 160 characters wide."""
     from rich.table import Table

@@ -25,11 +25,12 @@ from daemon.routing.alerts import sighted
 from daemon.routing.conditions import AllOf, AnyOf, Condition, MailFacts, Not
 from daemon.routing.evaluate import Routing, route, trials
 from daemon.routing.evaluate import Trial as RuleTrial
+from daemon.routing.specimens import LISTED
 from daemon.routing.traces import ConditionTrace, RuleTrace, conditions_tried, explain_routing, who_said
 from daemon.rulebook import Enclosure, Rule, Rulebook, RuleTest, Specimen
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import LooksAt, MailStatus, Proof, State
+from daemon.words import LooksAt, MailStatus, Nature, Proof, State
 
 Fetch = Callable[[str], bytes | None]
 """Gives the bytes of a file in the folder of the rules, None where there is none."""
@@ -74,24 +75,30 @@ class Bench:
         letter, now = self._letter(specimen), self.moment(specimen)
         if letter is None:
             return None
-        known = self._known(letter, specimen, now)
-        return facts_for_rules(letter, known, self.rulebook, self.service, now, on_ticket=on_ticket)
+        return self._facts(letter, self._known(letter, specimen, now), now, on_ticket=on_ticket)
 
     def trial(self, specimen: Specimen) -> Trial | None:
         """Return what the live path decides about this mail; None where its file cannot be had."""
         letter, now = self._letter(specimen), self.moment(specimen)
-        if letter is None:
-            return None
-        known = self._known(letter, specimen, now)
+        return None if letter is None else self._judged(letter, self._known(letter, specimen, now), now)
+
+    def judged(self, letter: Letter, mailbox: str, now: datetime, proof: Proof | None) -> Trial:
+        """Return what the live path decides about a mail that is new at this moment, whose sender is so well proved."""
+        return self._judged(letter, self._sighted(letter, mailbox, now, proof or Proof.NONE, ""), now)
+
+    def _judged(self, letter: Letter, known: Known, now: datetime) -> Trial:
         decision = decide(
             understand(letter, known, self.rulebook), known, self.rulebook, self.service,
             now=now, received_at=now, mail=0,
         )  # fmt: skip
-        facts = facts_for_rules(letter, known, self.rulebook, self.service, now)
+        facts = self._facts(letter, known, now)
         return Trial(
             letter=letter, facts=facts, known=known, decision=decision, routing=route(facts, self.rulebook),
             rulebook=self.rulebook,
         )  # fmt: skip
+
+    def _facts(self, letter: Letter, known: Known, now: datetime, *, on_ticket: bool = False) -> MailFacts:
+        return facts_for_rules(letter, known, self.rulebook, self.service, now, on_ticket=on_ticket)
 
     def moment(self, specimen: Specimen) -> datetime:
         """Return when this mail comes."""
@@ -134,15 +141,17 @@ class Bench:
         return specimen.sender or USUAL_SENDER
 
     def _known(self, letter: Letter, specimen: Specimen, now: datetime) -> Known:
-        sender = sender_of(letter, self.rulebook)
         proof, why = specimen.proof, "as the mail in short says"
         if proof is None and specimen.file:
             proof, why = prove(letter, None, (), self.service.authserv_ids)
-        known = Known(
-            sender=sender, proof=proof or Proof.VERIFIED, proof_why=why, mailbox=specimen.mailbox or self.mailbox
-        )
-        facts = facts_for_rules(letter, known, self.rulebook, self.service, now)
-        return replace(known, alert=sighted(facts, self.rulebook))
+        return self._sighted(letter, specimen.mailbox or self.mailbox, now, proof or Proof.VERIFIED, why)
+
+    def _sighted(self, letter: Letter, mailbox: str, now: datetime, proof: Proof, why: str) -> Known:
+        """Return what is known of a mail whose sender has no ticket here, and which alert it is."""
+        sender = sender_of(letter, self.rulebook)
+        known = Known(sender=sender, proof=proof, proof_why=why, mailbox=mailbox)
+        no_alert = letter.nature in (Nature.BOUNCE, Nature.OWN)
+        return known if no_alert else replace(known, alert=sighted(self._facts(letter, known, now), self.rulebook))
 
 
 def _enclosed(enclosure: Enclosure) -> Attachment:
@@ -287,9 +296,8 @@ def run_test(test: RuleTest, bench: Bench) -> Verdict:
     trial = bench.trial(test.mail)
     if trial is None:
         return Verdict(test=test, problem=_no_file(test.mail))
-    said = {"rules", "not_rules", "tags", "watchers", "error_codes"}
-    misses = [m for fact in test.expect.keys() & said if (m := _list_miss(fact, test.expect[fact], trial))]
-    misses += [m for fact in test.expect.keys() - said if (m := _miss_of(fact, test.expect[fact], trial))]
+    misses = [m for fact in test.expect.keys() & LISTED if (m := _list_miss(fact, test.expect[fact], trial))]
+    misses += [m for fact in test.expect.keys() - LISTED if (m := _miss_of(fact, test.expect[fact], trial))]
     order = list(test.expect)
     return Verdict(test=test, misses=tuple(sorted(misses, key=lambda m: order.index(m.fact))))
 
@@ -328,8 +336,9 @@ def _came(fact: str, trial: Trial) -> str:
         return trial.known.alert.alert.name if trial.known.alert else ""
     if fact == "customer":
         return trial.facts.customer
-    value = getattr(trial.ticket or trial.routing, fact)
-    return str(int(value)) if fact in ("severity", "line") else str(value)
+    by_rules = trial.ticket is None or fact in ("order", "approval")
+    value = getattr(trial.routing if by_rules else trial.ticket, fact)
+    return str(int(value)) if isinstance(value, int) else str(value)
 
 
 def outcome(decision: Decision) -> str:

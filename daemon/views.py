@@ -16,7 +16,6 @@ from daemon.events import event_data
 from daemon.intake.as_json import letter_as_json
 from daemon.intake.letter import Letter, read_letter
 from daemon.intake.understand import Intent, Known
-from daemon.notify.notice import Notice
 from daemon.overruled import Standing, Tally
 from daemon.plain import to_plain
 from daemon.routing.traces import RuleTrace
@@ -169,9 +168,9 @@ def _outgoing(notice: dict[str, Any]) -> dict[str, Any]:
 
 def explanation(
     letter: Letter, path: str, known: Known, intent: Intent, decision: Decision,
-    traces: Iterable[RuleTrace], notices: Iterable[Notice],
+    traces: Iterable[RuleTrace],
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what `explain --json` prints: how a mail was read, matched, routed, decided and announced."""
+    """Return what `explain --json` prints of how a mail was read, matched, routed and decided."""
     return {
         "path": path,
         "letter": letter_as_json(letter, path),
@@ -202,7 +201,6 @@ def explanation(
             for c in decision.changes
         ],
         "transcript": to_plain(decision.transcript.lines) if decision.transcript else [],
-        "notices": [{"to": n.to, "template": n.template, "language": n.language} for n in notices],
     }
 
 

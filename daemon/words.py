@@ -158,6 +158,7 @@ class Duty(StrEnum):
     FOLLOW_UP = "follow_up"
     FOLLOW_UP_RESULT = "follow_up_result"
     KPI_REPORT = "kpi_report"
+    RULE_PROPOSALS = "rule_proposals"
 
 
 class Dispatch(StrEnum):

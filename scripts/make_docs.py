@@ -46,6 +46,7 @@ from daemon.routing.facts import (  # noqa: E402
 )
 from daemon.routing.loader import load_rulebook  # noqa: E402
 from daemon.routing.ruling import CAPTURES  # noqa: E402
+from daemon.routing.schema import FOLDER, SCHEMAS, schema_text  # noqa: E402
 from daemon.routing.sections import AUDIENCES, EVENTS  # noqa: E402
 from daemon.timetable import span, timetable  # noqa: E402
 from daemon.words import Kind, State  # noqa: E402
@@ -261,6 +262,7 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
 
 
 PICTURES: dict[str, Callable[[], str]] = {"lifecycle.svg": lifecycle_svg}
+SCHEMA_FILES: dict[str, Callable[[], str]] = {f"{name}.json": partial(schema_text, name) for name in SCHEMAS}
 
 
 def renewed(file: str, text: str) -> str:
@@ -271,15 +273,18 @@ def renewed(file: str, text: str) -> str:
 
 def main() -> int:
     stale = []
-    for file in (*TABLES_OF, *PICTURES):
-        path = ROOT / "docs" / file
+    makers = {f"docs/{file}": maker for file, maker in PICTURES.items()}
+    makers |= {f"rules/{FOLDER}/{file}": maker for file, maker in SCHEMA_FILES.items()}
+    for file in (*(f"docs/{name}" for name in TABLES_OF), *makers):
+        path = ROOT / file
         old = path.read_text("utf-8") if path.exists() else ""
-        new = PICTURES[file]() if file in PICTURES else renewed(file, old)
+        new = makers[file]() if file in makers else renewed(path.name, old)
         if new != old:
             stale.append(file)
             if "--check" not in sys.argv:
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(new, "utf-8")
-    print("\n".join(f"docs/{file}: {'differs' if '--check' in sys.argv else 'written'}" for file in stale))
+    print("\n".join(f"{file}: {'differs' if '--check' in sys.argv else 'written'}" for file in stale))
     return 1 if stale and "--check" in sys.argv else 0
 
 

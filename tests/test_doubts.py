@@ -9,7 +9,7 @@ import pytest
 
 from daemon.config import shipped
 from daemon.routing.actions import AddTags, SetField, SeverityAtLeast
-from daemon.routing.conditions import AllOf, Always, AnyOf, Condition, Not, condition_from
+from daemon.routing.conditions import AllOf, Always, AnyOf, Condition, Named, Not, condition_from
 from daemon.routing.doubts import doubts
 from daemon.routing.implied import implies
 from daemon.routing.loader import load_rulebook
@@ -41,6 +41,8 @@ IMPLIED: dict[str, tuple[Condition, Condition]] = {
     "all of what one asks": (VPN, AllOf((SUBJECT, Always()))),
     "the opposite of more": (Not(SUBJECT), Not(VPN)),
     "a larger size": (c("size over", "10 MB"), c("size over", "5 MB")),
+    "what a name stands for": (Named("wires", VPN), SUBJECT),
+    "what the other's name stands for": (VPN, Named("wires", SUBJECT)),
     "fewer days": (c("weekday is", "sat"), c("weekday is", ["sat", "sun"])),
 }
 NOT_IMPLIED: dict[str, tuple[Condition, Condition]] = {

@@ -353,7 +353,7 @@ BROKEN_FILES = {
     ),
     "colliding keywords": (
         "keywords.yaml", "words: [cause, 原因]", "words: [cause, ＡＣＣＥＰＴ]",
-        "'ＡＣＣＥＰＴ' already stands for accept (line 11); a word means one thing, choose another",
+        "'ＡＣＣＥＰＴ' already stands for accept (line 12); a word means one thing, choose another",
     ),
     "keyword with its hash": (
         "keywords.yaml", "words: [ci, 配置项]", "words: ['#ci']",
@@ -439,7 +439,7 @@ rules:
     (folder / "routng.yaml").write_text("rules: []\n")
     found = complaints(folder)
     assert [line.partition(" ")[0] for line in found] == [
-        "calendars.yaml:15:",
+        "calendars.yaml:16:",
         "customers.yaml:",
         "routing.yaml:3:",
         "routing.yaml:4:",

@@ -510,6 +510,7 @@ def test_requesters_get_public_templates_only_where_the_catalogue_says_so() -> N
         "rule_notice",
         "forwarded",
         "kpi_report",
+        "rule_proposals",
     }
 
 

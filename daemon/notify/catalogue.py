@@ -136,6 +136,11 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         INTERNAL,
         ("report", "report_text", "report_html", "late_for"),
     ),
+    "rule_proposals": TemplateInfo(
+        "to the service desk: rules that people kept correcting the same way, and what to change",
+        INTERNAL,
+        ("proposals", "late_for"),
+    ),
     "transcript": TemplateInfo(
         "answer to keywords: what was done and what was not, states asked for, help",
         PUBLIC,
@@ -317,6 +322,12 @@ EXTRA: Mapping[str, tuple[object, str]] = {
         "unknown or unchanged; `line\\|sentence` says why, number which ticket was named. alarm: texts",
     ),
     "applied": (False, "true when the keywords were carried out"),
+    "proposals": (
+        (),
+        "changes of the rules that corrections speak for: {rule, where (file:line), changes ({fact, old, new}), "
+        "tickets, subjects, right (how many it got right), snippet (the new rule in YAML, or empty), tried (its "
+        "back-test: {mails, changed, tickets, others (how many of these are not among the corrected)}, or none)}",
+    ),
     "unproved": ("", "why no keyword was looked at (unproved, repeated, conflict, not_on_record), or empty"),
     "tickets": ((), "list of tickets that were asked for"),
     "tasks": (
@@ -531,6 +542,24 @@ _SAMPLE_REPORT: Mapping[str, object] = {
     ],
 }  # fmt: skip
 
+_SAMPLE_PROPOSALS = [
+    {
+        "rule": "VPN 与专线 vpn", "where": "routing.yaml:97", "right": 41,
+        "changes": [
+            {"fact": "category", "old": "network/vpn", "new": "security"},
+            {"fact": "team", "old": "network", "new": "security"},
+        ],
+        "tickets": [1190, 1203, 1211], "subjects": ["VPN 被防火墙拦截", "防火墙拦了 VPN", "Firewall 防火墙 <VPN>"],
+        "snippet": "- name: \"security (1190, 1203, 1211)\"\n  when:\n    subject contains: [防火墙]\n"
+        "  then: {category: security, team: security}\n",
+        "tried": {"mails": 200, "changed": 4, "tickets": [1190, 1203, 1208, 1211], "others": 1},
+    },
+    {
+        "rule": "其余 everything else", "where": "routing.yaml:211", "right": 12,
+        "changes": [{"fact": "category", "old": "other", "new": "hardware/printer"}],
+        "tickets": [1188, 1199, 1207], "subjects": ["不好用", "Broken", "又坏了"], "snippet": "", "tried": None,
+    },
+]  # fmt: skip
 _SAMPLE_SCOPE: Mapping[str, object] = {
     "reason": "", "why": "expired", "contract": "HX-2025-07", "service_name": "网络 / VPN", "until": "2026-10-31",
     "since": "2025-11-01", "final": False,
@@ -728,6 +757,7 @@ _SAMPLE_EXTRAS: Mapping[str, Mapping[str, object]] = {
         "instead": [],
     },
     "kpi_report": {"ticket": None, "keywords": [], "report": _SAMPLE_REPORT},
+    "rule_proposals": {"ticket": None, "keywords": [], "proposals": _SAMPLE_PROPOSALS},
     "acknowledgement": {"ticket": {**SAMPLE_TICKET, "hold_reason": "", "hold_until": ""}},
     "approval_question": {
         "ticket": _SAMPLE_WAITING,

@@ -63,6 +63,19 @@ def report_parcel(item: Owed, reader: ReportReader, report: Mapping[str, Any], s
     )
 
 
+def proposal_parcels(item: Owed, proposed: Sequence[Mapping[str, Any]], scene: Scene) -> tuple[Parcel, ...]:
+    """Return the mails to the service desk about rules that people kept correcting; nothing proposed gives no mail."""
+    if not proposed:
+        return ()
+    facts = {"ticket": None, "proposals": list(proposed), "late_for": item.due_at.isoformat() if item.late else ""}
+    numbers = tuple(sorted({n for p in proposed for n in p["tickets"]}))
+    desk = recipients(("desk",), Ticket(number=0), scene)
+    return tuple(
+        Parcel(notice=notice_to("rule_proposals", to, None, facts, scene, Visibility.INTERNAL), tickets=numbers)
+        for to in desk
+    )
+
+
 def _place(ticket: Ticket, scene: Scene) -> str:
     calendar = scene.rulebook.calendar_of(ticket.customer)
     return place_of(calendar) if calendar else ""

@@ -16,7 +16,7 @@ PASSED_ON = "passed_on"
 """The template by which its sender is told: who answers that meant us."""
 FOLLOW_UP = "follow_up"
 """The template that asks for a rating: only an answer to it is one."""
-LISTS = frozenset({"day_list", "open_list", "review_list", "follow_up_result", "kpi_report"})
+LISTS = frozenset({"day_list", "open_list", "review_list", "follow_up_result", "kpi_report", "rule_proposals"})
 """The templates of mails about several tickets at once: thanks for one of them open nothing."""
 
 

@@ -1022,7 +1022,7 @@ def _closes_safely(table: Table, alert: Alert) -> None:
 
 # --- duties.yaml ---
 
-_WEEKLY = frozenset({Duty.FOLLOW_UP, Duty.FOLLOW_UP_RESULT})
+_WEEKLY = frozenset({Duty.FOLLOW_UP, Duty.FOLLOW_UP_RESULT, Duty.RULE_PROPOSALS})
 _MONTHLY = frozenset({Duty.KPI_REPORT})
 _LAST_DAY_OF_EVERY_MONTH = 28
 _REPORT_READERS = ("pm", "manager", "director", "duty", "sales", "desk")
@@ -1058,7 +1058,9 @@ def _closing(item: Item, bad: Complaints) -> Closing:
 
 def _duty_time(duty: Duty, item: Item, bad: Complaints) -> DutyTime:
     weekly, monthly = duty in _WEEKLY, duty in _MONTHLY
-    keys = ("before_end", "after_start", *(("weekday",) if weekly else ()), *(("day", "to") if monthly else ()))
+    counts = duty is Duty.RULE_PROPOSALS
+    keys = ("before_end", "after_start", *(("weekday",) if weekly else ()), *(("day", "to") if monthly else ()),
+            *(("at_least",) if counts else ()))  # fmt: skip
     table = Table(item, keys, bad, f"'{duty}'")
     end, start = table.get("before_end"), table.get("after_start")
     if (end is None) == (start is None):
@@ -1073,6 +1075,7 @@ def _duty_time(duty: Duty, item: Item, bad: Complaints) -> DutyTime:
         weekday=_weekday(table) if weekly else None,
         month_day=table.number("day", 1, 1, _LAST_DAY_OF_EVERY_MONTH) if monthly else None,
         audience=_report_readers(table) if monthly else (),
+        at_least=table.number("at_least", 3, 2, 1000) if counts else 0,
     )
 
 

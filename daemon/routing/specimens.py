@@ -45,16 +45,21 @@ EXPECTATIONS = {
     "ci": "the configuration item",
     "service": "the service",
     "place": "where it is",
+    "region": "the region",
+    "order": "the number of an order that is read out of it",
+    "affected": "how many customers are affected",
+    "approval": "who has to approve it",
     "customer": "whose report it is",
     "alert": "the alert of alerts.yaml that it is taken for",
     "tags": "tags that it must have; there may be more",
     "watchers": "who must follow it; there may be more",
+    "notify": "whom rules tell of it; there may be more",
     "error_codes": "error codes that must be found",
     "rules": "rules that must match",
     "not_rules": "rules that must not match",
 }
 OUTCOMES = ("ticket", "rejected", "ignored", "forwarded", "quarantined")
-LISTED = frozenset({"tags", "watchers", "error_codes", "rules", "not_rules"})
+LISTED = frozenset({"tags", "watchers", "notify", "error_codes", "rules", "not_rules"})
 """The expectations that may hold several things."""
 TEST_KEYS = ("name", "mail", "at", "expect")
 _MAIL = ".eml"
