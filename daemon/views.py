@@ -81,6 +81,7 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "ci": ticket.ci,
         "service": ticket.service,
         "error_codes": list(ticket.error_codes),
+        "order": ticket.order,
         "affected": ticket.affected or None,
         "alert": ticket.alert,
         "alerts": ticket.alerts or None,

@@ -1,6 +1,6 @@
 """Measure one run: N mails waiting in a real Dovecot → all handled, all answers at an SMTP sink. Prints figures.
 
-    scripts/bench.py [--mails 500] [--tickets 0,10000,100000] [--json FILE] [--latency] [--memory]
+    scripts/bench.py [--mails 500] [--tickets 0,10000,100000] [--rules 500] [--json FILE] [--only routing]
 
 The daemon runs as a process of its own, the sink in another. Beside the run stand the floors measured in the same
 session: what each step costs at least with the parts that we use (raw fetch, parse, commit, render, send).
@@ -31,6 +31,9 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from daemon.clock import Clock  # noqa: E402
+from daemon.service import Service  # noqa: E402
+from scripts.many_rules import many_rules  # noqa: E402
 from scripts.mix import mails  # noqa: E402
 from tests.desk import prepare  # noqa: E402
 from tests.servers.dovecot import PASSWORD, Dovecot, running_dovecot  # noqa: E402
@@ -256,6 +259,33 @@ def reading(count: int) -> dict[str, dict[str, float]]:
     return found
 
 
+def routing(count: int, rules: int) -> dict[str, float]:
+    """Return milliseconds of CPU for routing one mail of the mix by so many rules, and seconds for reading the rules."""
+    from daemon.decide import facts_for_rules
+    from daemon.intake.letter import read_letter
+    from daemon.intake.understand import Known, sender_of
+    from daemon.routing.evaluate import route
+    from daemon.routing.loader import RuleFiles, load_rulebook
+
+    files = load_rulebook(ROOT / "rules").files | {"routing.yaml": many_rules(rules).encode()}
+    began = time.process_time()
+    book = load_rulebook(RuleFiles(ROOT, files))
+    loaded = time.process_time() - began
+    service = Service(
+        name="s", address="support@example.com", language="zh", timezone="Asia/Shanghai", subject_tag="INC",
+        own_addresses=frozenset({"support@example.com"}),
+    )  # fmt: skip
+    spent = []
+    for letter in [read_letter(content, thorough=False) for content in mails(count)]:
+        facts = facts_for_rules(letter, Known(sender=sender_of(letter, book)), book, service, Clock().now())
+        began = time.process_time()
+        route(facts, book)
+        spent.append((time.process_time() - began) * 1000)
+    spent.sort()
+    median, p95 = statistics.median(spent), spent[len(spent) * 95 // 100]
+    return {"rules": rules, "median": round(median, 2), "p95": round(p95, 2), "seconds_to_load": round(loaded, 1)}
+
+
 def floors(bodies: list[bytes], dovecot: Dovecot, user: str) -> dict[str, float]:
     """Return milliseconds a mail for each step at its barest, in this session."""
     dovecot.append(user, *bodies)
@@ -384,14 +414,17 @@ def main() -> None:
     parser.add_argument("--mails", type=int, default=500)
     parser.add_argument("--tickets", default="0,10000,100000")
     parser.add_argument("--json", default="")
-    parser.add_argument("--only", choices=("rate", "latency", "memory", "floors", "reading"), default="")
+    parser.add_argument("--only", choices=("rate", "latency", "memory", "floors", "reading", "routing"), default="")
+    parser.add_argument("--rules", type=int, default=500)
     args = parser.parse_args()
     found: dict[str, Any] = {
         "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}, {platform.machine()}"
     }
     if args.only in ("", "reading"):
         found["reading_ms_of_cpu"] = reading(args.mails)
-    with running_dovecot() as dovecot:
+    if args.only in ("", "routing"):
+        found["routing_ms_of_cpu"] = routing(args.mails, args.rules)
+    with running_dovecot() if args.only not in ("reading", "routing") else contextlib.nullcontext() as dovecot:
         if args.only in ("", "floors"):
             found["floors_ms_per_mail"] = floors(list(mails(min(args.mails, 200))), dovecot, "floors")
         if args.only in ("", "rate"):

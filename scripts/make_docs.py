@@ -27,16 +27,28 @@ from daemon.notify.catalogue import templates_table  # noqa: E402
 from daemon.reports.kpis import kpis_table  # noqa: E402
 from daemon.routing.actions import ACTIONS  # noqa: E402
 from daemon.routing.conditions import (  # noqa: E402
+    AGE_OPERATORS,
+    COUNT_OPERATORS,
     OPERATOR_ALIASES,
-    SIZE_FIELDS,
     SIZE_OPERATORS,
-    TEXT_FIELDS,
+    SOME_OF,
     TEXT_OPERATORS,
     TIME_KEYS,
+    TREE_OPERATORS,
+)
+from daemon.routing.facts import (  # noqa: E402
+    AGE_FIELDS,
+    COUNT_FIELDS,
+    FLAG_FIELDS,
+    SIZE_FIELDS,
+    TEXT_FIELDS,
+    TextField,
 )
 from daemon.routing.loader import load_rulebook  # noqa: E402
+from daemon.routing.ruling import CAPTURES  # noqa: E402
 from daemon.routing.schema import FOLDER, SCHEMAS, schema_text  # noqa: E402
 from daemon.routing.sections import AUDIENCES, EVENTS  # noqa: E402
+from daemon.routing.specimens import EXPECTATIONS, SPECIMEN_KEYS  # noqa: E402
 from daemon.timetable import span, timetable  # noqa: E402
 from daemon.words import Kind, State  # noqa: E402
 from scripts.lifecycle_svg import lifecycle_svg  # noqa: E402
@@ -74,20 +86,36 @@ def _default(name: str, key: str, field: object) -> str:
 
 
 def condition_fields_table() -> str:
-    rows = [(f"`{n}`", f.meaning, "text" if not f.choices else ", ".join(f.choices)) for n, f in TEXT_FIELDS.items()]
-    rows.append(("`header NAME`", "every header of this name, as in `header X-Priority is: 1`", "text"))
-    rows += [(f"`{n}`", f.meaning, "size") for n, f in SIZE_FIELDS.items()]
+    rows = [(f"`{name}`", f.meaning, _values(f)) for name, f in TEXT_FIELDS.items()]
+    rows += [("`header NAME`", "every header of this name, as in `header X-Priority is: 1`", "text")]
+    others = {"size": SIZE_FIELDS, "count": COUNT_FIELDS, "age": AGE_FIELDS, "true, false": FLAG_FIELDS}
+    rows += [(f"`{name}`", f.meaning, kind) for kind, table_ in others.items() for name, f in table_.items()]
     return table(("field", "what it looks at", "its values"), rows)
 
 
+def _values(field: TextField) -> str:
+    return ", ".join(field.choices) or field.names or "text"
+
+
 def condition_operators_table() -> str:
-    short = {long: alias for alias, long in OPERATOR_ALIASES.items()}
+    called = {
+        name: f"`{name}`" + "".join(f" (`{a}`)" for a, o in OPERATOR_ALIASES.items() if o == name)
+        for name in TEXT_OPERATORS
+    }
     rows = [
-        (f"`{n}`" + (f" (`{short[n]}`)" if n in short else ""), "text", o.meaning) for n, o in TEXT_OPERATORS.items()
+        (called[name], "paths, domains" if name in TREE_OPERATORS else "text", o.meaning)
+        for name, o in TEXT_OPERATORS.items()
     ]
-    rows.append(("`matches`", "text", "a regular expression (RE2) is found in it, without regard to case"))
-    rows += [(f"`{n}`", "size", f"{meaning} this: `500 kB`, `10 MB`") for n, meaning in SIZE_OPERATORS.items()]
+    rows += [(f"`{name}`", "text", meaning) for name, meaning in SOME_OF.items()]
+    rows += [("`matches`", "text", "a regular expression (RE2) is found in it, without regard to case")]
+    rows += [(f"`{name}`", "size", f"{meaning} this: `500 kB`, `10 MB`") for name, meaning in SIZE_OPERATORS.items()]
+    rows += [(f"`{name}`", "count", o.meaning) for name, o in COUNT_OPERATORS.items()]
+    rows += [(f"`{name}`", "age", meaning) for name, meaning in AGE_OPERATORS.items()]
     return table(("operator", "for", "holds if the field"), rows)
+
+
+def captures_table() -> str:
+    return table(("into", "what it is"), [(f"`{into}`", meaning) for into, meaning in CAPTURES.items()])
 
 
 def condition_time_table() -> str:
@@ -98,6 +126,14 @@ def condition_time_table() -> str:
 def actions_table() -> str:
     rows = [(f"`{word}`", a.value, a.effect) for word, a in ACTIONS.items()]
     return table(("action", "value", "effect"), rows)
+
+
+def specimen_table() -> str:
+    return table(("key", "says"), ((f"`{key}`", what) for key, what in SPECIMEN_KEYS.items()))
+
+
+def expectations_table() -> str:
+    return table(("expect", "is"), ((f"`{fact}`", what) for fact, what in EXPECTATIONS.items()))
 
 
 def targets_table() -> str:
@@ -211,7 +247,10 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
         "condition_fields": condition_fields_table,
         "condition_operators": condition_operators_table,
         "condition_time": condition_time_table,
+        "captures": captures_table,
         "actions": actions_table,
+        "specimen": specimen_table,
+        "expectations": expectations_table,
         "events": events_table,
         "audiences": audiences_table,
     },

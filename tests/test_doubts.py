@@ -160,8 +160,9 @@ def test_lists_and_conditions_that_nothing_uses_are_told(tmp_path: Path) -> None
     shutil.copytree(shipped("rules"), tmp_path / "rules")
     routing = tmp_path / "rules" / "routing.yaml"
     text = routing.read_text("utf-8")
-    more = "lists: {a: [x], b: [y]}\nconditions:\n  c: {subject contains: {list: b}}\n  d: {condition: c}\n"
-    routing.write_text(f"{more}{text}", "utf-8")
+    text = text.replace("\nlists:\n", "\nlists:\n  a: [x]\n  b: [y]\n", 1)
+    more = "  c: {subject contains: {list: b}}\n  d: {condition: c}\n"
+    routing.write_text(text.replace("\nconditions:\n", f"\nconditions:\n{more}", 1), "utf-8")
     assert [what for _, what in doubts(load_rulebook(tmp_path / "rules"))] == [
         "warning: no rule uses the list 'a'; use it, or take it out",
         "warning: no rule uses the condition 'd'; use it, or take it out",

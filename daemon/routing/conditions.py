@@ -32,10 +32,13 @@ from daemon.routing.facts import MailFacts as MailFacts
 from daemon.routing.folding import alike, alike_pattern
 from daemon.routing.folding import fold as fold
 from daemon.routing.folding import half_width as half_width
+from daemon.routing.telltale import telltales
 
 MAX_PATTERN = 1000
 MAX_PROGRAM = 5000
 """How many instructions a compiled pattern may have: `.{1000}` has 8000, and would take its time on every mail."""
+_SEES_SIGNS = re.compile(r"\[\^|\\[WDSpPxCQB]")
+"""What a pattern needs to tell a full-width letter or a Chinese sign from the plain one."""
 _PATTERN_MEMORY = 2 << 20
 _SNIPPET = 120
 _MET_AROUND = 30
@@ -101,7 +104,11 @@ class AnyOf:
 
     def met(self, mail: MailFacts) -> Verdict:
         """Return the verdict of the first part that is met."""
-        return next((v for v in (part.met(mail) for part in self.parts) if v.met), NOT_MET)
+        for part in self.parts:
+            verdict = part.met(mail)
+            if verdict.met:
+                return verdict
+        return NOT_MET
 
     def describe(self) -> str:
         """Return the condition in words."""
@@ -154,13 +161,15 @@ class Words:
     header: str = ""
     simplified: bool = False
     _folded: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
+    _finds: Callable[[str, str], bool] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_folded", tuple(alike(word, self.simplified) for word in self.words))
+        object.__setattr__(self, "_finds", TEXT_OPERATORS[self.operator].finds)
 
     def met(self, mail: MailFacts) -> Verdict:
         """Return whether one value meets one of the words."""
-        finds = TEXT_OPERATORS[self.operator].finds
+        finds = self._finds
         for value in mail.texts(self.field, self.header):
             folded = value.folded
             for word in self._folded:
@@ -207,7 +216,7 @@ class SomeOf:
 
 @dataclass(frozen=True, slots=True)
 class Matches:
-    """Met if the RE2 pattern is found, without regard to case, in the value as written or made half-width."""
+    """Met if the RE2 pattern is found, without regard to case, in the value made half-width or as it was written."""
 
     field: str
     pattern: str
@@ -215,17 +224,28 @@ class Matches:
     simplified: bool = False
     _compiled: Any = dataclasses.field(init=False, repr=False, compare=False)
     _alike: Any = dataclasses.field(init=False, repr=False, compare=False)
+    _literal: bool = dataclasses.field(init=False, repr=False, compare=False)
+    _telltales: tuple[str, ...] = dataclasses.field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_compiled", _compile(self.pattern))
         object.__setattr__(self, "_alike", _compile_alike(self.pattern, self._compiled, self.simplified))
+        sees_signs = self._alike is not self._compiled or _SEES_SIGNS.search(self.pattern) is not None
+        object.__setattr__(self, "_literal", sees_signs)
+        object.__setattr__(self, "_telltales", () if sees_signs else telltales(self.pattern, self.simplified))
 
     def met(self, mail: MailFacts) -> Verdict:
         """Return whether the pattern is found, with the text that it found."""
-        for shown, _, signs, _ in mail.texts(self.field, self.header):
-            found = _search(self._compiled, shown) or (signs != shown and _search(self._alike, signs))
-            if found:
-                return Verdict(True, found.group(0)[:_SNIPPET])
+        # On bytes it is twice as fast, and most patterns are not found.
+        words = self._telltales
+        for value in mail.texts(self.field, self.header):
+            if words and not any(word in value.folded for word in words):
+                continue
+            if found := self._alike.search(value.alike):
+                return Verdict(True, _at(value.alike, found.span(), value.plain)[:_SNIPPET])
+            # The text as it was written is another one only to patterns that can tell.
+            if self._literal and value.written is not value.alike and (found := self._compiled.search(value.written)):
+                return Verdict(True, _at(value.written, found.span(), value.shown)[:_SNIPPET])
         return NOT_MET
 
     def fits(self, text: str) -> bool:
@@ -266,7 +286,7 @@ class Capture:
     def named(self, mail: MailFacts) -> dict[str, str]:
         """Return name → text of the groups that the first match has, {} where nothing matches."""
         for value in _values(mail, self.fields):
-            if match := _search(self._compiled, value.signs):
+            if match := self._compiled.search(value.signs[:LONGEST_LOOKED_AT]):
                 groups = self._compiled.groupindex.items()
                 texts = {name: _of(value, match.span(group)) for name, group in groups}
                 return {name: text for name, text in texts.items() if text}
@@ -530,8 +550,10 @@ def _snippet(value: Text, word: str) -> str:
     return " ".join(shown[start : start + len(word) + 2 * _MET_AROUND].split())[:_SNIPPET]
 
 
-def _search(compiled: Any, text: str) -> Any:
-    return compiled.search(text if len(text) <= LONGEST_LOOKED_AT else text[:LONGEST_LOOKED_AT])
+def _at(searched: bytes, span: tuple[int, int], text: str) -> str:
+    """Return what stands in the text at this place of the bytes that were searched, which hold the same characters."""
+    start, end = (len(searched[:position].decode("utf-8", "replace")) for position in span)
+    return text[start:end]
 
 
 def _local(moment: datetime, mail: MailFacts) -> datetime:

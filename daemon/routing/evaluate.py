@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from daemon.figures import figure_in
 from daemon.routing.actions import (
@@ -104,8 +104,7 @@ def with_alert(routing: Routing, sighting: Sighting) -> Routing:
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(NamedTuple):
     """One rule, tried on one mail; `error` says why it failed."""
 
     rule: Rule

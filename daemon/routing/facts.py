@@ -26,12 +26,17 @@ _PROOFS = ("proved", "unproved", *(p.value for p in Proof))
 
 
 class Text(NamedTuple):
-    """A value as written, made half-width, with plain signs too, and folded for comparing."""
+    """A value as written, made half-width, with plain signs too, and folded for comparing.
+
+    `written` and `alike` are the bytes that patterns are tried on: as written, and with plain signs.
+    """
 
     shown: str
     plain: str
     signs: str
     folded: str
+    written: bytes
+    alike: bytes
 
 
 class Finds(Protocol):
@@ -100,16 +105,17 @@ class MailFacts:
 
     def texts(self, name: str, header: str = "") -> tuple[Text, ...]:
         """Return every value of this field."""
-        key = (name, header)
-        if key not in self._read:
+        found = self._read.get((name, header))
+        if found is None:
             values = self.letter.header_all(header) if header else TEXT_FIELDS[name].read(self)
-            self._read[key] = tuple(self._text(value) for value in values)
-        return self._read[key]
+            found = self._read[name, header] = tuple(self._text(value) for value in values)
+        return found
 
     def _text(self, shown: str) -> Text:
         plain = half_width(shown)
         signs = with_plain_signs(plain, self.simplified)
-        return Text(shown, plain, signs, signs.casefold())
+        written = _as_bytes(shown)
+        return Text(shown, plain, signs, signs.casefold(), written, written if signs == shown else _as_bytes(signs))
 
     def captured(self, into: str) -> tuple[str, ...]:
         """Return what the captures of routing.yaml find for this field of the ticket, each once."""
@@ -117,6 +123,10 @@ class MailFacts:
             found = (word for capture in self.captures if capture.into == into for word in capture.found(self))
             self._captured[into] = tuple(dict.fromkeys(found))
         return self._captured[into]
+
+
+def _as_bytes(text: str) -> bytes:
+    return text[:LONGEST_LOOKED_AT].encode("utf-8", "replace")
 
 
 # --- the tables: what may be asked ---

@@ -208,7 +208,6 @@ class _Book:
             simplified=self.known.simplified,
             major=self._major(),
             alerts=self._make("alerts", sections.alerts_from),
-            asks_similar=self.known.asks_similar,
             version=version,
         )
         rules = self._make("rules", ruling.rules_from)
@@ -217,6 +216,7 @@ class _Book:
             rules=tuple(r for r in rules if not r.off),
             switched_off=tuple(r for r in rules if r.off),
             unused=(*self.known.lists.unused(), *self.known.conditions.unused()),
+            asks_similar=self.known.asks_similar,
             plans=self._plans({r.name: r for r in rules}),
         )
 

@@ -291,6 +291,8 @@ def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
     capture = table.get("capture")
     if then is None and capture is None and not stop:
         table.need("then", "{category: network, team: network}")
+    if capture and looks_at is LooksAt.REPLIES:
+        bad.add(capture, "'capture' fills in the record of a new ticket; take 'for: replies' or the capture out")
     return Rule(
         name=table.text("name"),
         when=_of_limited_size(when, known, bad) if when else Always(),

@@ -66,6 +66,7 @@ class Count:
     had: set[tuple[str, int]] = field(default_factory=set)
     foreseen: bool = False
     reminders: dict[str, datetime] = field(default_factory=dict)
+    quiet_until: datetime | None = None
 
     def used_at(self, moment: datetime) -> timedelta:
         return self.used + (self.hours.between(self.mark, moment) if self.running else ZERO)
@@ -469,6 +470,8 @@ class Case:
         used = count.used_at(at)
         if changed and self.severity >= count.severity:  # told on record before, and graver it has not become
             count.had |= {(s["key"], self.severity) for s in self._on_record()}
+        if self.severity < count.severity:
+            count.quiet_until = None  # whoever acknowledged has not heard that it is graver
         late = used >= count.target and not changed
         count.used, count.mark, count.running = used, at, True
         count.hours, count.target, count.severity = hours, target, self.severity
@@ -482,7 +485,8 @@ class Case:
     def _remind_anew(self, count: Count, at: datetime) -> None:
         for step in self.books.steps(self.customer, self.severity):
             if step["every"] and step["clock"] == count.name:
-                *_, count.reminders[step["key"]] = count.turns(step, at)
+                *_, turn = count.turns(step, at)
+                count.reminders[step["key"]] = max(turn, count.quiet_until or turn)
 
     def _quiet(self, at: datetime) -> None:
         """Keep the reminders away for a while, since somebody has acknowledged."""
@@ -498,6 +502,7 @@ class Case:
                 until = count.hours.bounds(day)[0]
             else:
                 until = count.hours.add(at, quiet)
+            count.quiet_until = until
             for step in steps:
                 count.reminders[step["key"]] = max(count.reminders[step["key"]], until)
 
