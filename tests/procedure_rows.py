@@ -263,6 +263,7 @@ _DUTIES = (
     Row("9/review_list", "每个工作日：给项目经理，待审核清单", "Every working day: to each PM what waits for review"),
     Row("9/follow_up", "每周：回访用户", "Every week: follow-up to the requesters"),
     Row("9/follow_up_result", "每周：回访结果给项目经理", "Every week: its result to the PM"),
+    Row("9/rule_proposals", "每周：按人工改正提出的规则建议给服务台", "Every week: proposals of rules to the desk, from what people corrected"),
     Row("9/kpi_report", "每月：指标报告", "Every month: KPI report"),
     Row("9/owed", "不漏、不重，停机后补上", "Never lost, never twice, whatever was down"),
 )  # fmt: skip

@@ -9,7 +9,7 @@ import pytest
 
 from daemon.config import shipped
 from daemon.errors import ConfigError
-from daemon.inspection import explain_mail
+from daemon.explaining import explain_mail
 from daemon.intake.letter import read_letter
 from daemon.routing.loader import load_rulebook
 from daemon.words import Severity, State

@@ -103,6 +103,7 @@ def next_monday(desk, week: int = 1, hour: int = 10):
     return about_rules(desk.works())
 
 
+@pytest.mark.procedure("9/rule_proposals")
 def test_once_a_week_the_desk_is_told_and_nothing_is_changed(desk):
     for n, subject in enumerate(WRONG):
         corrected(desk, subject, n)

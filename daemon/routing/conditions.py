@@ -140,10 +140,10 @@ class Named:
 
     def met(self, mail: MailFacts) -> Verdict:
         """Return the verdict of what the name stands for."""
-        verdict = mail.judged.get(self.name)
+        verdict = mail.judged.get(id(self))  # two sets of rules may mean two things by one name
         if not isinstance(verdict, Verdict):
             verdict = self.part.met(mail)
-            mail.judged[self.name] = verdict
+            mail.judged[id(self)] = verdict
         return verdict
 
     def describe(self) -> str:

@@ -101,7 +101,7 @@ class MailFacts:
     _captured: dict[str, tuple[str, ...]] = dataclasses.field(
         default_factory=dict, init=False, repr=False, compare=False
     )
-    judged: dict[str, object] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
+    judged: dict[int, object] = dataclasses.field(default_factory=dict, init=False, repr=False, compare=False)
 
     def texts(self, name: str, header: str = "") -> tuple[Text, ...]:
         """Return every value of this field."""

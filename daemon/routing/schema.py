@@ -334,7 +334,7 @@ def _duties() -> Schema:
     keys |= {"closing_by_silence": _table({"after_days": days, "remind_days_before": days}, ["after_days"])}
     keys |= {str(duty): _table(at) for duty in Duty}
     keys |= {str(duty): _table(weekly) for duty in (Duty.FOLLOW_UP, Duty.FOLLOW_UP_RESULT)}
-    keys |= {str(Duty.RULE_PROPOSALS): _table(weekly | {"at_least": {"type": "integer", "minimum": 1}})}
+    keys |= {str(Duty.RULE_PROPOSALS): _table(weekly | {"at_least": _number(2, 1000)})}
     keys |= {str(Duty.KPI_REPORT): _table(monthly), "ratings": _table(dict.fromkeys("12345", TEXTS))}
     return _table({"duties": _table(keys, ["calendar"])}, ["duties"])
 
