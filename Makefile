@@ -45,6 +45,7 @@ format: $(STAMP)
 
 docs: $(STAMP)
 	$(BIN)/python scripts/make_docs.py
+	$(BIN)/python -m tests.guide --write
 
 # The environment: versions and hashes from the lock, then ticketd itself, editable.
 $(STAMP): requirements.lock pyproject.toml

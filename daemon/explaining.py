@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,13 +16,13 @@ from daemon.decide import Decision, facts_for_rules
 from daemon.errors import TicketdError
 from daemon.events import Event, MessageAdded, Opened, Rejected, Routed
 from daemon.flow import Desk, judge, language_for, named, numbered, scene_for, scene_of
+from daemon.inforce import load_kept
 from daemon.intake.letter import Letter
 from daemon.intake.understand import Alerted, FollowUp, Intent, Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.together import one_for_each_reader
 from daemon.plain import to_plain
-from daemon.routing.loader import RuleFiles, load_rulebook
 from daemon.routing.traces import RuleTrace, explain_routing, who_said
 from daemon.rulebook import Rulebook
 from daemon.store import KeptMail
@@ -219,7 +218,6 @@ def _rules_of(version: str, desk: Desk) -> Rulebook | None:
     if version == desk.rulebook.version:
         return desk.rulebook
     try:
-        kept = desk.store.versions.named(version)
-        return load_rulebook(RuleFiles(Path(version), desk.store.versions.files(kept.id)))
+        return load_kept(desk.store.versions.named(version), desk.store)
     except TicketdError:
         return None

@@ -491,6 +491,7 @@ class Plan:
 class Rulebook:
     """Everything that operators may change without touching code.
 
+    `unused` are the lists and conditions of routing.yaml that nothing names: (place, what it is called).
     Tickets as grave as `out_of_hours` go to who is on call when nobody works; for those of `recall` somebody is called
     back from lesser work. `captures` read fields of the ticket out of every mail that opens one. `simplified`:
     traditional and simplified Chinese characters are the same to rules. `asks_similar`: some rule wants to know whether
@@ -501,6 +502,7 @@ class Rulebook:
 
     rules: tuple[Rule, ...] = ()
     switched_off: tuple[Rule, ...] = ()
+    unused: tuple[tuple[str, str], ...] = ()
     keywords: tuple[Keyword, ...] = ()
     people: Mapping[str, Person] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)

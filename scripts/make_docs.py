@@ -48,6 +48,7 @@ from daemon.routing.loader import load_rulebook  # noqa: E402
 from daemon.routing.ruling import CAPTURES  # noqa: E402
 from daemon.routing.schema import FOLDER, SCHEMAS, schema_text  # noqa: E402
 from daemon.routing.sections import AUDIENCES, EVENTS  # noqa: E402
+from daemon.routing.specimens import EXPECTATIONS, SPECIMEN_KEYS  # noqa: E402
 from daemon.timetable import span, timetable  # noqa: E402
 from daemon.words import Kind, State  # noqa: E402
 from scripts.lifecycle_svg import lifecycle_svg  # noqa: E402
@@ -125,6 +126,14 @@ def condition_time_table() -> str:
 def actions_table() -> str:
     rows = [(f"`{word}`", a.value, a.effect) for word, a in ACTIONS.items()]
     return table(("action", "value", "effect"), rows)
+
+
+def specimen_table() -> str:
+    return table(("key", "says"), ((f"`{key}`", what) for key, what in SPECIMEN_KEYS.items()))
+
+
+def expectations_table() -> str:
+    return table(("expect", "is"), ((f"`{fact}`", what) for fact, what in EXPECTATIONS.items()))
 
 
 def targets_table() -> str:
@@ -240,6 +249,8 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
         "condition_time": condition_time_table,
         "captures": captures_table,
         "actions": actions_table,
+        "specimen": specimen_table,
+        "expectations": expectations_table,
         "events": events_table,
         "audiences": audiences_table,
     },

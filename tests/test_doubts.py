@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -151,6 +153,19 @@ def test_rules_that_are_off_are_remarked_on_once_and_hide_nothing() -> None:
     found = list(doubts(Rulebook(rules=(rule("c", VPN),), switched_off=off)))
     assert found == [
         ("routing.yaml:1", "warning: 2 rules are switched off: 'a', 'b'; take 'off: true' out, or the rule")
+    ]
+
+
+def test_lists_and_conditions_that_nothing_uses_are_told(tmp_path: Path) -> None:
+    shutil.copytree(shipped("rules"), tmp_path / "rules")
+    routing = tmp_path / "rules" / "routing.yaml"
+    text = routing.read_text("utf-8")
+    text = text.replace("\nlists:\n", "\nlists:\n  a: [x]\n  b: [y]\n", 1)
+    more = "  c: {subject contains: {list: b}}\n  d: {condition: c}\n"
+    routing.write_text(text.replace("\nconditions:\n", f"\nconditions:\n{more}", 1), "utf-8")
+    assert [what for _, what in doubts(load_rulebook(tmp_path / "rules"))] == [
+        "warning: no rule uses the list 'a'; use it, or take it out",
+        "warning: no rule uses the condition 'd'; use it, or take it out",
     ]
 
 

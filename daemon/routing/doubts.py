@@ -48,6 +48,8 @@ def doubts(rulebook: Rulebook) -> Found:
                 warning = WARNING if what.startswith(WARNING) else ""
                 yield rule.where, f"{warning}the rule '{rule.name}': {what.removeprefix(WARNING)}"
     yield from _switched_off(rulebook.switched_off)
+    for where, what in rulebook.unused:
+        yield where, f"{WARNING}no rule uses the {what}; use it, or take it out"
 
 
 # --- rules that others hide ---

@@ -77,9 +77,12 @@ class Names:
     section: str = ""
     broken: bool = False
     _keys: dict[str, str] = field(default_factory=dict)
+    _where: dict[str, str] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
 
     def add(self, item: Item, key: str, bad: Complaints, aliases: Iterable[str] = ()) -> None:
         """Take up a key and its aliases; complain where two of them mean different things."""
+        self._where[key] = item.where
         for name in (key, *aliases):
             other = self._keys.setdefault(fold(name), key)
             if other != key:
@@ -97,7 +100,12 @@ class Names:
                 else f"; add it to {self.file}"
             )
             bad.add(item, f"no {self.kind} is called '{word}'{cure}")
+        self._used.add(key)
         return key
+
+    def unused(self) -> tuple[tuple[str, str], ...]:
+        """Return (place, what it is called) of everything that nothing has named."""
+        return tuple((where, f"{self.kind} '{key}'") for key, where in self._where.items() if key not in self._used)
 
 
 @dataclass(slots=True)

@@ -215,6 +215,7 @@ class _Book:
             book,
             rules=tuple(r for r in rules if not r.off),
             switched_off=tuple(r for r in rules if r.off),
+            unused=(*self.known.lists.unused(), *self.known.conditions.unused()),
             asks_similar=self.known.asks_similar,
             plans=self._plans({r.name: r for r in rules}),
         )
