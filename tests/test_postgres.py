@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ import peewee as pw
 import pytest
 
 from daemon import app
+from daemon.app import places_of
+from daemon.backtest import Question, back_test
 from daemon.errors import StoreError, UnreachableError
+from daemon.inforce import Wish, files_of, load_kept, put_in_force
 from daemon.intake.reader import ReadsHere
+from daemon.overruled import standing
 from daemon.store import Store
 from daemon.views import ticket_whole
 from tests.desk import Sent, TestDesk, prepare, reply, write
@@ -275,3 +280,20 @@ def test_two_writers_on_one_ticket_lose_nothing(desk: Desk, url: str, tmp_path: 
     notes = [e["data"]["text"] for e in whole[1]["events"] if e["kind"] == "Noted"]
     assert sorted(notes) == sorted(f"第 {n} 条" for n in range(12)), "each note once"
     assert desk.desk.store.register.rebuild() == []
+
+
+def test_rules_are_kept_tried_and_counted_there_too(desk: Desk) -> None:
+    for n, subject in enumerate(("VPN 连不上", "打印机卡纸", "代开发票")):
+        desk.receives(write("张三 <zhang.san@huaxin.example>", f"请看一下 {n}", subject=subject))
+    store, book = desk.desk.store, desk.desk.rulebook
+    places = places_of(desk.config)
+    wish = Wish(who="zhao", how="apply", at=desk.clock.now(), note="第一版", trial={})
+    files = files_of(places.rules, book)
+    first = put_in_force(book, files, wish, store, 0)
+    assert store.versions.files(first) == files and store.versions.named(book.version[:5]).note == "第一版"
+    assert put_in_force(book, files, wish, store, first) == first and load_kept(store.versions.last(), store) == book
+    assert [(d.mail, d.ticket) for d in store.register.decided()] == [(1, 1), (2, 2), (3, 0)]
+    trial = back_test(Question(old=book, new=replace(book, rules=()), service=desk.desk.service), store)
+    assert {d.decided.mail for d in trial.differences} == {1, 2, 3} and not trial.unread
+    found = {t.rule: t.tickets for t in standing(store.register.ruled(), book).tallies if t.hits}
+    assert found["打印机 printer"] == [2] and found["垃圾广告 spam"] == []
