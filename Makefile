@@ -14,7 +14,7 @@ demo: $(STAMP)
 	$(BIN)/ticketd demo --out demo-out
 
 test: $(STAMP) packages
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile tests
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder tests
 
 # Hostile mails by the thousand: make fuzz COUNT=100000 SEED=7
 fuzz: $(STAMP)
