@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.comparing import Decided, Difference, differences_of, grouped, outcome_of, rules_changed, sharing
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsInChild
+from daemon.plain import iso
 from daemon.routing.actions import AddToParent
 from daemon.routing.changes import changed as diff
 from daemon.routing.loader import FILES
@@ -132,7 +133,7 @@ class _Judge:
     def verdicts(self, handful: Handful) -> list[Difference | Unread]:
         """Return what differs, and what could not be tried."""
         self.reader = self.reader or ReadsInChild()
-        self.reader.ahead([mail for _, mail in handful if mail is not None and (mail.path or mail.content is not None)])
+        self.reader.ahead([mail for _, mail in handful if mail is not None and _kept(mail)])
         found = (self._verdict(decided, mail, self.reader) for decided, mail in handful)
         return [v for v in found if v is not None]
 
@@ -143,7 +144,7 @@ class _Judge:
 
     def _verdict(self, decided: Decided, mail: KeptMail | None, reader: Reads) -> Verdict:
         not_tried = partial(Unread, mail=decided.mail, ticket=decided.ticket)
-        if mail is None or not (mail.path or mail.content is not None):
+        if mail is None or not _kept(mail):
             return not_tried(why="its bytes are not kept any more")
         try:
             letter = reader.letter(mail)
@@ -155,6 +156,11 @@ class _Judge:
         old = outcome_of(letter, decided, ask.old, ask.service)
         new = outcome_of(letter, decided, ask.new, ask.service)
         return differences_of(decided, old, new, self.changed)
+
+
+def _kept(mail: KeptMail) -> bool:
+    """Whether there are bytes of this mail."""
+    return bool(mail.path) or mail.content is not None
 
 
 def _here(judge: _Judge, store: Store, found: Iterable[Decided]) -> list[Difference | Unread]:
@@ -207,7 +213,7 @@ def trial_data(trial: Trial, zone: ZoneInfo, most: int = 0) -> dict[str, Any]:
     """Return a trial as `rules backtest --json` shows it; `most`: only so many numbers in each group (0: all)."""
     return {
         "rules": {"old": trial.old, "new": trial.new},
-        "since": trial.since.astimezone(zone).isoformat(timespec="seconds") if trial.since else None,
+        "since": iso(trial.since, zone),
         "mails": trial.mails,
         "changed": len(trial.differences),
         "remarks": list(trial.remarks),
@@ -240,14 +246,14 @@ def trial_lines(trial: Trial, most: int = 10) -> Iterator[str]:
     yield from (f"note: {remark}" for remark in trial.remarks)
 
 
-def _called(decided: Decided) -> str:
-    return str(decided.ticket) if decided.ticket else f"mail {decided.mail}"
+def _called(one: Decided | Unread) -> str:
+    return str(one.ticket) if one.ticket else f"mail {one.mail}"
 
 
 def _by_reason(unread: Iterable[Unread]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for one in unread:
-        found.setdefault(one.why, []).append(str(one.ticket) if one.ticket else f"mail {one.mail}")
+        found.setdefault(one.why, []).append(_called(one))
     return found
 
 

@@ -38,6 +38,7 @@ from daemon.intake.as_rows import letter_rows
 from daemon.intake.letter import Letter, read_letter_file
 from daemon.intake.reader import ReadsHere
 from daemon.notify.envelope import new_key_line
+from daemon.plain import iso
 from daemon.reports.compile import compile_record, compile_report, known_customer, register_rows
 from daemon.reports.facts import Heading
 from daemon.reports.forms import RECORD_FORMS, REPORT_FORMS, TABLE_FORMS, record_in, register_in, report_in
@@ -603,7 +604,7 @@ def quarantine_list(ctx: click.Context, as_json: bool) -> int:
     """List the mails in quarantine and why they are there."""
     config = config_of(ctx)
     store, zone = app.open_store(config), ZoneInfo(config.service.timezone)
-    rows = [{**q, "received_at": views.iso(q["received_at"], zone)} for q in store.ledger.quarantined()]
+    rows = [{**q, "received_at": iso(q["received_at"], zone)} for q in store.ledger.quarantined()]
     store.close()
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False, indent=1))

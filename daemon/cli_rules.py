@@ -26,6 +26,7 @@ from daemon.config import Config
 from daemon.errors import ConfigError, Problem, TicketdError
 from daemon.inforce import Found, Places, Wish
 from daemon.overruled import CATEGORY, TEAM, standing
+from daemon.plain import iso
 from daemon.proving import run_tests
 from daemon.routing.changes import diff_of
 from daemon.routing.loader import load_rulebook
@@ -35,7 +36,7 @@ from daemon.store import Store
 from daemon.store.versions import Version
 from daemon.terminal import OK, PROBLEMS, config_of, day_of, put_table, put_whole, safe
 from daemon.trials import Verdict, verdict_data
-from daemon.views import iso, stats_data
+from daemon.views import stats_data
 
 log = structlog.get_logger()
 

@@ -11,16 +11,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
-from daemon.decide import Decision, decide, facts_for_rules
+from daemon.decide import Decision, alert_in, decide
 from daemon.events import Opened, Rejected, Routed, ScopeDoubted, event_data
 from daemon.intake.letter import Letter
 from daemon.intake.understand import Alerted, Intent, Known, NewIncident, sender_of, understand
-from daemon.routing.alerts import sighted
 from daemon.routing.conditions import NOT_MET, Condition, Verdict
 from daemon.routing.facts import MailFacts
 from daemon.rulebook import Rule, Rulebook
 from daemon.service import Service
-from daemon.words import Nature, Proof
+from daemon.words import Proof
 
 _FATE = "outcome"
 _NOT_COMPARED = frozenset({"because", "rules"})
@@ -180,10 +179,7 @@ def _known_then(letter: Letter, decided: Decided, rulebook: Rulebook, service: S
         sender=sender_of(letter, rulebook), proof=decided.proof, mailbox=decided.mailbox, quiet=True,
         received_at=decided.received_at,
     )  # fmt: skip
-    if not rulebook.alerts or letter.nature in (Nature.BOUNCE, Nature.OWN):
-        return known
-    facts = facts_for_rules(letter, known, rulebook, service, decided.at)
-    return replace(known, alert=sighted(facts, rulebook))
+    return replace(known, alert=alert_in(letter, known, rulebook, service, decided.at))
 
 
 def _opening(intent: Intent, letter: Letter, decided: Decided) -> Intent:

@@ -60,6 +60,7 @@ from daemon.linking import spread
 from daemon.major import alarm_follows, update_owed
 from daemon.plans import RULE, plans_follow, tasks_due
 from daemon.routing.actions import ForwardTo
+from daemon.routing.alerts import Sighting, sighted
 from daemon.routing.evaluate import Routing, route, with_alert
 from daemon.routing.facts import MailFacts, TicketFacts
 from daemon.rulebook import Contact, Rulebook
@@ -559,6 +560,13 @@ def _routed(routing: Routing, sender: Sender, rulebook: Rulebook) -> Routed:
 def _address_of(watcher: str, rulebook: Rulebook) -> str:
     person = rulebook.people.get(watcher)
     return person.address if person else watcher.lower()
+
+
+def alert_in(letter: Letter, known: Known, rulebook: Rulebook, service: Service, now: datetime) -> Sighting | None:
+    """Return which monitoring alert this mail is; a bounce is none, and neither is a mail of ours."""
+    if not rulebook.alerts or letter.nature in (Nature.BOUNCE, Nature.OWN):
+        return None
+    return sighted(facts_for_rules(letter, known, rulebook, service, now), rulebook)
 
 
 def facts_for_rules(

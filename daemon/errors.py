@@ -23,6 +23,13 @@ class Problem:
         return f"{place}: {self.what}"
 
 
+def problem_at(where: str, what: str, folder: str = "") -> Problem:
+    """Return the problem at a place that rules name as file:line, or file alone; the file lies in this folder."""
+    file, _, line = where.rpartition(":")
+    name, number = (file, int(line)) if file and line.isdecimal() else (where, 0)
+    return Problem(f"{folder.rstrip('/')}/{name}" if folder else name, number, what)
+
+
 class TicketdError(Exception):
     """The root of every error that ticketd raises on purpose."""
 

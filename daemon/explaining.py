@@ -22,13 +22,13 @@ from daemon.intake.understand import Alerted, FollowUp, Intent, Known, NewIncide
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.together import one_for_each_reader
-from daemon.plain import to_plain
+from daemon.plain import iso, to_plain
 from daemon.routing.traces import RuleTrace, explain_routing, who_said
 from daemon.rulebook import Rulebook
 from daemon.store import KeptMail
 from daemon.ticket import Ticket
 from daemon.trials import Bench, Trial, outcome
-from daemon.views import explanation, iso
+from daemon.views import explanation
 
 FACTS = ("category", "kind", "impact", "urgency", "severity", "team", "line", "assignee", "ci", "service", "place")
 _COMPARED = ("category", "team", "assignee", "severity", "impact", "urgency", "line", "ci", "service", "place")

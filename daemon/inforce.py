@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from daemon.errors import ConfigError, Problem, TicketdError
+from daemon.errors import ConfigError, Problem, TicketdError, problem_at
 from daemon.proving import Tried, run_tests, try_rules
 from daemon.routing.changes import changed
 from daemon.routing.loader import TESTS, RuleFiles, load_partly, load_rulebook
@@ -106,9 +106,8 @@ def sound(folder: Path, places: Places, now: datetime) -> Tried:
 
 
 def _failure(verdict: Verdict, folder: Path) -> Problem:
-    file, _, line = verdict.test.where.rpartition(":")
     why = verdict.problem or "; ".join(map(str, verdict.misses))
-    return Problem(str(folder / TESTS / file), int(line), f"the test '{verdict.test.name}' fails: {why}")
+    return problem_at(verdict.test.where, f"the test '{verdict.test.name}' fails: {why}", str(folder / TESTS))
 
 
 def _kept(last: Version | None, store: Store, faults: tuple[Problem, ...]) -> InForce:

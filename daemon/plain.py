@@ -13,9 +13,15 @@ from datetime import datetime, timedelta
 from enum import Enum
 from functools import cache
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from zoneinfo import ZoneInfo
 
 T = TypeVar("T")
 _AS_IT_IS = (str, int, float, bool, type(None))
+
+
+def iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
+    """Return the moment as ISO 8601 with the offset of this zone, to the second; None for none."""
+    return moment.astimezone(zone).isoformat(timespec="seconds") if moment else None
 
 
 def to_plain(value: Any) -> Any:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.plain import iso
 from daemon.rulebook import Person, Rota, Swap
 
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
@@ -120,8 +121,8 @@ def rota_data(team: str, found: Iterable[Stretch], people: Mapping[str, Person],
         "team": team,
         "on_call": [
             {
-                "since": s.since.astimezone(zone).isoformat(timespec="seconds"),
-                "until": s.until.astimezone(zone).isoformat(timespec="seconds"),
+                "since": iso(s.since, zone),
+                "until": iso(s.until, zone),
                 "person": s.who.person, "name": _name(s.who.person, people), "planned": s.who.planned,
                 "swapped": s.who.swapped, "absent": list(s.who.absent),
             }

@@ -25,6 +25,7 @@ from daemon.intake.letter import Letter, read_letter
 from daemon.intake.understand import Known, NewIncident, Sender, understand
 from daemon.notify.lists import parcels_for, report_readers
 from daemon.notify.notices import Scene, choose_notices
+from daemon.plain import iso
 from daemon.routing.actions import Action, SetField, action_from
 from daemon.routing.conditions import Always
 from daemon.routing.items import Complaints, Item, Table, as_duration, as_list
@@ -395,24 +396,20 @@ def simulation_data(played: Simulation, zone: ZoneInfo) -> dict[str, Any]:
 def _ticket_data(ticket: Ticket, zone: ZoneInfo) -> dict[str, Any]:
     return {
         "number": ticket.number,
-        "at": _iso(ticket.opened_at, zone),
+        "at": iso(ticket.opened_at, zone),
         "severity": int(ticket.severity),
         "subject": ticket.subject,
         "customer": ticket.customer,
         "category": ticket.category,
         "team": ticket.team,
-        "respond_by": _iso(ticket.due("respond"), zone),
-        "resolve_by": _iso(ticket.due("resolve"), zone),
+        "respond_by": iso(ticket.due("respond"), zone),
+        "resolve_by": iso(ticket.due("resolve"), zone),
     }
-
-
-def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    return moment.astimezone(zone).isoformat(timespec="seconds") if moment else None
 
 
 def _happening_data(h: Happening, zone: ZoneInfo) -> dict[str, Any]:
     return {
-        "at": _iso(h.at, zone),
+        "at": iso(h.at, zone),
         "number": h.number or None,
         "what": h.what or "clock",
         "events": [what_data(e, zone) for e in h.events],

@@ -29,6 +29,7 @@ from daemon.events import (
 )
 from daemon.notify.notice import Notice
 from daemon.notify.notices import Scene, choose_notices
+from daemon.plain import iso
 from daemon.rulebook import Calendar, Rulebook, ServiceLevel, Step
 from daemon.service import Service
 from daemon.sla import Measure
@@ -173,12 +174,12 @@ def why_data(stories: Iterable[ClockStory], zone: ZoneInfo) -> list[dict[str, An
             "zone": s.zone,
             "used_seconds": _seconds(s.used),
             "left_seconds": _seconds(s.left),
-            "due_at": _iso(s.due_at, zone),
+            "due_at": iso(s.due_at, zone),
             "running": s.clock.running,
             "met": s.clock.met,
             "stretches": [
                 {
-                    "runs": x.runs, "since": _iso(x.since, zone), "until": _iso(x.until, zone), "why": x.why,
+                    "runs": x.runs, "since": iso(x.since, zone), "until": iso(x.until, zone), "why": x.why,
                     "by": x.by, "cause": x.cause, "used_seconds": _seconds(x.used),
                 }
                 for x in s.stretches
@@ -336,7 +337,7 @@ def preview_data(coming: Iterable[Coming], zone: ZoneInfo) -> list[dict[str, Any
     """Return what will come as plain data."""
     return [
         {
-            "at": _iso(c.at, zone),
+            "at": iso(c.at, zone),
             "what": [what_data(e, zone) for e in c.events],
             "mails": [mail_data(m) for m in c.mails],
             "goes_on": c.for_ever,
@@ -356,7 +357,7 @@ def what_data(event: Event, zone: ZoneInfo) -> dict[str, Any]:
         return {"kind": type(event).__name__}
     return {
         "kind": "StepReached", "step": event.step, "clock": event.clock, "percent": event.percent,
-        "due_at": _iso(event.due_at, zone), "audience": list(event.audience), "forecast": event.forecast,
+        "due_at": iso(event.due_at, zone), "audience": list(event.audience), "forecast": event.forecast,
         "repeat": event.repeat,
     }  # fmt: skip
 
@@ -465,10 +466,6 @@ def span(length: timedelta, language: str) -> str:
 
 def _wall(moment: datetime, zone: ZoneInfo) -> str:
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M}"
-
-
-def _iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    return moment.astimezone(zone).isoformat(timespec="seconds") if moment else None
 
 
 def _seconds(length: timedelta) -> int:

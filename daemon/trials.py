@@ -16,12 +16,11 @@ from email.utils import format_datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from daemon.decide import Decision, decide, facts_for_rules
-from daemon.errors import Problem
+from daemon.decide import Decision, alert_in, decide, facts_for_rules
+from daemon.errors import Problem, problem_at
 from daemon.intake.identity import prove
 from daemon.intake.letter import Attachment, Letter, read_letter
 from daemon.intake.understand import Known, sender_of, understand
-from daemon.routing.alerts import sighted
 from daemon.routing.conditions import AllOf, AnyOf, Condition, MailFacts, Not
 from daemon.routing.evaluate import Routing, route, trials
 from daemon.routing.evaluate import Trial as RuleTrial
@@ -30,7 +29,7 @@ from daemon.routing.traces import ConditionTrace, RuleTrace, conditions_tried, e
 from daemon.rulebook import Enclosure, Rule, Rulebook, RuleTest, Specimen
 from daemon.service import Service
 from daemon.ticket import Ticket
-from daemon.words import LooksAt, MailStatus, Nature, Proof, State
+from daemon.words import LooksAt, MailStatus, Proof, State
 
 Fetch = Callable[[str], bytes | None]
 """Gives the bytes of a file in the folder of the rules, None where there is none."""
@@ -150,8 +149,7 @@ class Bench:
         """Return what is known of a mail whose sender has no ticket here, and which alert it is."""
         sender = sender_of(letter, self.rulebook)
         known = Known(sender=sender, proof=proof, proof_why=why, mailbox=mailbox)
-        no_alert = letter.nature in (Nature.BOUNCE, Nature.OWN)
-        return known if no_alert else replace(known, alert=sighted(self._facts(letter, known, now), self.rulebook))
+        return replace(known, alert=alert_in(letter, known, self.rulebook, self.service, now))
 
 
 def _enclosed(enclosure: Enclosure) -> Attachment:
@@ -165,12 +163,7 @@ def _enclosed(enclosure: Enclosure) -> Attachment:
 def failed_examples(bench: Bench, folder: str = "") -> list[Problem]:
     """Return the examples that their rule does not match, and the counter-examples that it does."""
     rules = bench.rulebook.rules
-    return sorted(Problem(*_placed(where, folder), what) for rule in rules for where, what in _tried(rule, bench))
-
-
-def _placed(where: str, folder: str) -> tuple[str, int]:
-    file, _, line = where.partition(":")
-    return f"{folder.rstrip('/')}/{file}" if folder else file, int(line or 0)
+    return sorted(problem_at(where, what, folder) for rule in rules for where, what in _tried(rule, bench))
 
 
 def _tried(rule: Rule, bench: Bench) -> Iterator[tuple[str, str]]:

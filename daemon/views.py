@@ -17,7 +17,7 @@ from daemon.intake.as_json import letter_as_json
 from daemon.intake.letter import Letter, read_letter
 from daemon.intake.understand import Intent, Known
 from daemon.overruled import Standing, Tally
-from daemon.plain import to_plain
+from daemon.plain import iso, to_plain
 from daemon.routing.traces import RuleTrace
 from daemon.store import Store
 from daemon.ticket import Ticket
@@ -241,11 +241,6 @@ def _ways(found: Iterable[tuple[int, str]]) -> list[dict[str, Any]]:
     for number, new in found:
         ways.setdefault(new, []).append(number)
     return [{"to": new, "count": len(n), "tickets": n} for new, n in sorted(ways.items(), key=lambda w: -len(w[1]))]
-
-
-def iso(moment: datetime | None, zone: ZoneInfo) -> str | None:
-    """Return the moment as ISO 8601 with the offset of the service's zone, to the second."""
-    return moment.astimezone(zone).isoformat(timespec="seconds") if moment else None
 
 
 def _id(row: dict[str, Any]) -> str:

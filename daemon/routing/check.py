@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from datetime import date, timedelta
 
-from daemon.errors import Problem, did_you_mean
+from daemon.errors import Problem, did_you_mean, problem_at
 from daemon.rota import planned_on, swaps_on
 from daemon.routing.actions import Action, AddWatchers, ForwardTo, NeedsApproval, Notify, SetField, UseTemplates
 from daemon.routing.conditions import Always
@@ -42,7 +42,7 @@ def check_rulebook(rulebook: Rulebook, templates: Collection[str], folder: str =
         *_contracts_that_refuse_the_unclassified(rulebook),
         *_actions_that_nobody_hears_of(rulebook),
     )
-    return sorted(_at(where, what, folder) for where, what in found)
+    return sorted(problem_at(where, what, folder) for where, what in found)
 
 
 def check_addresses(rulebook: Rulebook, owns: Callable[[str], bool], folder: str = "") -> list[Problem]:
@@ -55,7 +55,7 @@ def check_addresses(rulebook: Rulebook, owns: Callable[[str], bool], folder: str
     written = ((r, address) for r in rulebook.rules for action in r.then for address in _written_to(action))
     said = "the rule '{}' writes to {}, which is our own address; write one of other people"
     found += [(rule.where, said.format(rule.name, address)) for rule, address in written if owns(address)]
-    return sorted(_at(where, what, folder) for where, what in found)
+    return sorted(problem_at(where, what, folder) for where, what in found)
 
 
 def _written_to(action: Action) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def check_variants(rulebook: Rulebook, templates: Mapping[str, Collection[str]],
             elif lacking:
                 there = f"there is no '{variant}' in {', '.join(lacking)}: readers there get '{name}'"
                 found.append((rule.where, f"{WARNING}{there}; add {variant}.txt to that folder, or leave it so"))
-    return sorted(_at(where, what, folder) for where, what in found)
+    return sorted(problem_at(where, what, folder) for where, what in found)
 
 
 def check_calendars(rulebook: Rulebook, today: date, folder: str = "") -> list[Problem]:
@@ -99,7 +99,7 @@ def check_calendars(rulebook: Rulebook, today: date, folder: str = "") -> list[P
         for year in years
         if not calendar.always and year not in {day.year for day in calendar.holidays}
     ]
-    return sorted(_at(where, what, folder) for where, what in found)
+    return sorted(problem_at(where, what, folder) for where, what in found)
 
 
 def check_contracts(rulebook: Rulebook, today: date, folder: str = "") -> list[Problem]:
@@ -110,12 +110,12 @@ def check_contracts(rulebook: Rulebook, today: date, folder: str = "") -> list[P
         for c in rulebook.customers.values()
         if c.contract and c.contract.until and c.contract.until < today
     ]
-    return sorted(_at(where, what, folder) for where, what in ended)
+    return sorted(problem_at(where, what, folder) for where, what in ended)
 
 
 def check_templates_named(rulebook: Rulebook, templates: Collection[str], folder: str = "") -> list[Problem]:
     """Return the announcements of templates that nobody has: the one check that a half-read rulebook can stand."""
-    return sorted(_at(where, what, folder) for where, what in _templates_missing(rulebook, templates))
+    return sorted(problem_at(where, what, folder) for where, what in _templates_missing(rulebook, templates))
 
 
 def check_languages(rulebook: Rulebook, languages: Collection[str], folder: str = "") -> list[Problem]:
@@ -127,7 +127,7 @@ def check_languages(rulebook: Rulebook, languages: Collection[str], folder: str 
         WARNING + "'{}' has the language '{}', but there are no mails in it: they go out in the service's own; " + cure
     )
     return sorted(
-        _at(file, said.format(key, language), folder)
+        problem_at(file, said.format(key, language), folder)
         for file, key, language in (*people, *customers)
         if language and not {language.lower(), language.lower().partition("-")[0]} & set(languages)
     )
@@ -136,11 +136,6 @@ def check_languages(rulebook: Rulebook, languages: Collection[str], folder: str 
 def is_warning(problem: Problem) -> bool:
     """Return whether the daemon can run in spite of this problem."""
     return problem.what.startswith(WARNING)
-
-
-def _at(where: str, what: str, folder: str) -> Problem:
-    file, _, line = where.partition(":")
-    return Problem(f"{folder.rstrip('/')}/{file}" if folder else file, int(line or 0), what)
 
 
 def _categories_never_routed_to(rulebook: Rulebook) -> Found:

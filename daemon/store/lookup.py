@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from daemon.decide import facts_for_rules
+from daemon.decide import alert_in, facts_for_rules
 from daemon.events import Told
 from daemon.intake.arguments import leading_numbers, numbers_in
 from daemon.intake.identity import prove
@@ -33,7 +33,7 @@ from daemon.notify.envelope import (
 )
 from daemon.notify.notice import FORWARDED
 from daemon.routing.actions import AddToParent, ForwardTo
-from daemon.routing.alerts import Sighting, sighted
+from daemon.routing.alerts import Sighting
 from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
 from daemon.store.base import Database, marks
@@ -97,7 +97,8 @@ class Lookup:
         match = self._match(letter, sender, rulebook, service, keys)
         proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.authserv_ids)
         asking = Known(sender=sender, mailbox=mail.mailbox, received_at=mail.received_at, proof=proof)
-        alert = _sighting(letter, asking, match, rulebook, service, now)
+        answer = match.matched is Matched.TOKEN  # who answers a mail of ours sounds no alert
+        alert = None if answer else alert_in(letter, asking, rulebook, service, now)
         match = self._of_alert(alert, match) if alert else match
         duplicate, repeated = self._seen_before(letter, mail)
         to_address, to_subject = self._answers_lately(letter, sender, service, now)
@@ -432,15 +433,6 @@ class Lookup:
                 if row:
                     return int(row[0])
         return 0
-
-
-def _sighting(
-    letter: Letter, known: Known, match: _Match, rulebook: Rulebook, service: Service, now: datetime
-) -> Sighting | None:
-    """Return which monitoring alert this mail is: none that answers a mail of ours, and no bounce."""
-    if not rulebook.alerts or match.matched is Matched.TOKEN or letter.nature in (Nature.BOUNCE, Nature.OWN):
-        return None
-    return sighted(facts_for_rules(letter, known, rulebook, service, now), rulebook)
 
 
 def failed_key(notice: int) -> str:
