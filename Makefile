@@ -62,7 +62,7 @@ packages:
 # Needs uv; writes versions and hashes for every platform and Python that we support, and no addresses.
 lock:
 	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header \
-	    --no-annotate --extra postgres --extra demo --extra xlsx --extra charts \
+	    --no-annotate --extra postgres --extra demo --extra xlsx --extra charts --extra oauth --extra metrics \
 	    --extra dev pyproject.toml -o requirements.lock
 
 clean:
