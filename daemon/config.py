@@ -585,7 +585,7 @@ def _what(where: Location, detail: ErrorDetails, value: Any) -> str:
         return str(detail["ctx"]["error"])
     if len(where) == 1:
         return f"'{where[0]}' is a table; write [{where[0]}] on a line of its own and its keys below"
-    name = str(where[-1]) if where else ""
+    name = next((part for part in reversed(where) if isinstance(part, str)), "")
     got = f", got {value!r}" if isinstance(value, str | int | float | bool) and _harmless(name) else ""
     message = str(detail.get("ctx", {}).get("error", "")) or _plain(detail)
     return f"'{name}': {message}{got}" if name else message
