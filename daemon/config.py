@@ -31,6 +31,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from daemon.errors import ConfigError, Problem, did_you_mean
+from daemon.words import bare_address
 
 SECRET_KEYS = ("password_file", "password_env", "password_credential")
 _IMAP_PORTS = {"implicit": 993, "starttls": 143, "none": 143}
@@ -132,7 +133,7 @@ def _anchored(path: str, info: ValidationInfo) -> str:
 def _address(text: str) -> str:
     if text and not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+", text):
         raise ValueError("write one plain address, as in support@example.com")
-    return text.lower()
+    return bare_address(text)
 
 
 def _not_empty(text: str) -> str:

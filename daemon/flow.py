@@ -68,7 +68,7 @@ from daemon.notify.lists import Parcel, parcels_for, proposal_parcels, report_pa
 from daemon.notify.notice import FORWARDED, Notice, OutgoingMail
 from daemon.notify.notices import Scene, alarm_notice, choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.postman import Fate, Postman
-from daemon.notify.render import Renderer
+from daemon.notify.render import Rendered, Renderer
 from daemon.notify.together import one_for_each_reader
 from daemon.proposing import Proposal, proposal_data, proposals, with_proposal
 from daemon.reports.compile import compile_report
@@ -812,6 +812,10 @@ def deliver_outbox(desk: Desk, postman: Postman, limit: int = 50) -> tuple[int, 
     return len(owed), True
 
 
+def _instead(rendered: Rendered) -> str:
+    return "in a plain form" if rendered.plain else "by the usual template"
+
+
 def _rendered(owed: list[OwedNotice], desk: Desk) -> list[OutgoingMail]:
     fresh: list[tuple[int, OutgoingMail]] = []
     mails: list[OutgoingMail] = []
@@ -821,7 +825,7 @@ def _rendered(owed: list[OwedNotice], desk: Desk) -> list[OutgoingMail]:
             if rendered.problem:
                 log.error("template.failed", template=item.notice.template, problem=str(rendered.problem))
                 raise_alarm(desk, f"template:{item.notice.template}", "A mail template does not work",
-                            [str(rendered.problem), "The mail went out in a plain form instead."])  # fmt: skip
+                            [str(rendered.problem), f"The mail went out {_instead(rendered)} instead."])  # fmt: skip
             if rendered.remark:
                 log.warning("mail.goes_without", notice=item.id, template=item.notice.template, what=rendered.remark)
             fresh.append((item.id, rendered))

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from daemon.words import domain_of
+from daemon.words import bare_address, domain_of
 
 LATE = timedelta(hours=24)
 """A mail found later than this gets no automatic answer, and its clocks start when it is found."""
@@ -59,5 +59,6 @@ class Service:
 
     def owns(self, address: str) -> bool:
         """Whether mail to this address comes back to us, plus-addresses included."""
-        local, _, domain = address.lower().rpartition("@")
-        return address.lower() in self.own_addresses or f"{local.partition('+')[0]}@{domain}" in self.own_addresses
+        bare = bare_address(address)
+        local, _, domain = bare.rpartition("@")
+        return bare in self.own_addresses or f"{local.partition('+')[0]}@{domain}" in self.own_addresses

@@ -15,6 +15,8 @@ from daemon.cli import run_command
 from daemon.errors import ConfigError
 from daemon.intake.letter import RawMail
 from daemon.notify.postman import Fate
+from daemon.notify.render import check_templates
+from daemon.routing.check import check_addresses
 from daemon.service import Trust
 from daemon.words import HoldReason, State
 from tests.desk import ROOT, TestDesk, reply, write
@@ -115,6 +117,29 @@ def test_the_mails_of_a_ticket_use_the_variant_where_its_language_has_one(tmp_pa
     assert "专人为您办理。" not in ack.letter.text and "We have your mail" in ack.letter.text
     row = desk.desk.store.base.rows("SELECT template FROM notice WHERE recipient = 'zoe@other.example'")
     assert [r[0] for r in row] == ["acknowledgement"], "it counts as what it is"
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [("\n\n \n", "is empty"), ("{{ '' }}\n\n专人办理。\n", "is empty"), ("贵宾\n\n{{ '\u200b' }}\n", "is empty"),
+     ("贵宾\n\n{{ ticket.vip }}\n", "vip")],
+)  # fmt: skip
+def test_a_variant_that_says_nothing_gives_way_to_the_usual_template_and_operators_know(tmp_path, words, wrong):
+    rule = "  - {name: vip, when: {subject contains: VPN}, then: {template: {acknowledgement: acknowledgement_vip}}}\n"
+    desk_with(tmp_path / "x", rule)
+    templates = tmp_path / "x" / "templates"
+    templates.unlink()
+    (templates / "email" / "zh").mkdir(parents=True)
+    (templates / "email" / "zh" / "acknowledgement_vip.txt").write_text(words, "utf-8")
+    sent = TestDesk(tmp_path / "x").receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+    (ack,) = mails_to(sent, "zhang.san")
+    assert "您的来信已收到" in ack.letter.text and "VPN 连不上" in ack.subject
+    (alarm,) = [m for m in sent if "A mail template does not work" in m.subject]
+    assert "acknowledgement_vip.txt:" in alarm.letter.text and wrong in alarm.letter.text
+    assert "by the usual template instead" in alarm.letter.text
+    assert any(
+        "acknowledgement_vip.txt" in p.file for p in check_templates(templates / "email", ROOT / "templates" / "email")
+    )
 
 
 # --- telling people ---
@@ -262,6 +287,17 @@ def test_what_would_come_back_becomes_a_ticket_that_says_so(tmp_path):
     sent = desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
     assert "it is our own address" in desk.events(1, "Routed")[0].because[-1]
     assert not mails_to(sent, "support")
+
+
+@pytest.mark.parametrize("ours", ["support@example.com.", "SUPPORT@Example.COM.", "Support+bills@example.com."])
+def test_our_own_address_is_ours_however_it_is_written(tmp_path, ours):
+    desk = desk_with(tmp_path / "x", FORWARD.replace("bills@partner.example", ours))
+    sent = desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
+    assert "it is our own address" in desk.events(1, "Routed")[0].because[-1]
+    assert not [m for m in sent if m.to.lower().startswith("support")]
+    assert desk.desk.service.owns(ours)
+    problems = check_addresses(desk.desk.rulebook, desk.desk.service.owns)
+    assert "which is our own address" in problems[0].what
 
 
 def test_who_answers_that_they_meant_us_gets_a_ticket(tmp_path):
@@ -416,6 +452,11 @@ def test_operators_are_told_once_a_day_of_a_rule_that_fails_and_mail_goes_on(tmp
         ("{parent: soon}", "'parent' is the number of a ticket, as in 'parent: 12', or major, got 'soon'"),
         ("{template: vip}", "'template' says which variant to use for which template, got 'vip'"),
         ("{template: {resolved: vip}}", "a variant of 'resolved' is named after it; call it 'resolved_vip'"),
+        (
+            "{template: {acknowledgement: acknowledgement_../../x}}",
+            "'acknowledgement_../../x' cannot be the name of a file of templates; write letters, digits, _ and - only",
+        ),
+        ("{template: {acknowledgement: acknowledgement_}}", "as in acknowledgement_vip"),
         ("{source: telepathy}", "'source' knows no 'telepathy'; write one of mail, phone"),
         ("{affected: many}", "'affected' is how many customers are affected, as in 'affected: 1200', got 'many'"),
         ("{fordward: a@b.example}", "no action is called 'fordward' (did you mean 'forward'?)"),

@@ -551,6 +551,15 @@ def test_a_rule_captures_only_where_it_holds_and_says_it_first(desk: TestDesk) -
     assert (desk.ticket(2).ci, desk.ticket(2).error_codes) == ("srv-9", ("44",))
 
 
+def test_what_is_read_out_of_a_mail_is_one_short_line_without_unseen_signs(folder: Path) -> None:
+    rule = "rules:\n  - {name: c, capture: {%s: '(?s)码(.+)'}, then: {tags: [x]}}\n"
+    for field in ("ci", "order", "code", "service", "place"):
+        (finding,) = book(folder, rule % field).rules[0].captures
+        (word,) = finding.found(facts(letter("", "码 a\n#已解决\u202e b\u200b\x07 c" + "长" * 5000)))
+        assert word.startswith("a #已解决 b c长") and len(word) == 200
+        assert word.isprintable()
+
+
 def test_explicit_words_of_the_mail_win(desk: TestDesk) -> None:
     text = "#ci core-1\n#affected 5\nASSET-77 连不上，影响1200户"
     staff = "Mary Jones <mary.jones@example.com>"
