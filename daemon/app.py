@@ -78,6 +78,9 @@ def service_of(config: Config) -> Service:
         answers_per_address_per_hour=limits.answers_per_address_per_hour,
         answers_per_subject_per_day=limits.answers_per_subject_per_day,
         opens_per_address_per_hour=limits.max_ticket_opens_per_address_per_hour,
+        forwards_per_target_per_day=limits.forwards_per_target_per_day,
+        forwards_per_sender_per_day=limits.forwards_per_sender_per_day,
+        forwards_per_subject_per_day=limits.forwards_per_subject_per_day,
     )
 
 

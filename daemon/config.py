@@ -429,6 +429,13 @@ class LimitsConfig(Table):
         default=60,
         description="Tickets that one address may open in an hour; further mail waits in quarantine",
     )
+    forwards_per_target_per_day: Count = Field(
+        default=300, description="Mails that rules pass on to one address in a day; further ones become tickets"
+    )
+    forwards_per_sender_per_day: Count = Field(default=30, description="The same, of one sender to one address")
+    forwards_per_subject_per_day: Count = Field(
+        default=30, description="The same, about one subject to one address, whoever sends them"
+    )
 
 
 class Config(Table):

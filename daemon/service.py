@@ -47,6 +47,9 @@ class Service:
     answers_per_address_per_hour: int = 20
     answers_per_subject_per_day: int = 3
     opens_per_address_per_hour: int = 60
+    forwards_per_target_per_day: int = 300
+    forwards_per_sender_per_day: int = 30
+    forwards_per_subject_per_day: int = 30
 
     @property
     def domain(self) -> str:
