@@ -243,10 +243,9 @@ def daemon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemon]:
         (desk.folder / "imap.password").write_text(PASSWORD + "\n")
         made = Daemon(config=desk.config, desk=desk.desk, spool=Spool(tmp_path / "spool"))
         made.desk.clock = Clock()
-        before = set(threading.enumerate())
         yield made
         made.quit()
-        for thread in set(threading.enumerate()) - before:
+        for thread in [t for t in threading.enumerate() if t.name in made.pulses]:
             thread.join(PATIENCE)
 
 
