@@ -18,6 +18,7 @@ from daemon.intake.letter import RawMail
 from daemon.notify.postman import Fate
 from daemon.notify.render import check_templates
 from daemon.routing.check import check_addresses
+from daemon.service import Trust
 from daemon.words import HoldReason, State
 from tests.desk import ROOT, TestDesk, reply, write
 from tests.story import bounce_of
@@ -442,7 +443,7 @@ def test_the_open_major_incident_of_the_same_customer_is_the_parent_and_no_other
 
     desk.receives(write(CUSTOMER, "VPN 断了，请看看。", subject="断网 一"))
     duty = desk.desk.rulebook.people_with("duty")[0]
-    desk.desk.service = replace(desk.desk.service, authserv_ids=frozenset({"mx.example.com"}))
+    desk.desk.service = replace(desk.desk.service, trust=Trust(authserv_ids=frozenset({"mx.example.com"})))
     proved = {"authentication_results": "mx.example.com; dmarc=pass header.from=example.com"}
     desk.receives(write(f"{duty.name} <{duty.address}>", "#重大 黄色", subject="[INC-2] 断网", **proved))
     assert desk.ticket(2).in_alarm
@@ -648,7 +649,7 @@ def test_who_writes_keywords_decides_about_the_parent_and_the_forward(tmp_path):
     desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
     mail = write(ENGINEER, "#来源 电话\n#关联 1\n三楼交换机也掉线了。", subject="三楼", to="support@example.com")
     mail["Authentication-Results"] = "mx.example.com; dmarc=pass header.from=example.com"
-    desk.desk.service = replace(desk.desk.service, authserv_ids=frozenset({"mx.example.com"}))
+    desk.desk.service = replace(desk.desk.service, trust=Trust(authserv_ids=frozenset({"mx.example.com"})))
     desk.receives(mail)
 
     assert desk.ticket(2) is not None and desk.mail_status()[-1][0] == "handled"
