@@ -33,14 +33,19 @@ def may_answer(letter: Letter, known: Known, service: Service, *, commanded: boo
         return "no address to answer to"
     if service.owns(address):
         return "it comes from an address of our own"
+    if known.proof is Proof.FAILED:
+        return known.proof_why
+    ordered = commanded and known.proof in PROVED
+    return _unwanted(letter, ordered=ordered) or _too_many(known, service, commanded=commanded)
+
+
+def _unwanted(letter: Letter, *, ordered: bool) -> str:
+    """Return how a mail says that nothing is to answer it; a proved sender of keywords waits for our answer."""
     if letter.return_path == "":
         return "its return path is empty"
     # People's mail programs ask for no absence notices; who wants no answer at all is a program.
-    if "all" in letter.header("X-Auto-Response-Suppress").casefold().replace(" ", "").split(",") and not commanded:
-        return "it asks for no automatic answer (X-Auto-Response-Suppress: All)"
-    if known.proof is Proof.FAILED:
-        return known.proof_why
-    return _too_many(known, service, commanded=commanded)
+    suppressed = letter.header("X-Auto-Response-Suppress").casefold().replace(" ", "").split(",")
+    return "it asks for no answer (X-Auto-Response-Suppress: All)" if "all" in suppressed and not ordered else ""
 
 
 def may_say_so(letter: Letter, known: Known, service: Service) -> str:

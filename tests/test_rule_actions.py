@@ -664,7 +664,7 @@ PROVED_STAFF = {"authentication_results": "mx.example.com; dmarc=pass header.fro
 
 def proving(desk):
     """Let the desk believe the mail server about who wrote a mail."""
-    desk.desk.service = replace(desk.desk.service, authserv_ids=frozenset({"mx.example.com"}))
+    desk.desk.service = replace(desk.desk.service, trust=Trust(authserv_ids=frozenset({"mx.example.com"})))
     return desk
 
 
@@ -810,5 +810,5 @@ def test_where_nobody_else_can_they_may_and_the_ticket_says_so(tmp_path, capsys)
 
     assert desk.ticket(1).state is State.ASSIGNED and desk.events(1, "StateChanged")[0].own
     assert [m for m in mails_to(sent, "zhou.qiang") if "没有其他人可以审批" in m.letter.text]
-    run_command(["--config", str(tmp_path / "x" / "ticketd.toml"), "ticket", "report", "1", "--lang", "zh"])
+    run_command(["--config", str(tmp_path / "x" / "ticketd.toml"), "ticket", "report", "1", "--language", "zh"])
     assert "审批通过了自己的申请，没有其他人可以审批" in capsys.readouterr().out
