@@ -25,3 +25,8 @@ class Clock:
     def monotonic() -> float:
         """Return seconds that never jump, for deadlines and heartbeats."""
         return time.monotonic()
+
+    @staticmethod
+    def pause(seconds: float) -> None:
+        """Let so many seconds pass."""
+        time.sleep(seconds)

@@ -164,7 +164,7 @@ class Mailbox:
         """Remember what is needed, without connecting."""
         self.settings = settings
         self.uidvalidity = 0
-        self.last_ok = clock()
+        self.last_ok: float | None = None
         self.problems: dict[str, str] = {}
         self._spool, self._now, self._clock = spool, now, clock
         self._client: Any = None

@@ -103,6 +103,7 @@ class Postman:
         self._settings = settings
         self._server: smtplib.SMTP | None = None
         self._used_at = 0.0
+        self.last_ok: float | None = None
 
     def send(self, mail: OutgoingMail) -> Fate:
         """Hand the mail to the server and return what became of it; never raises for anything of the network."""
@@ -140,6 +141,7 @@ class Postman:
             self._hang_up()
             return Fate(outcome="temporary", text=f"the connection broke before the mail was handed over: {cut}")
         self._used_at = time.monotonic()
+        self.last_ok = self._used_at if fate.code else self.last_ok
         gone = self._server.sock is None or fate.code in (_CLOSING, -1)
         if gone or fate.outcome == "uncertain" or fate.connection_lost:
             self._hang_up()
