@@ -636,14 +636,15 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     withheld = may_answer(letter, desk.known, desk.service, commanded=bool(commands))
     if not commands:
         further = (*_awaited(letter, ticket, desk), *_no_silence(letter, ticket, desk), *_insists(letter, ticket, desk))
-        events = _ruled(letter, ticket, (message, *further, *_not_passed_on(desk)), desk)
+        events = _ruled(letter, ticket, (message, *further, *_not_passed_on(desk)), frozenset(), desk)
         events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
         hint = _hint(letter, ticket, desk) or _moved(letter, desk)
         return Decision(changes=(Change(before=ticket, events=events),), transcript=hint, withheld=withheld)
     transcript, events, others = _commanded(commands, ticket, desk)
     if _only_asks(letter, commands, desk):
         return Decision(transcript=transcript, withheld=withheld, note="an enquiry")
-    events = _ruled(letter, ticket, (message, *events), desk)
+    verbs = frozenset(c.verb for c in commands if transcript.applied)
+    events = _ruled(letter, ticket, (message, *events), verbs, desk)
     if transcript.applied:
         transcript = replace(transcript, lines=(*transcript.lines, *did(events)))
     events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
@@ -659,12 +660,14 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     return Decision(changes=(own, *others), transcript=transcript, withheld=withheld)
 
 
-def _ruled(letter: Letter, ticket: Ticket, events: tuple[Event, ...], desk: _Desk) -> tuple[Event, ...]:
-    """Return the events of a mail on a ticket, and what the rules for such mails make of it."""
+def _ruled(
+    letter: Letter, ticket: Ticket, events: tuple[Event, ...], verbs: frozenset[Verb | None], desk: _Desk
+) -> tuple[Event, ...]:
+    """Return the events of a mail on a ticket, and what the rules for such mails make of it beside its keywords."""
     facts = facts_for_rules(letter, desk.known, desk.rulebook, desk.service, desk.now, on_ticket=True)
     routing = route(facts, desk.rulebook)
     watchers = tuple(_address_of(w, desk.rulebook) for w in routing.watchers)
-    said = Said(mail=desk.mail, known=desk.known, events=events, now=after(ticket, events))
+    said = Said(mail=desk.mail, known=desk.known, verbs=verbs, events=events, now=after(ticket, events))
     return (*events, *on_reply(replace(routing, watchers=watchers), said, desk.rulebook))
 
 
@@ -858,9 +861,8 @@ def _record(link: Linked, own: Change, letter: Letter, desk: _Desk) -> Change:
     opened = _second_matter(subject, own.now, desk)
     routing = _routing_of(opened, text or desk.known.last_words, letter, desk)
     back = replace(back, text=text or desk.known.last_words)
-    rejected = (Rejected(reason=routing.rejected),) if routing.rejected else ()
     requester = _requester_of(opened, desk)
-    events = (opened, _routed(routing, requester, desk.rulebook), back, *rejected)
+    events: tuple[Event, ...] = (opened, _routed(routing, requester, desk.rulebook), back)
     first = at_first(routing, after(before, events), desk.rulebook, desk.service, desk.known)
     events = (*events, *first)
     return Change(before=before, events=_with_clocks(before, events, desk.rulebook, desk.service, desk.at, desk.now))
@@ -887,10 +889,14 @@ def _requester_of(opened: Opened, desk: _Desk) -> Sender:
 
 
 def _routing_of(opened: Opened, text: str, letter: Letter, desk: _Desk) -> Routing:
-    """Return what the rules say of a second matter, as though its requester had written it by itself."""
+    """Return what the rules say of a second matter, as though its requester had written it by itself.
+
+    One of ours wants a ticket of it: no rule refuses or swallows that.
+    """
     words = replace(letter, subject=opened.subject, text=text, new_text=text, forwarded=None, attachments=())
     known = replace(desk.known, sender=_requester_of(opened, desk))
-    return route(facts_for_rules(words, known, desk.rulebook, desk.service, desk.now), desk.rulebook)
+    routing = route(facts_for_rules(words, known, desk.rulebook, desk.service, desk.now), desk.rulebook)
+    return unswallowed(routing, "one of ours made a ticket of it")
 
 
 def _of_our_own(link: Linked, subject: str, ticket: Ticket, desk: _Desk) -> tuple[Event, ...]:

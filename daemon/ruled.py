@@ -24,9 +24,9 @@ from daemon.rulebook import Rulebook
 from daemon.service import Service
 from daemon.silence import may_pass_on
 from daemon.ticket import Ticket
-from daemon.words import PROVED, LinkKind, State, domain_of
+from daemon.words import PROVED, LinkKind, State, Verb, domain_of
 
-_GRADING = ("severity", "impact", "urgency")
+_GRADING = frozenset({Verb.SEVERITY, Verb.IMPACT, Verb.URGENCY})
 _ENDED = (State.ARCHIVED, State.CANCELLED, State.OUT_OF_SCOPE)
 _LEFT = "severity at least: "
 
@@ -136,17 +136,18 @@ def _too_many(lately: PassedOn, service: Service) -> str:
 
 
 class Said(NamedTuple):
-    """A mail on a ticket, what its words and keywords did, and the ticket as it is after that."""
+    """A mail on a ticket, its keywords that were carried out, what they did, and the ticket as it is after that."""
 
     mail: int
     known: Known
+    verbs: frozenset[Verb | None]
     events: tuple[Event, ...]
     now: Ticket
 
     @property
     def graded(self) -> bool:
-        """Whether its sender says in it how grave it is."""
-        return any(isinstance(e, Graded) and e.field in _GRADING for e in self.events)
+        """Whether its sender says in it how grave it is, be it as it was."""
+        return bool(self.verbs & _GRADING)
 
     @property
     def ends(self) -> bool:

@@ -204,6 +204,17 @@ def test_who_is_not_proved_closes_nothing(tmp_path: Path, headers: dict[str, str
     assert desk.events(1, "AlertRecovered")[0].proved is False
 
 
+def test_the_end_of_an_alert_solves_nothing_that_waits_for_approval(tmp_path: Path) -> None:
+    desk = resolving(tmp_path)
+    routing = desk.folder / "rules" / "routing.yaml"
+    rule = "rules:\n  - {name: spend, when: {subject contains: Problem}, then: {approval: manager}}\n"
+    routing.write_text(routing.read_text("utf-8").replace("\nrules:\n", f"\n{rule}", 1), "utf-8")
+    desk = TestDesk(tmp_path, toml=(desk.folder / "ticketd.toml").read_text("utf-8"))
+    desk.receives(zabbix(**TRUSTED))
+    desk.receives(over(**TRUSTED))
+    assert desk.ticket(1).awaits_approval and desk.ticket(1).recovered_at == desk.clock.at
+
+
 def test_a_stranger_with_a_proof_of_their_own_is_no_monitoring_tool(tmp_path: Path) -> None:
     desk = resolving(tmp_path)
     desk.receives(zabbix())

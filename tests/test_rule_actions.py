@@ -719,17 +719,37 @@ PRINTER = "  - {name: 催, for: replies, when: {text contains: 打印}, then: {s
 def test_what_people_say_in_a_mail_wins_over_a_rule_and_they_are_told_what_the_rule_did(tmp_path):
     desk = proving(desk_with(tmp_path / "x", PRINTER))
     desk.receives(write(CUSTOMER, "打印机坏了", subject="打印机"))
-    sent = desk.receives(write(DESK, "#级别 3\n只有一台打印机", subject="[INC-1]", **PROVED_STAFF))
+    for grade in (4, 3):  # it is 4 already: that is their word too
+        said = write(DESK, f"#级别 {grade}\n只有一台打印机", subject="[INC-1]", **PROVED_STAFF)
+        sent = desk.receives(said)
+        assert desk.ticket(1).severity == grade
 
-    assert desk.ticket(1).severity == 3 and desk.ticket(1).tags == ("hurry",)
+    assert desk.ticket(1).tags == ("hurry",)
     assert "severity at least: 1: not done, the mail itself says it" in desk.events(1, "RulesApplied")[0].because
     (receipt,) = mails_to(sent, "chen.jing")
     assert "按规则：催" in receipt.letter.text and "以您写的为准" in receipt.letter.text
-    assert "加上了 hurry" in receipt.letter.text
 
     sent = desk.receives(write(DESK, "#备注 打印机还没有好", subject="[INC-1]", **PROVED_STAFF))
     assert desk.ticket(1).severity == 1
     assert [m for m in mails_to(sent, "chen.jing") if "级别升为一级" in m.letter.text]
+
+
+def test_the_answer_to_keywords_names_the_tags_that_a_rule_added(tmp_path):
+    desk = proving(desk_with(tmp_path / "x", PRINTER))
+    desk.receives(write(CUSTOMER, "打印机坏了", subject="打印机"))
+    sent = desk.receives(write(DESK, "#备注 打印机还没有好", subject="[INC-1]", **PROVED_STAFF))
+    (receipt,) = [m for m in mails_to(sent, "chen.jing") if "按您的来信更新" in m.subject]
+    assert "加上了 hurry" in receipt.letter.text and "级别升为一级" in receipt.letter.text
+
+
+def test_a_second_matter_that_one_of_ours_splits_off_is_refused_by_no_rule(tmp_path):
+    desk = proving(
+        desk_with(tmp_path / "x", "  - {name: 广告, when: {subject contains: 优惠}, then: {reject: 不受理广告}}\n")
+    )
+    desk.receives(write(CUSTOMER, "打印机坏了，优惠系统也坏了", subject="打印机"))
+    desk.receives(write(DESK, "#拆分 优惠系统坏了", subject="[INC-1]", **PROVED_STAFF))
+    assert desk.ticket(2).state in (State.NEW, State.ASSIGNED)
+    assert "one of ours made a ticket of it" in desk.events(2, "Routed")[0].because[-1]
 
 
 def test_a_rule_does_nothing_to_a_ticket_that_the_same_mail_ends(tmp_path):
@@ -812,3 +832,26 @@ def test_where_nobody_else_can_they_may_and_the_ticket_says_so(tmp_path, capsys)
     assert [m for m in mails_to(sent, "zhou.qiang") if "没有其他人可以审批" in m.letter.text]
     run_command(["--config", str(tmp_path / "x" / "ticketd.toml"), "ticket", "report", "1", "--language", "zh"])
     assert "审批通过了自己的申请，没有其他人可以审批" in capsys.readouterr().out
+
+
+def test_who_approves_their_own_in_the_mail_that_asks_for_it_is_not_asked(tmp_path):
+    desk = proving(desk_with(tmp_path / "x", APPROVAL))
+    (only,) = with_managers(desk, "zhou.qiang")
+    mail = write(f"{only.name} <{only.address}>", "请采购两台电脑。\n#同意", subject="采购申请", **PROVED_STAFF)
+    sent = desk.receives(mail)
+    assert desk.ticket(1).state is State.ASSIGNED and not [m for m in sent if "请审批" in m.subject]
+
+
+def test_while_the_others_are_away_the_next_in_line_decides_about_the_managers_own_request(tmp_path):
+    desk = proving(desk_with(tmp_path / "x", APPROVAL))
+    one, other = with_managers(desk, "zhou.qiang", "zhao.min")
+    book = desk.desk.rulebook
+    today = desk.clock.at.date()
+    away = replace(other, absences=((today, today + timedelta(days=9)),))
+    desk.desk.rulebook = replace(book, people={**book.people, other.key: away}, next_in_line={"manager": "director"})
+    director = book.people_with("director")[0]
+    sent = desk.receives(write(f"{one.name} <{one.address}>", "请采购两台电脑。", subject="采购申请", **PROVED_STAFF))
+    (question,) = [m for m in sent if "请审批" in m.subject]
+    assert question.to == director.address and "自己的申请" in question.letter.text
+    desk.receives(reply(question, f"{director.name} <{director.address}>", "#同意"))
+    assert desk.ticket(1).state is State.ASSIGNED and not desk.events(1, "StateChanged")[0].own

@@ -282,6 +282,8 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
         return
     if isinstance(event, Opened) and ticket.awaits_approval and _AT_WORK & set(announcement.audience):
         return  # there is nothing to do yet
+    if isinstance(event, ApprovalAsked) and not ticket.awaits_approval:
+        return  # the same mail has decided it
     for to in _concerned(announcement, event, ticket, scene):
         if _did_it(to, event, scene) or _waited_in_vain(to, event):
             continue
