@@ -365,6 +365,8 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     _tell_of_rules(changes, desk)
     if known.lost:
         _tell_of_lost(*known.lost, desk)
+    if decision.storm:
+        _tell_of_storm(*decision.storm, number, desk)
     log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
              events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
     return decision
@@ -386,6 +388,17 @@ def _tell_of_lost(address: str, reason: str, desk: Desk) -> None:
     log.error("forward.lost", to=address, reason=reason)
     lines = [f"To {address}: {reason}", "The mails are kept; look at the rule with 'forward:'."]
     raise_alarm(desk, f"forward:{address}", "A mail that was passed on did not arrive", lines)
+
+
+def _tell_of_storm(address: str, reason: str, ticket: int, desk: Desk) -> None:
+    """Tell the operators that mails to whom a rule passes them on have become tickets, for there were too many."""
+    log.warning("forward.braked", to=address, reason=reason, ticket=ticket)
+    lines = [
+        f"To {address}: {reason}",
+        f"What comes now becomes a ticket, the first is number {ticket}: does somebody there answer us by a robot?",
+        "If all is well, raise forwards_per_… in [limits].",
+    ]
+    raise_alarm(desk, f"storm:{address}", "Too many mails are passed on", lines)
 
 
 def _catch_up(ticket: Ticket, until: datetime, desk: Desk, now: datetime) -> bool:

@@ -19,6 +19,7 @@ from daemon.routing.loader import RuleFiles, load_partly, load_rulebook
 from daemon.routing.ruling import MAX_RULES
 from daemon.routing.telltale import telltales
 from daemon.rulebook import Rulebook
+from daemon.service import Trust
 from daemon.words import Address, Kind, Proof, Severity, State
 from tests.desk import ROOT, TestDesk, write
 from tests.test_routing import MONDAY_MORNING, facts, letter
@@ -589,7 +590,7 @@ def test_explicit_words_of_the_mail_win(desk: TestDesk) -> None:
     text = "#ci core-1\n#affected 5\nASSET-77 连不上，影响1200户"
     staff = "Mary Jones <mary.jones@example.com>"
     results = "test.example; dmarc=pass header.from=example.com"
-    desk.desk.service = replace(desk.desk.service, authserv_ids=frozenset({"test.example"}))
+    desk.desk.service = replace(desk.desk.service, trust=Trust(authserv_ids=frozenset({"test.example"})))
     desk.receives(write(staff, text, authentication_results=results))
     assert (desk.ticket(1).ci, desk.ticket(1).affected) == ("core-1", 5)
 
