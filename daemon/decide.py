@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from daemon.actors import Actor, of_ours, usable
 from daemon.alerting import NOT_ANSWERED, Alarm, Course, alert_events, course_of
 from daemon.approval import approval_owed
+from daemon.authority import ruling_of
 from daemon.closing import silence_begins, silence_due
 from daemon.commands import MOST_COMMANDS, Done, Line, Transcript, allowed_keywords, carry_out_on
 from daemon.dispatch import Placement, Staff, gave_away, hand_up_due, is_at_hand, needs_somebody, place
@@ -80,6 +81,7 @@ from daemon.words import (
     MailStatus,
     Nature,
     Outside,
+    Ruling,
     Source,
     State,
     Verb,
@@ -316,7 +318,8 @@ def _open(intent: NewIncident, desk: _Desk) -> Decision:
 def _opened_with_commands(plain: _Report, desk: _Desk) -> Decision:
     """Open a ticket by a mail that also commands. What is wrong with its commands never costs the report itself."""
     commands, known = plain.intent.commands, desk.known
-    why_not = "repeated" if known.repeated_id else "" if known.proof in PROVED else "new_ticket"
+    allowed = ruling_of(commands, None, known, desk.rulebook) is Ruling.ALLOW
+    why_not = "repeated" if known.repeated_id else "" if allowed else "new_ticket"
     if why_not:
         refused = tuple(Line(text=c.line, outcome="refused", why=f"{why_not}:") for c in commands[:MOST_COMMANDS])
         return _recorded(plain, Done(lines=refused), desk)
@@ -769,16 +772,16 @@ def _reasons(lines: tuple[Line, ...]) -> str:
 
 
 def _no_authority(commands: tuple[Command, ...], ticket: Ticket, desk: _Desk) -> str:
-    """Return why these commands may not even be looked at, or ""; questions need no proof but a place on the record."""
+    """Return why these commands may not even be looked at, or ""."""
     known = desk.known
+    ruling = ruling_of(commands, ticket, known, desk.rulebook)
     if {c.verb for c in commands} <= QUESTIONS:
-        on_record = of_ours(known.sender.person) or ticket.concerns(known.sender.address)
-        return "" if on_record else "not_on_record"
+        return "" if ruling is Ruling.ALLOW else "not_on_record"
     if known.repeated_id:
         return "repeated"
     if known.conflict:
         return "conflict"
-    return "" if known.proof in PROVED else "unproved"
+    return "" if ruling is Ruling.ALLOW else "unproved"
 
 
 def _unproved(commands: tuple[Command, ...], why: str, actor: Actor) -> tuple[Transcript, tuple[Event, ...]]:
@@ -826,9 +829,10 @@ def _enquiry(letter: Letter, commands: tuple[Command, ...], desk: _Desk) -> Deci
 def _enquired(commands: tuple[Command, ...], desk: _Desk) -> Done:
     known = desk.known
     done = carry_out_on(commands, None, known.related, desk.actor)
-    names_some = any(line.number for line in done.lines)
-    why_not = "repeated" if known.repeated_id else "" if known.proof in PROVED else "unproved"
-    if names_some and why_not:
+    named = [known.related[line.number] for line in done.lines if line.number]
+    allowed = all(ruling_of(commands, ticket, known, desk.rulebook) is Ruling.ALLOW for ticket in named)
+    why_not = "repeated" if known.repeated_id else "" if allowed else "unproved"
+    if named and why_not:
         return Done(lines=_unproved(commands, why_not, desk.actor)[0].lines)
     return done
 

@@ -71,7 +71,7 @@ def _nobody_to_believe(path: Path, config: Config, rulebook: Rulebook) -> list[P
         return []
     what = (
         "people.yaml has people who may command, and only the reply token tells them from somebody who writes their "
-        "address into From; name your mail server in [trust] authserv_ids, or write check_dkim = true (docs/security.md)"
+        "address into From; name your mail server in [trust] authserv_ids, or write check_dkim = true: docs/security.md"
     )
     line = line_of(key_lines(path.read_text("utf-8-sig")), ("trust", "authserv_ids"))
     return [Problem(str(path), line, WARNING + what)]

@@ -32,6 +32,7 @@ from daemon.words import (
     Nature,
     Proof,
     State,
+    TokenSeen,
     Verb,
 )
 
@@ -120,6 +121,7 @@ class Known:
     sender: Sender
     proof: Proof = Proof.NONE
     proof_why: str = ""
+    token: TokenSeen = TokenSeen.NONE
     ticket: Ticket | None = None
     matched: Matched = Matched.NOTHING
     conflict: bool = False

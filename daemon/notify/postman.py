@@ -15,8 +15,10 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
+from daemon.certificate import good_until
 from daemon.errors import TicketdError
 from daemon.notify.envelope import ascii_domain, clean_header, is_address
 from daemon.notify.notice import OutgoingMail
@@ -84,6 +86,33 @@ class Fate:
     text: str = ""
     connection_lost: bool = False
     refused_us: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeting:
+    """What the server says of itself once the line is secured and we are logged in; `fault`: why it did not come to it.
+
+    `largest` is the size of a mail that it takes, in bytes, 0 where it does not say.
+    """
+
+    fault: str = ""
+    able: frozenset[str] = frozenset()
+    largest: int = 0
+    certificate_ends: datetime | None = None
+
+
+def greet(settings: SmtpSettings) -> Greeting:
+    """Open a session as for sending, look at the server and say goodbye; nothing is sent."""
+    try:
+        server = _connect(settings)
+    except _NoSession as nothing:
+        return Greeting(fault=f"{nothing.fate.code or ''} {nothing.fate.text}".strip())
+    with contextlib.suppress(OSError):
+        ends, able = good_until(server.sock), frozenset(server.esmtp_features)
+        size = server.esmtp_features.get("size", "")
+        server.quit()
+    server.close()
+    return Greeting(able=able, largest=int(size) if size.isdecimal() else 0, certificate_ends=ends)
 
 
 class _NoSession(Exception):  # noqa: N818 - it is weather, and never leaves this file

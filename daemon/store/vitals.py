@@ -27,6 +27,13 @@ class Vitals:
     def __init__(self, base: Database) -> None:
         self._base = base
 
+    def damage(self) -> str:
+        """Return what is wrong with the database file itself, or ""; PostgreSQL looks after that by itself."""
+        if not self._base.sqlite:
+            return ""
+        said = [str(row[0]) for row in self._base.rows("PRAGMA quick_check(5)")]
+        return "" if said == ["ok"] else "; ".join(said)
+
     def waiting(self) -> dict[str, Heap]:
         """Return for each mailbox the mails that are kept but not handled; the age is of those that came by now.
 
