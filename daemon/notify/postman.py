@@ -14,6 +14,7 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -99,8 +100,9 @@ class _LineCut(Exception):  # noqa: N818 - likewise
 class Postman:
     """Keeps one connection and sends mails over it; to be used by one thread at a time."""
 
-    def __init__(self, settings: SmtpSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: SmtpSettings, dial: Callable[[SmtpSettings], smtplib.SMTP] | None = None) -> None:
+        """Remember what is needed, without connecting; `dial` opens the line to the server."""
+        self._settings, self._dial = settings, dial or _dial
         self._server: smtplib.SMTP | None = None
         self._used_at = 0.0
 
@@ -132,7 +134,7 @@ class Postman:
     def _try(self, mail: OutgoingMail) -> Fate:
         try:
             if self._server is None:
-                self._server = _connect(self._settings)
+                self._server = _connect(self._settings, self._dial)
             fate = _transact(self._server, mail, self._settings)
         except _NoSession as nothing:
             return nothing.fate
@@ -172,10 +174,10 @@ def _has_bare_line_end(content: bytes) -> bool:
 # ---- one session -----------------------------------------------------------------------------------------------
 
 
-def _connect(settings: SmtpSettings) -> smtplib.SMTP:
+def _connect(settings: SmtpSettings, dial: Callable[[SmtpSettings], smtplib.SMTP]) -> smtplib.SMTP:
     """Open a session that is encrypted, verified and logged in as configured, or raise _NoSession."""
     try:
-        server = _dial(settings)
+        server = dial(settings)
     except smtplib.SMTPResponseException as error:
         raise _NoSession(error.smtp_code, f"greeting: {_text(error.smtp_error)}", refused_us=True) from None
     except ssl.SSLError as error:
