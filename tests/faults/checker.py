@@ -30,7 +30,8 @@ MUST_BE_UNIQUE = {
     "note": ("key",),
 }
 """The keys that make a repeat harmless: without them a race writes twice what no later look can tell apart."""
-HARMLESS = {"MessageAdded", "CommandsRefused"}
+ROBOTS = {"automatic", "bounce", "echo"}
+HARMLESS = {"MessageAdded", "CommandsRefused", "AnswerWithheld"}
 """All that a mail may do to a ticket which its sender may not command."""
 WORDS = HARMLESS | {"ProgressTold", "Noted", "NoticeFailed"}
 ROBOT_MAILS = 3
@@ -41,7 +42,8 @@ STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 class Delivered:
     """A mail that an IMAP server took for us, and what it may do.
 
-    `kind`: report · reply · command · forbidden (its sender may not what it asks) · automatic · poison · oversized.
+    `kind`: report · reply · command · forbidden (its sender may not what it asks) · automatic (a robot's, never
+    answered) · robot (hides what it is) · bounce · echo (our own mail) · poison · oversized.
     """
 
     mailbox: str
@@ -165,7 +167,7 @@ def _fate(mail: Delivered, books: Books) -> Iterator[str]:
             yield f"poison {mail.canary} is not in quarantine: {dict(ends)}"
     elif ends["quarantined"] and not books.evidence.faults:
         yield f"quarantined without need: {mail.kind} {mail.canary}"
-    elif rows and not (ends["quarantined"] or ends["handled"] or (mail.kind == "automatic" and ends["ignored"])):
+    elif rows and not (ends["quarantined"] or ends["handled"] or (mail.kind in ROBOTS and ends["ignored"])):
         yield f"swallowed: {mail.kind} {mail.canary} is {dict(ends)}, and nowhere handled"
     elif ends["handled"] and mail.kind in ("report", "reply", "oversized"):
         yield from _on_a_ticket(mail, [row for row in rows if row["status"] == "handled"], books)
@@ -241,7 +243,8 @@ def after_commit(books: Books) -> Iterator[str]:
 def by_right(books: Books) -> Iterator[str]:
     """I5: who may not, changes nothing and learns nothing."""
     for mail in books.evidence.delivered:
-        if mail.kind not in ("forbidden", "automatic"):
+        outside = mail.sender in books.evidence.strangers
+        if mail.kind not in ROBOTS | {"forbidden"} and not outside:
             continue
         for row in books.rows_of(mail):
             events = books.caused(row["id"])
@@ -249,7 +252,11 @@ def by_right(books: Books) -> Iterator[str]:
             did = {e["kind"] for e in events if e["ticket"] not in own} - HARMLESS
             if mail.kind == "forbidden" and did:
                 yield f"{mail.canary} of {mail.sender} did {sorted(did)} on a ticket that is not its sender's to command"
-            if mail.kind == "automatic" and any(e["kind"] == "StateChanged" for e in events if e["ticket"] not in own):
+            if outside and events and {e["ticket"] for e in events} - own:
+                yield f"{mail.canary} of {mail.sender}, a stranger, is on a ticket of others"
+            if mail.kind in ("bounce", "echo") and own:
+                yield f"{mail.kind} {mail.canary} opened a ticket"
+            if mail.kind in ROBOTS and any(e["kind"] == "StateChanged" for e in events if e["ticket"] not in own):
                 yield f"automatic mail {mail.canary} changed a state"
     theirs = defaultdict(set)
     for mail in books.evidence.delivered:
@@ -267,7 +274,7 @@ def quiet(books: Books) -> Iterator[str]:
     """I6: robots are not answered without end, and all that we send says that a machine wrote it."""
     senders = defaultdict(set)
     for mail in books.evidence.delivered:
-        if mail.kind == "automatic":
+        if mail.kind in ROBOTS:
             for row in books.rows_of(mail):
                 senders[f"mail:{row['id']}"].add(mail.sender)
     for notice in books.notices:
@@ -278,10 +285,10 @@ def quiet(books: Books) -> Iterator[str]:
         (n["recipient"], n["ticket"]) for n in books.notices if n["recipient"] in robots and n["automatic"]
     )
     yield from (f"{to} had {n} automatic mails about ticket {t}" for (to, t), n in told.items() if n > ROBOT_MAILS)
-    for to in robots:
-        answers = [n for n in books.notices if n["recipient"] == to and n["automatic"]]
-        if len(answers) > 4 * ROBOT_MAILS:
-            yield f"{to} had {len(answers)} automatic answers"
+    in_a_day = Counter(
+        (n["recipient"], n["created_at"][:10]) for n in books.notices if n["recipient"] in robots and n["automatic"]
+    )
+    yield from (f"{to} had {n} automatic mails on {day}" for (to, day), n in in_a_day.items() if n > ROBOT_MAILS)
     for taken in books.evidence.accepted:
         if not re.search(rb"(?im)^auto-submitted: *auto-", taken.raw.partition(b"\r\n\r\n")[0]):
             yield f"a mail to {taken.to} does not say that it is automatic"
@@ -321,6 +328,9 @@ def _excused(taken: list[Any], evidence: Evidence) -> bool:
     """Whether a fault came between each copy but the last and our next commit: then nobody could know of it."""
     if evidence.trace is None:
         return len(taken) <= 2  # noqa: PLR2004
+    lost = sum(call.fault != "" and (call.fault == "kill" or call.port != "smtp") for call in evidence.trace)
+    if len(taken) > 2 + lost:  # an answer that is lost twice is no reason for a third copy
+        return False
     return all(_unsettled(copy.n, evidence.trace) for copy in taken[:-1])
 
 
@@ -464,10 +474,10 @@ def message_id(raw: bytes) -> str:
 
 
 def mail_committed(database: Path, mailbox: str, uidvalidity: int, uid: int) -> bool:
-    """Whether the bytes of a mail and its fate are committed."""
-    sql = "SELECT status FROM mail WHERE mailbox = ? AND uidvalidity = ? AND uid = ?"
-    row = _look(database, sql, (mailbox, uidvalidity, uid))
-    return row is not None and row[0] in FINAL
+    """Whether the bytes of a mail are committed, in the database or by a path that is."""
+    sql = """SELECT 1 FROM mail LEFT JOIN raw ON raw.mail = mail.id
+     WHERE mailbox = ? AND uidvalidity = ? AND uid = ? AND (path <> '' OR content IS NOT NULL)"""
+    return _look(database, sql, (mailbox, uidvalidity, uid)) is not None
 
 
 def words_committed(database: Path, raw: bytes) -> bool:

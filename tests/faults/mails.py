@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+from email import message_from_bytes
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, default
 from email.utils import format_datetime
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -87,8 +88,9 @@ def reply_to(raw: bytes) -> str:
 
 def tag(raw: bytes) -> str:
     """Return the number that a mail of ours has in its subject, in brackets."""
-    found = re.search(rb"\[INC-\d+\]", _head(raw))
-    return found[0].decode() if found else ""
+    subject = message_from_bytes(raw, policy=default)["Subject"]
+    found = re.search(r"\[INC-\d+\]", str(subject))
+    return found[0] if found else ""
 
 
 def _head(raw: bytes) -> bytes:

@@ -59,7 +59,8 @@ class Calm:
 
 @dataclass
 class Strike:
-    """The N-th call fails. `lasting`: so do the next calls of the same port; for a kill, the same call twice more."""
+    """The N-th call fails. `lasting`: what raised, so does all of its port for a while; else the same call again and again.
+    """
 
     at: int
     kind: str
@@ -72,7 +73,7 @@ class Strike:
             self.hit = (port, op)
             self.left = (2 if self.kind == "kill" else LASTS) if self.lasting else 0
             return self.kind
-        again = (port, op) == self.hit if self.kind == "kill" else port == self.hit[0]
+        again = (port, op) == self.hit if self.kind in ("kill", "effect") else port == self.hit[0]
         if again and self.left:
             self.left -= 1
             return self.kind
@@ -255,7 +256,7 @@ class ModelBox:
     next_uid: int = 1
     folders: dict[str, dict[int, Held]] = field(default_factory=lambda: {"INBOX": {}})
     keywords: bool = True
-    nil_once: set[int] = field(default_factory=set)
+    nil: dict[int, int] = field(default_factory=dict)
     refuses_copies: int = 0
     removed: list[bytes] = field(default_factory=list)
 
@@ -379,8 +380,8 @@ class ModelClient(_Client):  # type: ignore[misc]
 
     def _bytes(self, uid: int, item: str) -> bytes | None:
         raw, part = self._inbox[uid].raw, re.search(r"<(\d+)\.(\d+)>", item)
-        if uid in self._box.nil_once:
-            self._box.nil_once.discard(uid)
+        if self._box.nil.get(uid):
+            self._box.nil[uid] -= 1
             return None
         raw = raw.partition(b"\r\n\r\n")[0] + b"\r\n\r\n" if "HEADER" in item else raw
         return raw[int(part[1]) : int(part[1]) + int(part[2])] if part else raw
@@ -481,7 +482,7 @@ class ModelSmtp:
     def __init__(self, sink: ModelSink, ports: Ports, committed: Callable[[bytes], bool]) -> None:
         self._sink, self._ports, self._committed = sink, ports, committed
         self._replies: list[tuple[int, bytes]] = []
-        self._sender, self._to, self._data = "", list[str](), False
+        self._sender, self._to, self._data, self._dot = "", list[str](), False, False
         self.sock: Any = SimpleNamespace(
             sendall=self._sendall, settimeout=lambda _: None, getpeername=lambda: ("127.0.0.1", 25)
         )
@@ -504,6 +505,7 @@ class ModelSmtp:
         self._take(data)
 
     def _take(self, data: bytes) -> None:
+        self._dot = self._data
         if self._data:
             self._body(data)
             return
@@ -545,7 +547,7 @@ class ModelSmtp:
         def reply() -> tuple[int, bytes]:
             return self._replies.pop(0) if self._replies else (-1, b"")
 
-        return self._ports.call("smtp", "reply", reply, _line_error)
+        return self._ports.call("smtp", "dot" if self._dot else "reply", reply, _line_error)
 
     def quit(self) -> None:
         self._ports.call("smtp", "QUIT", lambda: None, _line_error)

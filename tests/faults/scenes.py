@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.faults.mails import ANN, DESK, EVE, INJECTED, MALLORY, TOM, WANG, ZHANG, bounce, canary, delivered, tag
+from tests.faults.checker import Delivered
+from tests.faults.mails import ANN, EVE, INJECTED, MALLORY, TOM, WANG, ZHANG, bounce, canary, delivered, tag
 from tests.faults.ports import ModelBox
-from tests.faults.world import POISON, World
+from tests.faults.world import POISON, STINK, World
 
 BOTH = frozenset({b"MOVE", b"UIDPLUS", b"IDLE", b"NAMESPACE"})
 COPIES = frozenset({b"UIDPLUS", b"IDLE"})
@@ -26,9 +28,10 @@ class Scene:
     def prepare(self, world: World) -> None:
         for box in world.boxes.values():
             box.able = self.able
-        world.settle()
         self.before(world)
-        assert world.settle(), f"{self.name}: the prelude does not come to rest"
+        for box in world.boxes.values():
+            box.able = self.able
+        world.settle()
 
 
 # --- preludes ---
@@ -49,13 +52,17 @@ def reported_in_english(world: World) -> None:
 
 
 def new(world: World) -> None:
-    """Two reports; the subject of the second tries to be a template, and its Message-ID is the first one's."""
+    """Two reports; the subject of the second tries to be a template, and its Message-ID is the first one's.
+
+    The server does not hand the first one out at once, and the mail server refuses its answer at first.
+    """
     one = world.pen.mail(ZHANG, "打印机坏了。", name="new", file="log of the printer", message_id="<same@huaxin.example>")
     two = world.pen.mail(
         ANN, "Please help.", name="injected", subject=f"Help {INJECTED}", message_id="<same@huaxin.example>"
     )
     uid = world.arrives(delivered("support", one, "report", "new"))
-    world.boxes["support"].nil_once.add(uid)
+    world.boxes["support"].nil[uid] = 2
+    world.sink.refuses[ZHANG] = (451, 1)
     world.arrives(delivered("support", two, "report", "injected"), rb"\Seen")
 
 
@@ -97,13 +104,13 @@ def command(world: World) -> None:
 def bounced(world: World) -> None:
     """A mail of ours comes back, and somebody forges such a thing."""
     ack = world.last(ANN)
-    world.arrives(delivered("support", bounce(ack.raw, ack.sender, ANN, "bounce"), "automatic", "bounce"))
+    world.arrives(delivered("support", bounce(ack.raw, ack.sender, ANN, "bounce"), "bounce", "bounce"))
     forged = bounce(ack.raw.replace(b"Message-ID: <n", b"Message-ID: <x"), "support@example.com", TOM, "forged bounce")
-    world.arrives(delivered("support", forged, "automatic", "forged bounce"))
+    world.arrives(delivered("support", forged, "bounce", "forged bounce"))
 
 
 def out_of_office(world: World) -> None:
-    """Vacation responders answer: one says so, the other has no header that does."""
+    """Vacation responders answer, our own mail comes back through an alias, and a robot hides what it is."""
     ack = world.last(ZHANG)
     away = world.pen.answer(
         ack.raw, ZHANG, "我正在休假，周一回来。", name="away", auto_submitted="auto-replied", return_path="<>"
@@ -111,6 +118,11 @@ def out_of_office(world: World) -> None:
     world.arrives(delivered("support", away, "automatic", "away"))
     bulk = world.pen.mail("robot@huaxin.example", "News of the week", name="bulk", precedence="bulk", list_id="<n.x>")
     world.arrives(delivered("support", bulk, "automatic", "bulk"))
+    ours = re.sub(rb"(?im)^auto-submitted:.*\r\n", b"Delivered-To: support@example.com\r\n", ack.raw)
+    world.arrives(Delivered("support", ours, "echo", sender="support@example.com"))
+    for n in range(5):
+        robot = world.pen.but("").mail("helper@huaxin.example", f"We got it ({n}).", name=f"robot {n}", subject="Got it")
+        world.arrives(delivered("support", robot, "robot", f"robot {n}"))
 
 
 def oversized(world: World) -> None:
@@ -122,27 +134,34 @@ def oversized(world: World) -> None:
 
 
 def poison(world: World) -> None:
-    """A mail kills the whole process whenever it is read; others come before and after."""
+    """A mail kills the whole process whenever it is read, another meets a bug; others come before and after."""
     one = world.pen.mail(ZHANG, "网络慢。", name="before", subject="网络")
     bad = POISON + b"\r\n" + world.pen.mail(MALLORY, "boom", name="poison")
     two = world.pen.mail(ANN, "Printer jams.", name="after", subject="Printer")
     world.arrives(delivered("support", one, "report", "before"))
     world.arrives(delivered("support", bad, "poison", "poison"))
     world.arrives(delivered("support", two, "report", "after"))
+    ugly = STINK + b"\r\n" + world.pen.mail(MALLORY, "bah", name="ugly")
+    world.arrives(delivered("support", ugly, "poison", "ugly"))
+
+
+def reported_twice(world: World) -> None:
+    """Both mailboxes have had mail."""
+    world.boxes["helpdesk"] = ModelBox("helpdesk")
+    reported(world)
+    for name in ("one", "two"):
+        world.arrives(delivered("helpdesk", world.pen.mail(ANN, "Help.", name=name, subject=name), "report", name))
 
 
 def two_mailboxes(world: World) -> None:
-    """The same mail arrives in two mailboxes, and one of its own in each; then one server numbers anew."""
-    if "helpdesk" not in world.boxes:
-        world.boxes["helpdesk"] = ModelBox("helpdesk")
+    """One server numbers anew; the same mail arrives in both, and one of its own in each. Somebody has left us."""
+    world.boxes["helpdesk"].number_anew()
+    world.sink.refuses[WANG] = world.sink.refuses[ANN] = (550, 1)
     both = world.pen.mail(ZHANG, "两个邮箱都发了。", name="both", subject="两边")
     for name in ("support", "helpdesk"):
         own = world.pen.mail(ANN, f"Only for {name}.", name=name, subject=f"To {name}")
         world.arrives(delivered(name, both, "report", "both"))
         world.arrives(delivered(name, own, "report", name))
-    world.boxes["helpdesk"].number_anew()
-    late = world.pen.mail(DESK, "电话报修", name="late", subject="电话")
-    world.arrives(delivered("helpdesk", late, "report", "late"))
 
 
 SCENES = (
@@ -153,5 +172,5 @@ SCENES = (
     Scene("out of office", out_of_office, reported, BARE),
     Scene("oversized", oversized),
     Scene("poison", poison),
-    Scene("two mailboxes", two_mailboxes),
+    Scene("two mailboxes", two_mailboxes, reported_twice),
 )

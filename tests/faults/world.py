@@ -61,7 +61,7 @@ PASSWORD = "canary-password-5521"
 SECRETS = (PASSWORD, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
 LARGE, PIECE, MOST = 4_000, 3_000, 12_000
 """So that a mail need not have megabytes to become a file, or to be too large."""
-POISON = b"X-Poison: yes"
+POISON, STINK = b"X-Poison: kills", b"X-Poison: raises"
 PATIENCE = 140
 
 
@@ -95,6 +95,8 @@ class PoisonedReader(ReadsHere):
         if POISON in content[:2000]:
             self._ports.dead = True
             raise Died
+        if STINK in content[:2000]:
+            raise RecursionError("a bug over this mail")
         return super().letter(mail)
 
 
@@ -188,6 +190,7 @@ class World:
             for m in self.config.mailbox if m.name in self.boxes
         ]  # fmt: skip
         self.waits: dict[str, datetime] = {}
+        self.begun: set[str] = set()
         self.postman = Postman(self.config.smtp, self._smtp)
         self.sending = Backoff(chance)
         self.desk = desk
@@ -228,14 +231,16 @@ class World:
         if self.ports.now < self.waits.get(settings.name, MONDAY - timedelta(days=9)):
             return
         try:
-            if not link.connected:
+            if settings.name not in self.begun:  # like the daemon's loop: connected anew only after trouble
                 link.connect()
+                self.begun.add(settings.name)
             flow.keep_new(link, settings.name, settings.first_run, self._at_work)
             flow.file_away(link, settings.name, self._at_work)
             link.wait(0, _NEVER)
             backoff.succeeded()
         except (UnreachableError, OSError) as e:
             link.close()
+            self.begun.discard(settings.name)
             kind = e.kind if isinstance(e, MailboxUnreachableError) else "transport"
             self.waits[settings.name] = self.ports.now + timedelta(seconds=backoff.failed(kind))
             self.broken += 1
@@ -300,7 +305,11 @@ class World:
         return False
 
     def _left(self) -> bool:
-        return any(box.folders["INBOX"] for box in self.boxes.values() if _files(box))
+        """Whether a mail is in an inbox that it should have left, or that nobody has fetched yet."""
+        return any(
+            _files(box) or not self._safe(box.name, box.uidvalidity, uid)
+            for box in self.boxes.values() for uid in box.folders["INBOX"]
+        )  # fmt: skip
 
     # --- going back, and looking at it ---
 
@@ -325,6 +334,11 @@ class World:
         self.log.seek(0)
         self.log.truncate()
         self.exits.clear()
+
+    def story(self) -> str:
+        """Return all that happened, for whoever looks into a failure."""
+        calls = [f"{c.n:5} life {c.life} {c.at[:19]} {c.port:6} {c.op} {c.fault and '*** ' + c.fault}" for c in self.ports.trace]
+        return "\n".join(["Ends of the process:", *self.exits, "", "Calls:", *calls, "", "Log:", self.log.getvalue()])
 
     def evidence(self, rests: bool) -> Evidence:
         """Return all that can be seen from outside."""
