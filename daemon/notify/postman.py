@@ -105,7 +105,7 @@ class Greeting:
 def greet(settings: SmtpSettings) -> Greeting:
     """Open a session as for sending, look at the server and say goodbye; nothing is sent."""
     try:
-        server = _connect(settings)
+        server = _connect(settings, _dial)
     except _NoSession as nothing:
         return Greeting(fault=f"{nothing.fate.code or ''} {nothing.fate.text}".strip())
     with contextlib.suppress(OSError):

@@ -155,7 +155,9 @@ def conserved(books: Books) -> Iterator[str]:
 
 def _fate(mail: Delivered, books: Books) -> Iterator[str]:
     """Yield what is wrong with what became of all the copies of one mail."""
-    rows = [m for box in books.evidence.folders for m in books.rows_of(Delivered(box, mail.raw, mail.kind, mail.canary))]
+    rows = [
+        m for box in books.evidence.folders for m in books.rows_of(Delivered(box, mail.raw, mail.kind, mail.canary))
+    ]
     for row in rows:
         if row["status"] not in FINAL:
             yield f"pending: {mail.kind} {mail.canary} is {row['status']}"
@@ -281,9 +283,7 @@ def quiet(books: Books) -> Iterator[str]:
         if notice["recipient"] in senders.get(notice["cause"], ()):
             yield f"automatic mail of {notice['recipient']} was answered with {notice['template']}"
     robots = {m.sender for m in books.evidence.delivered if m.kind in ("automatic", "robot")}
-    told = Counter(
-        (n["recipient"], n["ticket"]) for n in books.notices if n["recipient"] in robots and n["automatic"]
-    )
+    told = Counter((n["recipient"], n["ticket"]) for n in books.notices if n["recipient"] in robots and n["automatic"])
     yield from (f"{to} had {n} automatic mails about ticket {t}" for (to, t), n in told.items() if n > ROBOT_MAILS)
     in_a_day = Counter(
         (n["recipient"], n["created_at"][:10]) for n in books.notices if n["recipient"] in robots and n["automatic"]
@@ -327,7 +327,7 @@ def _told_of(notice: Any, books: Books) -> bool:
 def _excused(taken: list[Any], evidence: Evidence) -> bool:
     """Whether a fault came between each copy but the last and our next commit: then nobody could know of it."""
     if evidence.trace is None:
-        return len(taken) <= 2  # noqa: PLR2004
+        return len(taken) <= 2
     lost = sum(call.fault != "" and (call.fault == "kill" or call.port != "smtp") for call in evidence.trace)
     if len(taken) > 2 + lost:  # an answer that is lost twice is no reason for a third copy
         return False
@@ -446,7 +446,7 @@ def said(raw: bytes) -> str:
     """Return all words in a mail: headers, text, HTML and files, decoded."""
     key = hashlib.sha256(raw).digest()
     if key not in _said:
-        if len(_said) > 20_000:  # noqa: PLR2004
+        if len(_said) > 20_000:
             _said.clear()
         mail = email.message_from_bytes(raw, policy=email.policy.compat32)
         words = [str(v) for v in mail.values()]
@@ -499,4 +499,3 @@ def _look(database: Path, sql: str, params: tuple[Any, ...]) -> Any:
             return db.execute(sql, params).fetchone()
     except sqlite3.OperationalError:
         return None  # there is no such file or table: then nothing is committed
-

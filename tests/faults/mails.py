@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import re
+from dataclasses import dataclass, replace
+from datetime import datetime
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import SMTP, default
 from email.utils import format_datetime
-from dataclasses import dataclass, replace
-from datetime import datetime
 
 from tests.faults.checker import Delivered, message_id
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -138,10 +138,8 @@ def _(patch: Patch) -> None:
 @plant("filing that failed is written down as done")
 def _(patch: Patch) -> None:
     def file(there: Any, self: Mailbox, uids: Any, *args: Any, **more: Any) -> set[int]:
-        try:
+        with suppress(UnreachableError):
             there(self, uids, *args, **more)
-        except UnreachableError:
-            pass
         return set(uids)
 
     patch(Mailbox, "file", file)
@@ -177,12 +175,16 @@ def _(patch: Patch) -> None:
 def _(patch: Patch) -> None:
     def migrate(there: Any, self: Database) -> None:
         there(self)
-        found = self.db.execute_sql("SELECT name FROM sqlite_master WHERE type='index' AND tbl_name='mail' AND sql LIKE '%UNIQUE%'")
+        found = self.db.execute_sql(
+            "SELECT name FROM sqlite_master WHERE type='index' AND tbl_name='mail' AND sql LIKE '%UNIQUE%'"
+        )
         for (name,) in found.fetchall():
             self.db.execute_sql(f'DROP INDEX "{name}"')
 
     patch(Database, "_migrate", migrate)
-    patch(Database, "_spelt", lambda there, self, sql: there(self, re.sub(r"ON CONFLICT \(mailbox.*? NOTHING", "", sql)))
+    patch(
+        Database, "_spelt", lambda there, self, sql: there(self, re.sub(r"ON CONFLICT \(mailbox.*? NOTHING", "", sql))
+    )
 
 
 @plant("an attempt is counted in the transaction that it is about")

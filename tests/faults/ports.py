@@ -59,8 +59,7 @@ class Calm:
 
 @dataclass
 class Strike:
-    """The N-th call fails. `lasting`: what raised, so does all of its port for a while; else the same call again and again.
-    """
+    """The N-th call fails. `lasting`: what raised, so does all of its port for a while; else the same call again and again."""
 
     at: int
     kind: str
@@ -168,7 +167,7 @@ def port_line(ports: Ports) -> type[sqlite3.Connection]:
 
     class Cursor(sqlite3.Cursor):
         def execute(self, sql: str, *params: Any) -> Any:
-            op = " ".join(sql.split()[:3 if sql.lstrip()[:6] in ("INSERT", "DELETE") else 2])
+            op = " ".join(sql.split()[: 3 if sql.lstrip()[:6] in ("INSERT", "DELETE") else 2])
             return ports.call("store", op, lambda: super(Cursor, self).execute(sql, *params), error)
 
     class Line(sqlite3.Connection):

@@ -56,7 +56,9 @@ def new(world: World) -> None:
 
     The server does not hand the first one out at once, and the mail server refuses its answer at first.
     """
-    one = world.pen.mail(ZHANG, "打印机坏了。", name="new", file="log of the printer", message_id="<same@huaxin.example>")
+    one = world.pen.mail(
+        ZHANG, "打印机坏了。", name="new", file="log of the printer", message_id="<same@huaxin.example>"
+    )
     two = world.pen.mail(
         ANN, "Please help.", name="injected", subject=f"Help {INJECTED}", message_id="<same@huaxin.example>"
     )
@@ -94,7 +96,11 @@ def command(world: World) -> None:
     )  # fmt: skip
     world.arrives(delivered("support", below, "forbidden", "below"))
     token = pen.but("").mail(
-        TOM, "#挂起 客户 请等", name="token", subject=f"Re: {number} VPN", to="support+a1-aaaaaaaaaaaaaaaaaaaa@example.com"
+        WANG,
+        "#挂起 客户 请等",
+        name="token",
+        subject=f"Re: {number} VPN",
+        to="support+a1-aaaaaaaaaaaaaaaaaaaa@example.com",
     )
     world.arrives(delivered("support", token, "forbidden", "token"))
     customer = pen.answer(world.last(ZHANG).raw, ZHANG, "#级别 P1", name="customer")
@@ -121,7 +127,9 @@ def out_of_office(world: World) -> None:
     ours = re.sub(rb"(?im)^auto-submitted:.*\r\n", b"Delivered-To: support@example.com\r\n", ack.raw)
     world.arrives(Delivered("support", ours, "echo", sender="support@example.com"))
     for n in range(5):
-        robot = world.pen.but("").mail("helper@huaxin.example", f"We got it ({n}).", name=f"robot {n}", subject="Got it")
+        robot = world.pen.but("").mail(
+            "helper@huaxin.example", f"We got it ({n}).", name=f"robot {n}", subject="Got it"
+        )
         world.arrives(delivered("support", robot, "robot", f"robot {n}"))
 
 

@@ -48,8 +48,8 @@ from tests.faults.ports import (
     ModelSink,
     ModelSmtp,
     Plan,
-    Ports,
     PortClock,
+    Ports,
     PortSpool,
     port_chance,
     port_line,
@@ -299,9 +299,9 @@ class World:
         for turn in range(PATIENCE):
             self.round()
             calm = calm + 1 if self.desk is not None and checker.at_rest(self.database) and not self._left() else 0
-            if calm == 2:  # noqa: PLR2004
+            if calm == 2:
                 return True
-            self.passes(seconds=15 if turn < 8 else 180 if turn < 20 else 1200)  # noqa: PLR2004
+            self.passes(seconds=15 if turn < 8 else 180 if turn < 20 else 1200)
         return False
 
     def _left(self) -> bool:
@@ -337,7 +337,10 @@ class World:
 
     def story(self) -> str:
         """Return all that happened, for whoever looks into a failure."""
-        calls = [f"{c.n:5} life {c.life} {c.at[:19]} {c.port:6} {c.op} {c.fault and '*** ' + c.fault}" for c in self.ports.trace]
+        calls = [
+            f"{c.n:5} life {c.life} {c.at[:19]} {c.port:6} {c.op} {c.fault and '*** ' + c.fault}"
+            for c in self.ports.trace
+        ]
         return "\n".join(["Ends of the process:", *self.exits, "", "Calls:", *calls, "", "Log:", self.log.getvalue()])
 
     def evidence(self, rests: bool) -> Evidence:
@@ -397,5 +400,8 @@ def a_world(**options: Any) -> Iterator[World]:
     """Yield a world in memory that leaves nothing behind."""
     with tempfile.TemporaryDirectory(prefix="ticketd-faults-", dir=MEMORY) as folder:
         world = World(Path(folder) / "world", **options)
-        yield world
-        world.stop()
+        try:
+            yield world
+        finally:
+            world.stop()
+            structlog.reset_defaults()
