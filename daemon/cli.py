@@ -25,6 +25,7 @@ from click.core import ParameterSource
 
 import daemon
 from daemon import app, log, rota, simulation, timetable, views
+from daemon.authority import MATRIX_HEAD, cells, matrix
 from daemon.cli_ops import doctor, status
 from daemon.cli_rules import rules
 from daemon.clock import Clock
@@ -183,6 +184,19 @@ def check(ctx: click.Context) -> int:
         click.echo(f"{len(errors)} problem{'s' if len(errors) > 1 else ''}", err=True)
         return PROBLEMS
     click.echo("all is well" if not warnings else f"it works; {len(warnings)} remarks")
+    return OK
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON array: every cell by itself.")
+@click.pass_context
+def authority(ctx: click.Context, as_json: bool) -> int:
+    """Print whose commands are carried out: every case of rules/authority.yaml."""
+    permits = load_rulebook(Path(config_of(ctx).paths.rules)).permits
+    if as_json:
+        put_whole([views.cell_data(*cell) for cell in cells(permits)])
+    else:
+        put_table(MATRIX_HEAD, matrix(permits))
     return OK
 
 

@@ -20,7 +20,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from daemon.errors import ConfigError, Problem, did_you_mean
-from daemon.routing import emergencies, ruling, sections
+from daemon.routing import emergencies, permits, ruling, sections
 from daemon.routing.items import Complaints, Item, Known, Names, Table
 from daemon.routing.specimens import tests_from
 from daemon.rulebook import MajorRules, Plan, Rule, Rulebook, RuleTest
@@ -36,6 +36,7 @@ FILES = {
     "customers.yaml": ("customers", "regions", "unknown_customers"),
     "categories.yaml": ("categories", "matrix"),
     "keywords.yaml": ("keywords",),
+    "authority.yaml": ("authority",),
     "announcements.yaml": ("announcements",),
     "phrases.yaml": ("phrases",),
     "duties.yaml": ("duties",),
@@ -43,8 +44,8 @@ FILES = {
     ruling.FILE: ruling.SECTIONS,
     "major.yaml": ("major",),
 }
-MAY_BE_MISSING = frozenset({"alerts.yaml", "major.yaml", "rota.yaml"})
-"""Files without which something is simply not done."""
+MAY_BE_MISSING = frozenset({"alerts.yaml", "authority.yaml", "major.yaml", "rota.yaml"})
+"""Files without which something is simply not done; without authority.yaml nobody commands who is not proved."""
 TESTS = "tests"
 """The folder of tests of the rules; it may be missing."""
 PLANS = "plans"
@@ -201,6 +202,7 @@ class _Book:
             categories=categories,
             matrix=self._make("matrix", sections.matrix_from),
             keywords=self._make("keywords", sections.keywords_from),
+            permits=self._make("authority", permits.permits_from),
             announcements=self._make("announcements", sections.announcements_from),
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
