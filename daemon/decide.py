@@ -65,10 +65,10 @@ from daemon.routing.alerts import Sighting, sighted
 from daemon.routing.evaluate import Routing, route, with_alert
 from daemon.routing.facts import MailFacts, TicketFacts
 from daemon.rulebook import Contact, Rulebook
-from daemon.ruled import Stays, at_first, on_reply, parent_for, stays_here
+from daemon.ruled import Said, Stays, at_first, did, no_parent, on_reply, parent_for, stays_here, unswallowed
 from daemon.scope import contract_state, insistence, outside, scope_events
 from daemon.service import Service
-from daemon.silence import may_answer, may_pass_on
+from daemon.silence import may_answer, may_pass_on, may_say_so
 from daemon.sla import clock_events, passed_on, steps_due, waking
 from daemon.ticket import Ticket, after
 from daemon.words import (
@@ -368,7 +368,7 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
     stays = stays_here(target, letter, desk.known, desk.service) if target else None
     if target and stays is None:
         return _passed_on(target, routing, letter, desk)
-    routing = _without_forward(routing, stays.why) if stays else routing
+    routing = unswallowed(routing, stays.why) if stays else routing
     withheld = NOT_ANSWERED if report.intent.alert else _unanswered(stays, letter, desk)
     events = (*_first_events(report, routing, desk), *done.events.get(NEW, ()))
     if not done.applied:
@@ -413,21 +413,22 @@ def _routing(report: _Report, desk: _Desk) -> Routing:
     routing = with_alert(routing, report.intent.alert) if report.intent.alert else routing
     if report.intent.commands:
         # One of ours says what is to become of it: no rule sends it away, or puts it under another ticket.
-        routing = _without_forward(replace(routing, parent=None), "it holds keywords of one of ours")
+        return unswallowed(replace(routing, parent=None), "it holds keywords of one of ours")
+    if _goes_on(report.intent, desk) and not routing.rejected:
+        return unswallowed(routing, "its sender takes part in the ticket that it goes on from")
     return routing
 
 
-def _without_forward(routing: Routing, why: str) -> Routing:
-    """Return the routing of a mail that becomes a ticket although a rule passes it on; its history says why."""
-    if routing.forward is None:
-        return routing
-    kept = f"{routing.forward.describe()}: not done, {why}"
-    return replace(routing, forward=None, because=(*routing.because, kept))
+def _goes_on(intent: NewIncident, desk: _Desk) -> bool:
+    """Whether somebody on the record of an ended ticket writes about that again."""
+    ended = desk.known.ticket
+    follows = ended is not None and ended.number == intent.follows and intent.alert is None
+    return follows and ended is not None and ended.concerns(desk.known.sender.address)
 
 
 def _passed_on(forward: ForwardTo, routing: Routing, letter: Letter, desk: _Desk) -> Decision:
     """Return that a mail goes elsewhere, as it is; its sender is told unless the rule says otherwise."""
-    withheld = "a rule passes it on quietly" if forward.quietly else may_answer(letter, desk.known, desk.service)
+    withheld = "a rule passes it on quietly" if forward.quietly else may_say_so(letter, desk.known, desk.service)
     note = f"passed on to {forward.address} by the rule '{routing.ended_by}'"
     return Decision(forward=forward, mail=desk.mail, withheld=withheld, note=note)
 
@@ -463,8 +464,8 @@ def _routed_under(opened: Opened, routing: Routing, sender: Sender, desk: _Desk)
     ticket = after(Ticket(number=NEW), (opened, routed))
     parent = parent_for(routing.parent, ticket, desk.known.parents, desk.rulebook)
     if parent is None:
-        none = f"{routing.parent.describe()}: there is none that is open"
-        return (replace(routed, because=(*routed.because, none)),)
+        none = no_parent(routing.parent, ticket, desk.known.parents, desk.rulebook)
+        return (replace(routed, because=(*routed.because, f"{routing.parent.describe()}: {none}")),)
     return (routed, Linked(link=LinkKind.PARENT, ticket=parent.number, by=RULE))
 
 
@@ -643,6 +644,8 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     if _only_asks(letter, commands, desk):
         return Decision(transcript=transcript, withheld=withheld, note="an enquiry")
     events = _ruled(letter, ticket, (message, *events), desk)
+    if transcript.applied:
+        transcript = replace(transcript, lines=(*transcript.lines, *did(events)))
     events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
     if transcript.applied and all(c.plain for c in commands):
         # Who wrote ordinary words is not answered like a machine; the mails about what followed say enough.
@@ -661,8 +664,8 @@ def _ruled(letter: Letter, ticket: Ticket, events: tuple[Event, ...], desk: _Des
     facts = facts_for_rules(letter, desk.known, desk.rulebook, desk.service, desk.now, on_ticket=True)
     routing = route(facts, desk.rulebook)
     watchers = tuple(_address_of(w, desk.rulebook) for w in routing.watchers)
-    now = after(ticket, events)
-    return (*events, *on_reply(replace(routing, watchers=watchers), now, desk.mail, desk.known, desk.rulebook))
+    said = Said(mail=desk.mail, known=desk.known, events=events, now=after(ticket, events))
+    return (*events, *on_reply(replace(routing, watchers=watchers), said, desk.rulebook))
 
 
 def _rated_too(own: Change, desk: _Desk) -> tuple[Change, ...]:

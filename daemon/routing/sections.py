@@ -114,7 +114,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "Unlinked": "a link to another record was taken away; `links:` says which",
         "NewsShared": "there is news of the case that it was merged with, or is the same as",
         "ParentSolved": "its parent was solved, and it together with that",
-        "ParentEnded": "its parent came to an end without being solved: it goes on for itself",
+        "ParentEnded": "its parent came to an end: not solved, or this one waits for approval; it goes on for itself",
         "NoticeFailed": "a mail of ours did not arrive",
         "AlertRepeated": "a monitoring alert came again, and those at work are to hear of it",
         "AlertRecovered": "a monitoring tool says that its alert is over",
