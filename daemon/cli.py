@@ -242,9 +242,9 @@ def read(mails: tuple[str, ...], as_json: bool, everything: bool) -> int:
     return PROBLEMS if bad else OK
 
 
-def _letter_at(path: str) -> Letter:
+def _letter_at(path: str, *, signatures: bool = False) -> Letter:
     with Path(path).open("rb"):  # read_letter_file never raises: ask here whether there is anything to read
-        return read_letter_file(path)
+        return read_letter_file(path, signatures=signatures)
 
 
 def _unreadable(path: str, error: OSError, as_json: bool) -> None:
@@ -295,7 +295,7 @@ def _mailbox_called(name: str, config: Config) -> str:
 
 def _explain(path: str, mailbox: str, desk: Desk, *, as_json: bool, brief: bool, words: bool) -> bool:
     try:
-        letter = _letter_at(path)
+        letter = _letter_at(path, signatures=desk.signers is not None)
     except OSError as e:
         _unreadable(path, e, as_json)
         return False
