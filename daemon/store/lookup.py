@@ -96,7 +96,7 @@ class Lookup:
         """Return everything that deciding on this letter needs to know."""
         sender = sender_of(letter, rulebook)
         match = self._match(letter, sender, rulebook, service, keys)
-        proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.trust)
+        proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.trust, mail.signed)
         asking = Known(sender=sender, mailbox=mail.mailbox, received_at=mail.received_at, proof=proof)
         answer = match.matched is Matched.TOKEN  # who answers a mail of ours sounds no alert
         alert = None if answer else alert_in(letter, asking, rulebook, service, now)
