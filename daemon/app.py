@@ -36,7 +36,8 @@ from daemon.errors import ConfigError, Problem, RulesChangedError, TicketdError,
 from daemon.flow import Desk
 from daemon.inforce import Found, InForce, Places, Wish
 from daemon.intake.mailbox import Mailbox, MailboxUnreachableError
-from daemon.intake.reader import ReadsInChild, calm_collector
+from daemon.intake.reader import ReadsHere, ReadsInChild, calm_collector
+from daemon.intake.signers import Signers
 from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
 from daemon.notify.render import Renderer, ServiceFacts, check_templates, word_lists
@@ -124,6 +125,8 @@ def open_desk(config: Config, clock: Clock, in_force: tuple[Store, Rulebook] | N
         clock=clock,
         operator=config.service.operator_address,
         attempts=config.limits.attempts,
+        reader=ReadsHere(signatures=config.trust.check_dkim),
+        signers=Signers() if config.trust.check_dkim else None,
     )
 
 
@@ -222,7 +225,7 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
     with instance_lock(config):
         desk, found = open_for_work(config, Clock(as_of))
         _tell_of_broken_rules(desk, found.faults)
-        desk.reader = ReadsInChild()
+        desk.reader = ReadsInChild(signatures=config.trust.check_dkim)
         calm_collector()
         desk.store.outbox.release_leases()
         spool = _open_spool(config)
@@ -650,7 +653,7 @@ def run_forever(config: Config) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with instance_lock(config):
         desk, found = open_for_work(config, Clock())
-        desk.reader = ReadsInChild()
+        desk.reader = ReadsInChild(signatures=config.trust.check_dkim)
         desk.renderer.warm()
         calm_collector()
         desk.store.outbox.release_leases()

@@ -405,6 +405,12 @@ class TrustConfig(Table):
         description="Domains whose word counts about mail that they passed on, where our server says `arc=pass`",
     )
 
+    check_dkim: bool = Field(
+        default=False,
+        description="Check DKIM signatures ourselves too, where the mail server says nothing; asks the DNS for the "
+        "signers' keys",
+    )
+
     @model_validator(mode="after")
     def _somebody_to_believe(self) -> TrustConfig:
         if (self.received_by or self.arc_sealers) and not self.authserv_ids and not self.microsoft365:
@@ -750,4 +756,7 @@ templates = "templates/email"
 
 [trust]
 authserv_ids = []                   # whose Authentication-Results we believe, as in ["mx.example.com"]
+# received_by = ["imap.example.com", "mx.example.com"] # own servers that put a Received on top of it
+# microsoft365 = true               # the mailboxes are at Microsoft 365
+# check_dkim = true                 # check DKIM signatures ourselves; asks the DNS
 """

@@ -59,9 +59,11 @@ from daemon.events import (
     RulesApplied,
 )
 from daemon.intake.headers import without_body
+from daemon.intake.identity import Signed
 from daemon.intake.letter import Letter, RawMail
 from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsHere
+from daemon.intake.signers import Signers
 from daemon.intake.understand import FailedNotice, Intent, Known, understand
 from daemon.notify.envelope import Keys
 from daemon.notify.lists import Parcel, parcels_for, proposal_parcels, report_parcel, report_readers
@@ -129,6 +131,7 @@ class Desk:
     operator: str = ""
     attempts: int = 3
     reader: Reads = field(default_factory=ReadsHere)
+    signers: Signers | None = None
     ahead: list[KeptMail] = field(default_factory=list)
     queue_seen: tuple[object, ...] = ()
     uncounted: set[int] = field(default_factory=set)
@@ -280,8 +283,10 @@ def _handle_all(mails: list[KeptMail], now: datetime, desk: Desk) -> None:
     numbers = {m.id for m in mails}
     desk.store.ledger.attempt(numbers)
     letters = [_read(m, desk) for m in mails]
+    mails, fresh = _signed(mails, letters, desk)
     try:
         with desk.store.transaction():
+            desk.store.ledger.note_signed(fresh)
             faults = [(m, _handled(m, letter, now, desk)) for m, letter in zip(mails, letters, strict=True)]
     except UnreachableError:
         desk.uncounted |= numbers
@@ -290,6 +295,19 @@ def _handle_all(mails: list[KeptMail], now: datetime, desk: Desk) -> None:
     for mail, fault in faults:
         if fault and mail.attempts + 1 >= desk.attempts:
             _quarantine(mail, fault, desk)
+
+
+def _signed(mails: list[KeptMail], letters: list[Letter | str], desk: Desk) -> tuple[list[KeptMail], dict[int, Signed]]:
+    """Return the mails with what their DKIM signatures are worth, and what of that is to be written down.
+
+    The DNS is asked before the transaction, once for each mail: what is written down then counts for ever.
+    """
+    if desk.signers is None:
+        return mails, {}
+    new = [(m, x) for m, x in zip(mails, letters, strict=True) if m.signed is None and isinstance(x, Letter)]
+    judged = desk.signers.judge((letter, mail.received_at) for mail, letter in new)
+    fresh = {mail.id: signed for (mail, _), signed in zip(new, judged, strict=True)}
+    return [replace(m, signed=fresh.get(m.id, m.signed)) for m in mails], fresh
 
 
 def _read(mail: KeptMail, desk: Desk) -> Letter | str:

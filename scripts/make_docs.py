@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT))
 from pydantic.fields import FieldInfo  # noqa: E402
 from pydantic_core import PydanticUndefined  # noqa: E402
 
+from daemon.authority import MATRIX_HEAD, matrix  # noqa: E402
 from daemon.config import TABLES  # noqa: E402
 from daemon.duties import DUTIES  # noqa: E402
 from daemon.events import KINDS  # noqa: E402
@@ -167,12 +168,18 @@ def keywords_table() -> str:
             f"`{k.verb}`",
             " ".join(f"`#{word}`" for word in k.words),
             ", ".join(k.who),
+            str(k.risk),
             k.help.get("en", ""),
             k.help.get("zh", ""),
         )
         for k in load_rulebook(ROOT / "rules").keywords
     ]
-    return table(("action", "words", "who may", "in English", "中文"), rows)
+    return table(("action", "words", "who may", "risk", "in English", "中文"), rows)
+
+
+def authority_table() -> str:
+    """Whose commands are believed, every cell of rules/authority.yaml."""
+    return table(MATRIX_HEAD, matrix(load_rulebook(ROOT / "rules").permits))
 
 
 def history_table() -> str:
@@ -259,6 +266,7 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
     },
     "service-levels.md": {"targets": targets_table, "timetable": timetable_table},
     "keywords.md": {"keywords": keywords_table},
+    "security.md": {"authority": authority_table},
     "duties.md": {"duties": duties_table, "ratings": ratings_table},
     "lifecycle.md": {
         "diagram": lifecycle_diagram,

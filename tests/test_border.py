@@ -4,11 +4,13 @@ import pytest
 
 from daemon.app import trust_of
 from daemon.config import TrustConfig
+from daemon.inspection import check_everything
 from daemon.intake.border import border_says
 from daemon.intake.identity import prove
 from daemon.intake.letter import read_letter
 from daemon.service import Trust
 from daemon.words import Proof
+from tests.desk import prepare
 
 MX = Trust(authserv_ids=frozenset({"mx.example.com"}))
 PASS = "Authentication-Results: mx.example.com; dmarc=pass header.from=example.com\r\n"
@@ -253,3 +255,25 @@ def test_without_anybody_to_believe_nothing_is_believed():
         border_says((("authentication-results", PASS.partition(": ")[2].strip()),), "example.com", Trust())[0]
         is Proof.NONE
     )
+
+
+# --- check ---
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'authserv_ids = ["mx.example.com"]',
+        "authserv_ids = []\nmicrosoft365 = true",
+        "authserv_ids = []\ncheck_dkim = true",
+    ],
+)
+def test_check_remarks_where_only_the_token_tells_forged_senders(tmp_path, line):
+    prepare(tmp_path)
+    path = tmp_path / "ticketd.toml"
+    before = [p for p in check_everything(path)[1] if "[trust]" in p.what]
+    path.write_text(path.read_text("utf-8").replace("authserv_ids = []", line, 1), "utf-8")
+    after = [p for p in check_everything(path)[1] if "[trust]" in p.what]
+
+    assert (before[0].file, before[0].line) == (str(path), path.read_text("utf-8").splitlines().index("[trust]") + 2)
+    assert not after

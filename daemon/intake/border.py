@@ -16,6 +16,7 @@ from typing import Any
 from authres import FeatureContext, arc, core, dmarc
 from authres.core import AuthResError
 
+from daemon.intake.signatures import may_speak_for
 from daemon.service import Trust
 from daemon.words import Proof, domain_of
 
@@ -202,22 +203,13 @@ def _verdict(results: Iterable[Result], domain: str) -> tuple[Proof, str]:
         return Proof.VERIFIED, "vouches for the sender (dmarc=pass)"
     if any(result == "unreadable" for result, _ in about):
         return Proof.NONE, "says something of DMARC that cannot be read"
-    if any(m == "dkim" and r == "pass" and aligned(_signer(props), domain) for m, r, props in said):
+    if any(m == "dkim" and r == "pass" and may_speak_for(_signer(props), domain) for m, r, props in said):
         return Proof.VERIFIED, f"vouches for the sender (dkim=pass, {domain})"
     return Proof.NONE, "does not vouch for the sender"
 
 
 def _signer(props: dict[str, str]) -> str:
     return props.get("d", "") or domain_of(props.get("i", ""))
-
-
-def aligned(signer: str, domain: str) -> bool:
-    """Whether a DKIM signature is by the very domain in From, or by a parent of it.
-
-    DMARC would also let sisters and children speak for a domain; to tell a sister from a stranger of the same registry
-    takes the list of public suffixes.
-    """
-    return "." in signer and (domain == signer or domain.endswith("." + signer))
 
 
 # --- passed on ---

@@ -161,8 +161,10 @@ class Mailbox:
         spool: Spool,
         now: Callable[[], datetime],
         clock: Callable[[], float] = time.monotonic,
+        dial: Callable[..., Any] | None = None,
     ) -> None:
-        """Remember what is needed, without connecting."""
+        """Remember what is needed, without connecting; `dial` opens the line to the server."""
+        self._dial = dial or _Client
         self.settings = settings
         self.uidvalidity = 0
         self.last_ok: float | None = None
@@ -228,7 +230,7 @@ class Mailbox:
         self._lifeline = Lifeline()
         self._idle_refused = False
         with self._watched(wanted.connect_timeout + wanted.read_timeout):
-            self._client = _Client(wanted, self._lifeline, self._context if wanted.tls == "implicit" else None)
+            self._client = self._dial(wanted, self._lifeline, self._context if wanted.tls == "implicit" else None)
 
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.settings.ca_file or None)

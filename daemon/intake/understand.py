@@ -32,6 +32,7 @@ from daemon.words import (
     Nature,
     Proof,
     State,
+    TokenSeen,
     Verb,
 )
 
@@ -120,6 +121,7 @@ class Known:
     sender: Sender
     proof: Proof = Proof.NONE
     proof_why: str = ""
+    token: TokenSeen = TokenSeen.NONE
     ticket: Ticket | None = None
     matched: Matched = Matched.NOTHING
     conflict: bool = False
@@ -276,7 +278,7 @@ def _behalf(letter: Letter, known: Known, rulebook: Rulebook) -> Sender | None:
         return None
     address = inner.sender.address.lower()
     teams = {team.address.lower() for team in rulebook.teams.values()}
-    if not _can_be_answered(address) or rulebook.person_at(address) is not None or address in teams:
+    if not can_be_answered(address) or rulebook.person_at(address) is not None or address in teams:
         return None
     return Sender(address=address, name=inner.sender.name, customer=rulebook.customer_at(address))
 
@@ -289,7 +291,7 @@ def _passes_on(letter: Letter) -> bool:
     return says_forward(letter.subject) or letter.subject.strip() in ("", inner.subject.strip())
 
 
-def _can_be_answered(address: str) -> bool:
+def can_be_answered(address: str) -> bool:
     """Whether there is an address, and not one of a program."""
     local, at, domain = address.partition("@")
     bare = "".join(c for c in local if c.isalnum())

@@ -319,7 +319,8 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "lines": (
         (),
         "transcript: {text, outcome, why, detail, did_you_mean, number, subject}, outcome being done, refused, "
-        "unknown or unchanged; `line\\|sentence` says why, number which ticket was named. alarm: texts",
+        "unknown, unchanged or rule (what rules did); `line\\|sentence` says why, number which ticket was named. "
+        "alarm: texts",
     ),
     "applied": (False, "true when the keywords were carried out"),
     "proposals": (

@@ -14,6 +14,7 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -104,7 +105,7 @@ class Greeting:
 def greet(settings: SmtpSettings) -> Greeting:
     """Open a session as for sending, look at the server and say goodbye; nothing is sent."""
     try:
-        server = _connect(settings)
+        server = _connect(settings, _dial)
     except _NoSession as nothing:
         return Greeting(fault=f"{nothing.fate.code or ''} {nothing.fate.text}".strip())
     with contextlib.suppress(OSError):
@@ -128,8 +129,9 @@ class _LineCut(Exception):  # noqa: N818 - likewise
 class Postman:
     """Keeps one connection and sends mails over it; to be used by one thread at a time."""
 
-    def __init__(self, settings: SmtpSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: SmtpSettings, dial: Callable[[SmtpSettings], smtplib.SMTP] | None = None) -> None:
+        """Remember what is needed, without connecting; `dial` opens the line to the server."""
+        self._settings, self._dial = settings, dial or _dial
         self._server: smtplib.SMTP | None = None
         self._used_at = 0.0
         self.last_ok: float | None = None
@@ -162,7 +164,7 @@ class Postman:
     def _try(self, mail: OutgoingMail) -> Fate:
         try:
             if self._server is None:
-                self._server = _connect(self._settings)
+                self._server = _connect(self._settings, self._dial)
             fate = _transact(self._server, mail, self._settings)
         except _NoSession as nothing:
             return nothing.fate
@@ -203,10 +205,10 @@ def _has_bare_line_end(content: bytes) -> bool:
 # ---- one session -----------------------------------------------------------------------------------------------
 
 
-def _connect(settings: SmtpSettings) -> smtplib.SMTP:
+def _connect(settings: SmtpSettings, dial: Callable[[SmtpSettings], smtplib.SMTP]) -> smtplib.SMTP:
     """Open a session that is encrypted, verified and logged in as configured, or raise _NoSession."""
     try:
-        server = _dial(settings)
+        server = dial(settings)
     except smtplib.SMTPResponseException as error:
         raise _NoSession(error.smtp_code, f"greeting: {_text(error.smtp_error)}", refused_us=True) from None
     except ssl.SSLError as error:

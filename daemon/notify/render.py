@@ -671,7 +671,10 @@ class _Voice:
         return joint.join(format_unit(n, f"duration-{unit}", "short", locale=self._locale) for n, unit in used)
 
 
-_DETAILS = {"not_yours": "who", "needs_approval": "role", "not_now": "state"}
+_DETAILS = {
+    "not_yours": "who", "needs_approval": "role", "not_now": "state", "rule_raised": "severity",
+    "rule_told": "audience", "approval_first": "role",
+}  # fmt: skip
 _TIMES = frozenset({"opened_at", "occurred_at", "respond_by", "resolve_by", "hold_until", "close_at"})
 _GROUPS = {
     "state": "state",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -26,8 +27,8 @@ SPOOL = "spool"
 class Store:
     """Everything durable: the ledger of mails, the register of tickets, the outbox, the rules, and small notes."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.base = Database(url, folder)
+    def __init__(self, url: str, folder: Path, line: type[sqlite3.Connection] = sqlite3.Connection) -> None:
+        self.base = Database(url, folder, line)
         self.ledger = Ledger(self.base, folder / SPOOL)
         self.register = Register(self.base)
         self.outbox = Outbox(self.base)

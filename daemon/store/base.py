@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,12 +28,17 @@ _ONE_INSTANCE = 0x7469636C  # and the one that a running daemon holds
 class Database:
     """One database, SQLite or PostgreSQL, seen alike. Each thread has a connection of its own."""
 
-    def __init__(self, url: str, folder: Path, *, migrate: bool = True) -> None:
-        """Open it and bring its schema up; without `migrate` it is left as it is, to be looked at or filled."""
+    def __init__(
+        self, url: str, folder: Path, line: type[sqlite3.Connection] = sqlite3.Connection, *, migrate: bool = True
+    ) -> None:
+        """Open it and bring its schema up; without `migrate` it is left as it is, to be looked at or filled.
+
+        `line` is how a connection to an SQLite file is made.
+        """
         path = sqlite_file(url, folder)
         self.sqlite = path is not None
         self._local = threading.local()
-        self.db = _open_sqlite(path) if path else _open_postgres(url)
+        self.db = _open_sqlite(path, line) if path else _open_postgres(url)
         self._sql: dict[str, str] = {}
         self._claim: Any = None
         try:
@@ -180,7 +186,7 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def _open_sqlite(path: Path) -> pw.SqliteDatabase:
+def _open_sqlite(path: Path, line: type[sqlite3.Connection]) -> pw.SqliteDatabase:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
@@ -188,7 +194,7 @@ def _open_sqlite(path: Path) -> pw.SqliteDatabase:
     # otherwise fail at once with "database is locked", whatever the busy timeout.
     pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 10_000,
                "cache_size": -4_000}  # fmt: skip
-    return pw.SqliteDatabase(str(path), pragmas=pragmas, lock_type="immediate")
+    return pw.SqliteDatabase(str(path), pragmas=pragmas, lock_type="immediate", factory=line)
 
 
 def _open_postgres(url: str) -> Any:

@@ -53,6 +53,7 @@ from daemon.words import (
     Nature,
     NoticeState,
     State,
+    TokenSeen,
     Verb,
 )
 
@@ -95,7 +96,7 @@ class Lookup:
         """Return everything that deciding on this letter needs to know."""
         sender = sender_of(letter, rulebook)
         match = self._match(letter, sender, rulebook, service, keys)
-        proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.trust)
+        proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.trust, mail.signed)
         asking = Known(sender=sender, mailbox=mail.mailbox, received_at=mail.received_at, proof=proof)
         answer = match.matched is Matched.TOKEN  # who answers a mail of ours sounds no alert
         alert = None if answer else alert_in(letter, asking, rulebook, service, now)
@@ -118,6 +119,7 @@ class Lookup:
             sender=sender,
             proof=proof,
             proof_why=why,
+            token=_token_seen(match.issued_to, sender, rulebook),
             ticket=match.ticket,
             matched=match.matched,
             conflict=match.conflict,
@@ -505,6 +507,13 @@ def _addresses_of(sender: Sender, rulebook: Rulebook) -> tuple[str, ...]:
         return (sender.address,)
     teams = [t.address for t in rulebook.teams.values() if t.address and person.key in t.members]
     return tuple(dict.fromkeys((sender.address, *person.addresses, *teams)))
+
+
+def _token_seen(issued_to: str | None, sender: Sender, rulebook: Rulebook) -> TokenSeen:
+    """Return whose genuine token came with a letter."""
+    if issued_to is None:
+        return TokenSeen.NONE
+    return TokenSeen.OWN if issued_to.lower() in _addresses_of(sender, rulebook) else TokenSeen.OTHER
 
 
 def _on_record(ticket: Ticket, sender: Sender) -> bool:
