@@ -26,7 +26,7 @@ from click.core import ParameterSource
 import daemon
 from daemon import app, log, rota, simulation, timetable, views
 from daemon.authority import MATRIX_HEAD, cells, matrix
-from daemon.cli_ops import doctor, status
+from daemon.cli_ops import backup, doctor, outbox, restore_command, status
 from daemon.cli_rules import rules
 from daemon.clock import Clock
 from daemon.config import Config, find_config, shipped, starter_config
@@ -685,7 +685,7 @@ def _each(ctx: click.Context, mails: Iterable[int], deed: Callable[[Store, int],
 
 
 cli.add_command(rules)
-for _command in (status, doctor):
+for _command in (status, doctor, backup, restore_command, outbox):
     cli.add_command(_command)
 
 
