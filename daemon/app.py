@@ -57,6 +57,8 @@ _ALARM_AFTER = 600.0
 _STUCK_AFTER = 900.0
 _TRIED_AT_RELOAD = 100
 _LOCK = "lock"
+UNFINISHED = "restore.unfinished"
+"""A file in the state directory while a restore is at work: nobody may start from what is there."""
 _ROOM = "Mail waits on the server; what is owed still goes out. Make room: it goes on by itself."
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
@@ -128,8 +130,13 @@ def open_desk(config: Config, clock: Clock, in_force: tuple[Store, Rulebook] | N
     )
 
 
-def open_for_work(config: Config, clock: Clock) -> tuple[Desk, InForce]:
-    """Open everything, with the rules that are in force, for whoever handles mail. Raises ConfigError."""
+def open_for_work(config: Config, clock: Clock, *, unfinished: bool = False) -> tuple[Desk, InForce]:
+    """Open everything, with the rules that are in force, for whoever handles mail. Raises ConfigError.
+
+    What a restore has left half done may only be opened by a restore (`unfinished`).
+    """
+    if not unfinished and (Path(config.service.state_dir) / UNFINISHED).exists():
+        raise TicketdError(f"a restore was not finished: empty {config.service.state_dir}, and restore again")
     store = open_store(config)
     try:
         _claim(store)

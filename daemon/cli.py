@@ -26,10 +26,10 @@ from click.core import ParameterSource
 import daemon
 from daemon import app, log, rota, simulation, timetable, views
 from daemon.authority import MATRIX_HEAD, cells, matrix
-from daemon.cli_ops import doctor, status
+from daemon.cli_ops import backup, doctor, outbox, restore_command, status
 from daemon.cli_rules import rules
 from daemon.clock import Clock
-from daemon.config import find_config, shipped, starter_config
+from daemon.config import Config, find_config, shipped, starter_config
 from daemon.errors import ConfigError, TicketdError, did_you_mean
 from daemon.explained import mail_lines, ticket_lines
 from daemon.explaining import explain_mail, explain_ticket
@@ -279,9 +279,18 @@ def explain(
             told = explain_ticket(number, desk)
             put_line(told) if as_json else put_lines(ticket_lines(told, brief=brief))
             return OK
-        into = mailbox or config.mailbox[0].name
+        into = _mailbox_called(mailbox, config)
         well = [_explain(path, into, desk, as_json=as_json, brief=brief, words=words) for path in mails]
     return OK if all(well) else PROBLEMS
+
+
+def _mailbox_called(name: str, config: Config) -> str:
+    """Return the name of a mailbox of the configuration, of the first one where none is said."""
+    known = [mailbox.name for mailbox in config.mailbox]
+    if name and name not in known:
+        cure = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        raise click.UsageError(f"no [[mailbox]] is called '{name}'{cure}")
+    return name or known[0]
 
 
 def _explain(path: str, mailbox: str, desk: Desk, *, as_json: bool, brief: bool, words: bool) -> bool:
@@ -676,7 +685,7 @@ def _each(ctx: click.Context, mails: Iterable[int], deed: Callable[[Store, int],
 
 
 cli.add_command(rules)
-for _command in (status, doctor):
+for _command in (status, doctor, backup, restore_command, outbox):
     cli.add_command(_command)
 
 

@@ -132,6 +132,8 @@ def _of_the_work(health: Health, config: Config) -> Iterator[str]:
     if health.owed.oldest and health.at - health.owed.oldest > UNSENT:
         oldest = _ago(health.at, health.owed.oldest)
         yield f"{health.owed.count} mails are owed, the oldest for {oldest}: {config.smtp.host} may not take them"
+    if held := health.notices.get(str(NoticeState.HELD), 0):
+        yield f"{held} mails are held since a restore: ticketd outbox list"
     if quarantined := health.with_status(MailStatus.QUARANTINED):
         yield f"{quarantined} mails are in quarantine: ticketd quarantine list"
 
@@ -165,6 +167,7 @@ def health_data(health: Health, config: Config) -> dict[str, Any]:
         "loops": [_loop(x, zone) for x in signs.loops] if signs else [],
         "backlog": sum(h.count for h in health.waiting.values()),
         "owed": {"mails": health.owed.count, **_age(health, health.owed)},
+        "held": health.notices.get(str(NoticeState.HELD), 0),
         "dead": health.notices.get(str(NoticeState.DEAD), 0),
         "quarantine": health.with_status(MailStatus.QUARANTINED),
         "disk": {"free_mb": health.room.megabytes if health.room else None,

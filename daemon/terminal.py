@@ -29,13 +29,13 @@ def config_of(ctx: click.Context, *, servers: bool = False) -> Config:
 
 
 def moment_of(text: str) -> datetime:
-    """Return the moment that --as-of names; a usage error where it is none."""
+    """Return the moment that an option names; a usage error where it is none."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError as e:
-        raise click.UsageError(f"--as-of: '{text}' is no ISO 8601 time; write 2026-11-23T17:00:00+08:00") from e
+        raise click.UsageError(f"'{text}' is no ISO 8601 time; write 2026-11-23T17:00:00+08:00") from e
     if moment.tzinfo is None:
-        raise click.UsageError("--as-of: say the offset too, as in 2026-11-23T17:00:00+08:00")
+        raise click.UsageError("a time: say the offset too, as in 2026-11-23T17:00:00+08:00")
     return moment
 
 

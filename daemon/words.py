@@ -349,11 +349,13 @@ class MailStatus(StrEnum):
 
 
 class NoticeState(StrEnum):
-    """What became of a mail that we owe."""
+    """What became of a mail that we owe. After a restore they are held until somebody says that they never went out."""
 
     OWED = "owed"
     SENT = "sent"
     DEAD = "dead"
+    HELD = "held"
+    DROPPED = "dropped"
 
 
 QUESTIONS = frozenset({Verb.STATUS, Verb.LIST, Verb.HELP})

@@ -13,9 +13,11 @@ from zoneinfo import ZoneInfo
 import peewee as pw
 import pytest
 
-from daemon import app
+from daemon import app, flow
 from daemon.app import places_of
 from daemon.backtest import Question, back_test
+from daemon.cli import run_command
+from daemon.clock import Clock
 from daemon.errors import StoreError, UnreachableError
 from daemon.inforce import Wish, files_of, load_kept, put_in_force
 from daemon.intake.reader import ReadsHere
@@ -297,3 +299,36 @@ def test_rules_are_kept_tried_and_counted_there_too(desk: Desk) -> None:
     assert {d.decided.mail for d in trial.differences} == {1, 2, 3} and not trial.unread
     found = {t.rule: t.tickets for t in standing(store.register.ruled(), book).tallies if t.hits}
     assert found["打印机 printer"] == [2] and found["垃圾广告 spam"] == []
+
+
+def test_a_backup_is_put_back_into_an_empty_database_and_what_was_owed_is_held(
+    postgres: Postgres, url: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "desk"
+    prepare(folder)
+    desk = Desk(folder, toml=on(url, folder), now=Clock().now())
+    desk.receives(write(ZHANG, "VPN 连不上。"))
+    desk.arrives(write(ZHANG, "打印机卡纸。", subject="打印机"))
+    flow.handle_waiting(desk.desk)
+    before = desk.whole()
+    desk.desk.store.close()
+    config = ["--config", str(folder / "ticketd.toml"), "--log-level", "error"]
+    file = tmp_path / "backup.tar.gz"
+    assert run_command([*config, "backup", str(file)]) == 0
+    assert run_command([*config, "restore", "--offline", str(file)]) == 1
+    assert "the database is not empty" in capfd.readouterr().err
+    toml = folder / "ticketd.toml"
+    toml.write_text(toml.read_text("utf-8").replace(url, postgres.new_database()), "utf-8")
+    assert run_command([*config, "restore", "--offline", str(file)]) == 0, capfd.readouterr()
+    assert "are held" in capfd.readouterr().out
+    again = Desk(folder, toml=toml.read_text("utf-8"), now=Clock().now())
+    assert again.works() == []
+    for number, ticket in again.whole().items():
+        assert ticket["events"] == before[number]["events"]
+    assert run_command([*config, "outbox", "release", "--all"]) == 0
+    again.clock.at = Clock().now()
+    assert again.works()
+    again.uid = 10
+    (answer, *_) = again.receives(write(ZHANG, "显示器坏了。", subject="显示器"))
+    assert int(answer.mail.message_id[2:].partition(".")[0]) > 10_000, "no number of a lost mail is given again"
+    again.desk.store.close()

@@ -1,5 +1,6 @@
 """The language of routing.yaml: every condition met, not met and misused; lists, names, includes, captures, limits."""
 
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -462,6 +463,31 @@ def test_a_file_that_nobody_includes_is_complained_of(folder: Path) -> None:
         "routing/forgotten.yaml: is included by no file; write '- include: routing/forgotten.yaml' under 'rules:' in "
         "routing.yaml, or take it away"
     ]
+
+
+def test_a_copy_of_the_rules_within_their_folder_is_told_once(folder: Path) -> None:
+    shutil.copytree(ROOT / "rules", folder / "old", ignore=shutil.ignore_patterns("schema"))
+    assert problems(folder, "rules: []\n") == [
+        "old: holds a whole set of rules, which nothing reads: move it out of the folder of the rules, and try it with "
+        "'ticketd rules backtest DIR'"
+    ]
+
+
+@pytest.mark.parametrize("word", ["any", "all"])
+def test_an_empty_list_of_conditions_is_refused(folder: Path, word: str) -> None:
+    (told,) = problems(folder, f"rules:\n  - {{name: x, when: {{{word}: []}}, then: {{tags: [x]}}}}\n")
+    assert told == f"routing.yaml:2: '{word}' has an empty list; write at least one condition, or take it out"
+
+
+@pytest.mark.parametrize(
+    ("word", "read"), [("null", "got nothing: so YAML reads null"), ("true", "got yes or no: so YAML reads true")]
+)
+def test_a_word_that_yaml_takes_for_something_else_is_told(folder: Path, word: str, read: str) -> None:
+    text = "rules:\n  - {name: x, when: {subject contains: [no, yes, %s]}, then: {tags: [x]}}\n"
+    (told,) = problems(folder, text % word)
+    assert told.startswith("routing.yaml:2: 'contains' wants one text, " + read)
+    assert f"put quotes around the word, as in '{word}'" in told
+    assert book(folder, text % "off").rules[0].when == condition_from("subject contains", ["no", "yes", "off"])
 
 
 def test_more_files_than_anybody_needs_are_refused(folder: Path) -> None:

@@ -21,7 +21,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, Literal, NoReturn, Protocol, TypeAlias
 
 from imapclient import DELETED, IMAPClient, SocketTimeout
@@ -258,11 +258,14 @@ class Mailbox:
 
     # ---- looking
 
-    def uids(self) -> list[int]:
-        """Return every UID in the folder, ascending; a flag that somebody set hides no mail from us."""
+    def uids(self, since: date | None = None) -> list[int]:
+        """Return every UID in the folder, ascending; a flag that somebody set hides no mail from us.
+
+        `since`: only what came on that day of the server or later, for looking back; never for the daily work.
+        """
         live = self._live()
         self._news = False  # what is announced from here on may be missing in the answer
-        found = self._ask(live.search, "ALL")
+        found = self._ask(live.search, ["SINCE", since] if since else "ALL")
         return sorted({uid for uid in found if uid > 0})
 
     def wait(self, seconds: float, stop: threading.Event) -> bool:

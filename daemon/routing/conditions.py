@@ -827,9 +827,19 @@ def size_in_bytes(value: object) -> int:
 
 
 def _one_text(key: str, value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+    if value is None or isinstance(value, bool):
+        raise ConditionError(f"'{key}' wants one text, got {_as_yaml_reads(value)}")
+    if not isinstance(value, str | int) or not str(value).strip():
         raise ConditionError(f"'{key}' wants one text, got {value!r}")
     return str(value)
+
+
+def _as_yaml_reads(value: bool | None) -> str:
+    """Return what stands there without quotes, how YAML takes it, and the cure."""
+    if value is None:
+        return "nothing: so YAML reads null, ~ and an empty place; put quotes around the word, as in 'null'"
+    word = str(value).lower()
+    return f"yes or no: so YAML reads {word}; put quotes around the word, as in '{word}'"
 
 
 def _texts(key: str, value: object) -> tuple[str, ...]:

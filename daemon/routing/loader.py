@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -289,8 +290,19 @@ def _read(path: Path, name: str, bad: Complaints) -> bytes | None:
 def _strangers(shelf: _Shelf) -> list[Problem]:
     """Return a problem for each YAML file that would be passed over in silence."""
     found = sorted(name for name in shelf.names - shelf.read.keys() if not name.startswith(BESIDE))
+    copies = _copies(found)
+    alone = [name for name in found if not name.startswith(tuple(f"{folder}/" for folder in copies))]
     known = ", ".join(FILES)
-    return [Problem(name, 0, _stranger(name, known)) for name in found]
+    said = "holds a whole set of rules, which nothing reads: move it out of the folder of the rules, and try it with "
+    told = [Problem(folder, 0, f"{said}'ticketd rules backtest DIR'") for folder in copies]
+    return [*told, *(Problem(name, 0, _stranger(name, known)) for name in alone)]
+
+
+def _copies(names: Iterable[str]) -> list[str]:
+    """Return the folders that hold rule files by the names that these have in the folder of the rules."""
+    folders = (name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in FILES)
+    found = Counter(folder for folder in folders if folder)
+    return sorted(folder for folder, count in found.items() if count > 1)
 
 
 def _stranger(name: str, known: str) -> str:

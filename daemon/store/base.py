@@ -28,16 +28,24 @@ _ONE_INSTANCE = 0x7469636C  # and the one that a running daemon holds
 class Database:
     """One database, SQLite or PostgreSQL, seen alike. Each thread has a connection of its own."""
 
-    def __init__(self, url: str, folder: Path, line: type[sqlite3.Connection] = sqlite3.Connection) -> None:
-        """Open it; `line` is how a connection to an SQLite file is made."""
-        self.sqlite = url.startswith("sqlite:")
+    def __init__(
+        self, url: str, folder: Path, line: type[sqlite3.Connection] = sqlite3.Connection, *, migrate: bool = True
+    ) -> None:
+        """Open it and bring its schema up; without `migrate` it is left as it is, to be looked at or filled.
+
+        `line` is how a connection to an SQLite file is made.
+        """
+        path = sqlite_file(url, folder)
+        self.sqlite = path is not None
         self._local = threading.local()
-        self.db = _open_sqlite(url, folder, line) if self.sqlite else _open_postgres(url)
+        self.db = _open_sqlite(path, line) if path else _open_postgres(url)
         self._sql: dict[str, str] = {}
+        self._claim: Any = None
         try:
             with self._weather():
                 self.db.connect(reuse_if_open=True)
-                self._migrate()
+                if migrate:
+                    self._migrate()
         except pw.DatabaseError as e:
             self.close()
             raise StoreError(f"the database cannot be used ({e}): see [database] url, or restore a backup") from e
@@ -95,6 +103,24 @@ class Database:
             cursor = self._claim.execute_sql("SELECT pg_try_advisory_lock(%s)", (_ONE_INSTANCE,))
             return bool(cursor.fetchone()[0])
 
+    def let_go(self) -> None:
+        """Give up the claim of `alone` before the process ends."""
+        if self._claim is not None:
+            self._claim.close()
+            self._claim = None
+
+    def tables(self) -> list[str]:
+        """Return the names of the tables that are there."""
+        with self._weather():
+            return sorted(self.db.get_tables())
+
+    @contextmanager
+    def reading(self) -> Iterator[Any]:
+        """Yield this thread's connection itself, for what SQL has no words for."""
+        with self._weather():
+            self.db.connect(reuse_if_open=True)
+            yield self.db.connection()
+
     def close(self) -> None:
         """Close this thread's connection."""
         if not self.db.is_closed():
@@ -143,6 +169,11 @@ class Database:
                 runner.up()
 
 
+def sqlite_file(url: str, folder: Path) -> Path | None:
+    """Return the file of a SQLite database; None for PostgreSQL."""
+    return folder / re.sub(r"^sqlite:///?", "", url) if url.startswith("sqlite:") else None
+
+
 def marks(values: Collection[object]) -> str:
     """Return the marks of a list in SQL; of nothing, a list in which nothing is found."""
     return ",".join("?" * len(values)) or "NULL"
@@ -155,9 +186,7 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def _open_sqlite(url: str, folder: Path, line: type[sqlite3.Connection]) -> pw.SqliteDatabase:
-    name = re.sub(r"^sqlite:///?", "", url)
-    path = folder / name
+def _open_sqlite(path: Path, line: type[sqlite3.Connection]) -> pw.SqliteDatabase:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not path.exists():
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

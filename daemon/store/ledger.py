@@ -219,6 +219,10 @@ class Ledger:
         sql = f"{_MAIL} WHERE size > 0 ORDER BY id DESC LIMIT ?"
         return [self._kept(row) for row in self._base.rows(sql, (count,))]
 
+    def has(self, sha256: str) -> bool:
+        """Whether a mail of just these bytes is kept."""
+        return self._base.one("SELECT 1 FROM mail WHERE sha256 = ? LIMIT 1", (sha256,)) is not None
+
     def known_as(self, message_id: str) -> tuple[str, MailStatus, int] | None:
         """Return (mailbox, status, ticket) of the mail with this Message-ID, once it was handled."""
         sql = "SELECT mailbox, status, ticket FROM mail WHERE message_id = ? ORDER BY id"

@@ -111,6 +111,45 @@ class Outbox:
         with self._base.transaction():
             self._base.run("UPDATE notice SET leased_until = NULL WHERE leased_until IS NOT NULL")
 
+    # --- after a restore ---
+
+    def hold(self, why: str) -> int:
+        """Hold every mail that is owed, and say why; return how many."""
+        sql = "UPDATE notice SET state = ?, last_reply = ?, next_try_at = NULL, leased_until = NULL WHERE state = ?"
+        return int(self._base.run(sql, (str(NoticeState.HELD), why, str(NoticeState.OWED))).rowcount)
+
+    def skip_numbers(self, count: int, now: datetime) -> None:
+        """Leave out so many numbers: another life of this outbox has given them to mails that we know nothing of.
+
+        A number stands in a mail's Message-ID, and two mails with one id are one mail to the servers of the world.
+        """
+        with self._base.transaction():
+            first = int(self._base.one("SELECT MAX(id) FROM notice")[0] or 0)
+            sql = """INSERT INTO notice (id, template, language, recipient, facts, visibility, state, created_at, cause,
+             ticket, recipient_name, automatic, answers, thread, stem, attempts, message_id, envelope_from, last_reply)
+             VALUES (?,'','','','{}','public',?,?,'restore',0,'',?,'','[]','',0,'','','')"""
+            self._base.run(sql, (first + count, str(NoticeState.DROPPED), stamp(now), False))
+            if not self._base.sqlite:
+                self._base.run("SELECT setval(pg_get_serial_sequence('notice', 'id'), ?)", (first + count,))
+
+    def in_state(self, state: NoticeState) -> list[dict[str, Any]]:
+        """Return a line for every mail in this state, the oldest first."""
+        sql = "SELECT id, ticket, recipient, template, created_at, last_reply FROM notice WHERE state = ? ORDER BY id"
+        names = ("id", "ticket", "to", "template", "created_at", "last_reply")
+        rows = self._base.rows(sql, (str(state),))
+        return [{**dict(zip(names, row, strict=True)), "created_at": unstamp(row[4])} for row in rows]
+
+    def release(self, notice: int, now: datetime) -> bool:
+        """Owe a held mail again; False where there is none such."""
+        sql = "UPDATE notice SET state = ?, next_try_at = ?, last_reply = '' WHERE id = ? AND state = ?"
+        values = (str(NoticeState.OWED), stamp(now), notice, str(NoticeState.HELD))
+        return bool(self._base.run(sql, values).rowcount)
+
+    def drop(self, notice: int) -> bool:
+        """Give a held mail up; False where there is none such."""
+        sql = "UPDATE notice SET state = ? WHERE id = ? AND state = ?"
+        return bool(self._base.run(sql, (str(NoticeState.DROPPED), notice, str(NoticeState.HELD))).rowcount)
+
     def next_try(self) -> datetime | None:
         """Return when the next mail may be tried, or None where nothing is owed."""
         row = self._base.one("SELECT MIN(next_try_at) FROM notice WHERE state = 'owed'")
