@@ -940,6 +940,7 @@ def _message(letter: Letter, visibility: Visibility, desk: _Desk) -> MessageAdde
         proof=known.proof,
         matched=known.matched,
         note="; ".join(n for n in notes if n),
+        looks_like=known.looks_like,
     )
 
 

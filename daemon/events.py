@@ -163,7 +163,10 @@ class Insisted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MessageAdded:
-    """Somebody wrote on the ticket; the words stand in message `mail`. `author` is an address."""
+    """Somebody wrote on the ticket; the words stand in message `mail`. `author` is an address.
+
+    `looks_like`: the address or domain of somebody else whose looks the author takes on.
+    """
 
     mail: int
     author: str
@@ -173,6 +176,7 @@ class MessageAdded:
     proof: Proof
     matched: Matched
     note: str = ""
+    looks_like: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

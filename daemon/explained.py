@@ -71,6 +71,7 @@ def _read(said: dict[str, Any]) -> Iterator[Line]:
         ("subject", letter["subject"] or "(none)"),
         ("sender", f"{sender['address'] or '(none)'}: {known}"),
         ("proof", f"{sender['proof']}: {sender['proof_why']}"),
+        *((("beware", f"the sender takes on the looks of {sender['looks_like']}"),) if sender["looks_like"] else ()),
         ("nature", f"{letter['nature']}, {letter['language'] or 'no language'}: {letter['nature_reason']}"),
         ("about", _about(match)),
         *((("alert", _alert(said["alert"])),) if said["alert"] else ()),

@@ -5,7 +5,7 @@ The loader (daemon.routing.loader) makes a Rulebook; everything below floor 7 on
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
@@ -573,6 +573,13 @@ class Rulebook:
         """Return the person with this address, compared without regard to case."""
         wanted = address.lower()
         return next((p for p in self.people.values() if wanted in p.addresses), None)
+
+    def addresses_and_domains(self) -> Iterator[str]:
+        """Yield the addresses of people and customers, and the domains of customers, lower-case."""
+        for person in self.people.values():
+            yield from person.addresses
+        for customer in self.customers.values():
+            yield from (*customer.addresses, *customer.domains)
 
     def customer_at(self, address: str) -> Customer | None:
         """Return the customer that this address belongs to: by whole address first, then by domain."""

@@ -37,6 +37,7 @@ from daemon.events import (
     Linked,
     MajorDeclared,
     MajorUpdated,
+    MessageAdded,
     Opened,
     ParentSolved,
     ProgressTold,
@@ -155,7 +156,7 @@ class Ticket:
     `because` says why dispatch chose its assignee; `queued_at` is since when it waits for somebody to become free, and
     `not_for` are those for whom it does not wait. `solved_with` is the parent together with which it was solved. A rule
     may have chosen its `service_level`, and variants of our `templates`; `approval_by` has to approve it, and
-    `approval` says how that stands.
+    `approval` says how that stands. `looks_like`: somebody else, whose looks the requester takes on.
     """
 
     number: int
@@ -230,6 +231,7 @@ class Ticket:
     rating: int = 0
     rating_text: str = ""
     rated_at: datetime | None = None
+    looks_like: str = ""
     links: tuple[Link, ...] = ()
     solved_with: int = 0
     major: str = ""
@@ -357,6 +359,8 @@ def _apply(ticket: Ticket, event: Event) -> Ticket:
             return _moved(ticket, event)
         case ProgressTold():
             return replace(ticket, answered=True)
+        case MessageAdded(author=author, looks_like=looks) if looks and author == ticket.requester:
+            return replace(ticket, looks_like=looks)
         case _:
             return _detail(ticket, event)
 
@@ -595,6 +599,7 @@ def _put_right(
             return replace(
                 ticket, requester=event.requester, requester_name=event.requester_name, customer=event.customer,
                 language=event.language, recorded_by=event.recorded_by, by_tool=False, service_level="",
+                looks_like="",
             )  # fmt: skip
         case Corrected():
             return _corrected(ticket, event)

@@ -20,7 +20,7 @@ from daemon.decide import Decision, alert_in, decide, facts_for_rules
 from daemon.errors import Problem, problem_at
 from daemon.intake.identity import prove
 from daemon.intake.letter import Attachment, Letter, read_letter
-from daemon.intake.understand import Known, sender_of, understand
+from daemon.intake.understand import Known, looks_of, sender_of, understand
 from daemon.routing.conditions import AllOf, AnyOf, Condition, MailFacts, Not
 from daemon.routing.evaluate import Routing, route, trials
 from daemon.routing.evaluate import Trial as RuleTrial
@@ -142,7 +142,8 @@ class Bench:
     def _known(self, letter: Letter, specimen: Specimen, now: datetime) -> Known:
         proof, why = specimen.proof, "as the mail in short says"
         if proof is None and specimen.file:
-            proof, why = prove(letter, None, (), self.service.trust)
+            looks = looks_of(letter, sender_of(letter, self.rulebook), self.rulebook, self.service)
+            proof, why = prove(letter, None, (), self.service.trust, looks=looks)
         return self._sighted(letter, specimen.mailbox or self.mailbox, now, proof or Proof.VERIFIED, why)
 
     def _sighted(self, letter: Letter, mailbox: str, now: datetime, proof: Proof, why: str) -> Known:

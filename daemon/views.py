@@ -93,6 +93,7 @@ def ticket_whole(ticket: Ticket, store: Store, zone: ZoneInfo) -> dict[str, Any]
         "ci": ticket.ci,
         "service": ticket.service,
         "error_codes": list(ticket.error_codes),
+        "looks_like": ticket.looks_like or None,
         "order": ticket.order,
         "affected": ticket.affected or None,
         "alert": ticket.alert,
@@ -192,6 +193,7 @@ def explanation(
             "customer": known.sender.customer.key if known.sender.customer else None,
             "proof": str(known.proof),
             "proof_why": known.proof_why,
+            "looks_like": known.looks_like or None,
         },
         "match": {
             "ticket": known.ticket.number if known.ticket else None,

@@ -44,19 +44,22 @@ def prove(
     own_addresses: Collection[str],
     trust: Trust,
     signed: Signed | None = None,
+    looks: str = "",
 ) -> tuple[Proof, str]:
     """Return how sure we are of the sender, and why.
 
     `own_addresses` are all addresses (lower-case) that this sender may have been given a token at: the address in
-    From, the other addresses of the same person, and the addresses of their teams.
+    From, the other addresses of the same person, and the addresses of their teams. `looks`: whom the sender looks like.
     """
     if len(letter.senders) != 1:
         return Proof.FAILED, "From does not name exactly one sender"
-    if twice := _twice(letter):
-        return Proof.NONE, f"it has more than one {twice} header, so that another program may read it otherwise"
     domain = domain_of(letter.senders[0].address)
     verdict, why = border_says(letter.trail, domain, trust)
-    if verdict is not Proof.NONE:
+    if verdict is Proof.FAILED:
+        return verdict, why
+    if flaw := flaw_in(letter, looks):
+        return Proof.NONE, flaw
+    if verdict is Proof.VERIFIED:
         return verdict, why
     if signed and signed.by and may_speak_for(signed.by, domain):
         return Proof.VERIFIED, f"its DKIM signature by {signed.by} is good"
@@ -67,7 +70,10 @@ def prove(
     return Proof.TOKEN, "the reply token in it was given to this sender"
 
 
-def _twice(letter: Letter) -> str:
-    """Return the header that stands in it more than once and may not, or ""."""
+def flaw_in(letter: Letter, looks: str) -> str:
+    """Return why nothing can prove who sent this letter, whatever vouches for them, or ""."""
+    if looks:
+        return f"its sender takes on the looks of {looks}"
     counted = Counter(name.lower() for name, _ in letter.headers)
-    return next((name for name in ONCE if counted[name] > 1), "")
+    twice = next((name for name in ONCE if counted[name] > 1), "")
+    return f"it has more than one {twice} header, so that another program may read it otherwise" if twice else ""

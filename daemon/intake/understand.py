@@ -13,12 +13,14 @@ from datetime import datetime
 from daemon.events import Event, Told
 from daemon.intake.keywords import Command, find_commands, fold, is_marked, spoken
 from daemon.intake.letter import Letter
+from daemon.intake.lookalike import looks_like
 from daemon.intake.mime import MAILS
 from daemon.intake.quoting import says_forward
 from daemon.intake.ratings import rating_in
 from daemon.notify.notice import FOLLOW_UP, LISTS
 from daemon.routing.alerts import Sighting
 from daemon.rulebook import Customer, Person, Rulebook
+from daemon.service import Service
 from daemon.ticket import Ticket
 from daemon.words import (
     APPROVALS,
@@ -116,6 +118,7 @@ class Known:
     `answers_passed_on` says that this one answers such a mail, whoever it is from. `lost`: to whom a mail that we
     passed on did not arrive, and why. `alert`: a monitoring tool wrote the mail, and `ticket` is the last one of that
     alert. `similar` are the open incidents that are like it, looked up only where a rule asks.
+    `looks_like`: somebody else, whose looks the sender takes on.
     """
 
     sender: Sender
@@ -156,6 +159,7 @@ class Known:
     lost: tuple[str, str] | None = None
     received_at: datetime | None = None
     similar: tuple[int, ...] = ()
+    looks_like: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,6 +429,14 @@ def answers_by_robot(letter: Letter) -> bool:
 def _from_robot(letter: Letter) -> bool:
     local = letter.sender.address.partition("@")[0] if letter.sender else ""
     return letter.return_path == "" or local in _ROBOT_LOCALS
+
+
+def looks_of(letter: Letter, sender: Sender, rulebook: Rulebook, service: Service) -> str:
+    """Return the address or domain of somebody else whose looks the sender takes on, or ""."""
+    if len(letter.senders) != 1 or not sender.address:
+        return ""
+    known = () if sender.person or sender.customer else (*rulebook.addresses_and_domains(), *service.own_addresses)
+    return looks_like(letter.senders[0], sender.person.addresses if sender.person else (), known)
 
 
 def sender_of(letter: Letter, rulebook: Rulebook) -> Sender:

@@ -62,7 +62,9 @@ TEMPLATES: Mapping[str, TemplateInfo] = {
         ("link", "other", "opened", "ended", "for_vendor", "also"),
     ),
     "new_reply": TemplateInfo(
-        "to those at work: somebody wrote about the ticket", INTERNAL, ("author", "proved", "nature")
+        "to those at work: somebody wrote about the ticket",
+        INTERNAL,
+        ("author", "author_address", "proved", "looks_like", "nature"),
     ),
     "escalation": TemplateInfo(
         "steps of the timetable, or somebody asked", INTERNAL, ("step", "steps", "asked_by", "reason")
@@ -183,6 +185,7 @@ NO_TICKET: Mapping[str, object] = {
     "because": (),
     "requester_name": "",
     "requester_address": "",
+    "looks_like": "",
     "customer_name": "",
     "opened_at": "",
     "occurred_at": "",
@@ -292,7 +295,9 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "since": ("", "its first day"),
     "final": (False, "true when sales has refused what the requester insisted on"),
     "author": ("", "name or address of who wrote"),
+    "author_address": ("", "the address in the From of who wrote"),
     "proved": (True, "false when the sender could not be verified"),
+    "looks_like": ("", "somebody else's address or domain, whose looks the sender takes on"),
     "nature": ("human", "human, automatic, list or bounce"),
     "step": (
         NO_STEP,

@@ -776,7 +776,9 @@ def _particulars(event: Event, ticket: Ticket) -> dict[str, Any]:
             author = event.author_name or event.author
             return {
                 "author": author,
+                "author_address": event.author,
                 "proved": event.proof in PROVED,
+                "looks_like": event.looks_like,
                 "nature": str(event.nature),
             }
         case NoticeFailed():
@@ -918,6 +920,7 @@ def ticket_facts(ticket: Ticket, language: str, rulebook: Rulebook) -> dict[str,
         "ci": ticket.ci,
         "service": ticket.service,
         "error_codes": list(ticket.error_codes),
+        "looks_like": ticket.looks_like,
         "order": ticket.order,
         "affected": str(ticket.affected or ""),
         "respond_by": iso(ticket.due("respond")),

@@ -17,10 +17,10 @@ from zoneinfo import ZoneInfo
 from daemon.decide import alert_in, facts_for_rules
 from daemon.events import Told
 from daemon.intake.arguments import leading_numbers, numbers_in
-from daemon.intake.identity import prove
+from daemon.intake.identity import flaw_in, prove
 from daemon.intake.keywords import Command, find_commands, spoken
 from daemon.intake.letter import FailedRecipient, Letter
-from daemon.intake.understand import FailedNotice, Happened, Known, PassedOn, Past, Sender, sender_of
+from daemon.intake.understand import FailedNotice, Happened, Known, PassedOn, Past, Sender, looks_of, sender_of
 from daemon.linking import follow
 from daemon.notify.envelope import (
     Keys,
@@ -96,7 +96,8 @@ class Lookup:
         """Return everything that deciding on this letter needs to know."""
         sender = sender_of(letter, rulebook)
         match = self._match(letter, sender, rulebook, service, keys)
-        proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.trust, mail.signed)
+        looks = looks_of(letter, sender, rulebook, service)
+        proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.trust, mail.signed, looks)
         asking = Known(sender=sender, mailbox=mail.mailbox, received_at=mail.received_at, proof=proof)
         answer = match.matched is Matched.TOKEN  # who answers a mail of ours sounds no alert
         alert = None if answer else alert_in(letter, asking, rulebook, service, now)
@@ -119,7 +120,8 @@ class Lookup:
             sender=sender,
             proof=proof,
             proof_why=why,
-            token=_token_seen(match.issued_to, sender, rulebook),
+            token=TokenSeen.NONE if flaw_in(letter, looks) else _token_seen(match.issued_to, sender, rulebook),
+            looks_like=looks,
             ticket=match.ticket,
             matched=match.matched,
             conflict=match.conflict,
