@@ -29,7 +29,7 @@ from daemon import flow, inforce
 from daemon.backoff import Backoff
 from daemon.backtest import Question, back_test, trial_data
 from daemon.clock import Clock
-from daemon.config import Config, MailboxConfig, secret_file_fault, shipped
+from daemon.config import Config, MailboxConfig, TrustConfig, secret_file_fault, shipped
 from daemon.errors import ConfigError, Problem, RulesChangedError, TicketdError, UnreachableError
 from daemon.flow import Desk
 from daemon.inforce import Found, InForce, Places, Wish
@@ -43,7 +43,7 @@ from daemon.reports.wording import Wording
 from daemon.routing.check import is_warning
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Rulebook
-from daemon.service import Service
+from daemon.service import Service, Trust
 from daemon.spool import Spool
 from daemon.store import SPOOL, Store
 
@@ -73,11 +73,24 @@ def service_of(config: Config) -> Service:
         timezone=s.timezone,
         subject_tag=s.subject_tag,
         own_addresses=config.own_addresses,
-        authserv_ids=frozenset(i.lower() for i in config.trust.authserv_ids),
+        trust=trust_of(config.trust),
         plus_addresses=s.reply_addresses == "plus",
         answers_per_address_per_hour=limits.answers_per_address_per_hour,
         answers_per_subject_per_day=limits.answers_per_subject_per_day,
         opens_per_address_per_hour=limits.max_ticket_opens_per_address_per_hour,
+        forwards_per_target_per_day=limits.forwards_per_target_per_day,
+        forwards_per_sender_per_day=limits.forwards_per_sender_per_day,
+        forwards_per_subject_per_day=limits.forwards_per_subject_per_day,
+    )
+
+
+def trust_of(said: TrustConfig) -> Trust:
+    """Return whose word counts about a sender."""
+    return Trust(
+        authserv_ids=frozenset(said.authserv_ids),
+        received_by=said.received_by,
+        microsoft365=said.microsoft365,
+        arc_sealers=frozenset(said.arc_sealers),
     )
 
 

@@ -64,7 +64,7 @@ from daemon.routing.alerts import Sighting, sighted
 from daemon.routing.evaluate import Routing, route, with_alert
 from daemon.routing.facts import MailFacts, TicketFacts
 from daemon.rulebook import Contact, Rulebook
-from daemon.ruled import at_first, on_reply, parent_for, stays_here
+from daemon.ruled import Stays, at_first, on_reply, parent_for, stays_here
 from daemon.scope import contract_state, insistence, outside, scope_events
 from daemon.service import Service
 from daemon.silence import may_answer, may_pass_on
@@ -119,7 +119,8 @@ class Change:
 class Decision:
     """All that follows from one mail. `withheld` says why the sender gets no automatic answer ("" if they do).
 
-    `forward`: it is no ticket, and the mail (`mail` is its number) goes there as it is.
+    `forward`: it is no ticket, and the mail (`mail` is its number) goes there as it is. `storm`: to whom so many mails
+    were passed on that this one was not, and how many those were.
     """
 
     changes: tuple[Change, ...] = ()
@@ -129,6 +130,7 @@ class Decision:
     note: str = ""
     mail: int = 0
     forward: ForwardTo | None = None
+    storm: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,9 +361,12 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
         return Decision(status=MailStatus.QUARANTINED, note=flood)
     if routing.ignored:
         return Decision(status=MailStatus.IGNORED, note=f"dropped by the rule '{routing.ended_by}': {routing.ignored}")
-    if routing.forward:
-        return _passed_on(routing.forward, routing, letter, desk)
-    withheld = NOT_ANSWERED if report.intent.alert else may_answer(letter, desk.known, desk.service)
+    target = routing.forward
+    stays = stays_here(target, letter, desk.known, desk.service) if target else None
+    if target and stays is None:
+        return _passed_on(target, routing, letter, desk)
+    routing = _without_forward(routing, stays.why) if stays else routing
+    withheld = NOT_ANSWERED if report.intent.alert else _unanswered(stays, letter, desk)
     events = (*_first_events(report, routing, desk), *done.events.get(NEW, ()))
     if not done.applied:
         events = (*events, _refusal(report.intent.commands, _reasons(done.lines), desk.actor))
@@ -379,7 +384,15 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
         *_continued(report.intent, desk), *_changes(done, desk, but=NEW), *_raised(change, letter, desk),
         *_child_of(change, desk),
     )  # fmt: skip
-    return Decision(changes=(change, *further), transcript=receipt, withheld=withheld)
+    storm = (target.address, stays.why) if target and stays and stays.storm else None
+    return Decision(changes=(change, *further), transcript=receipt, withheld=withheld, storm=storm)
+
+
+def _unanswered(stays: Stays | None, letter: Letter, desk: _Desk) -> str:
+    """Return why who opened a ticket gets no acknowledgement, or "": what came back to us must not go round."""
+    if stays and stays.echo:
+        return f"it may be an automatic answer to a mail that a rule passed on: {stays.why}"
+    return may_answer(letter, desk.known, desk.service)
 
 
 def _continued(intent: NewIncident, desk: _Desk) -> tuple[Change, ...]:
@@ -398,8 +411,7 @@ def _routing(report: _Report, desk: _Desk) -> Routing:
     if report.intent.commands:
         # One of ours says what is to become of it: no rule sends it away, or puts it under another ticket.
         routing = _without_forward(replace(routing, parent=None), "it holds keywords of one of ours")
-    why = stays_here(routing.forward, report.intent.letter, desk.known, desk.service) if routing.forward else ""
-    return _without_forward(routing, why) if why else routing
+    return routing
 
 
 def _without_forward(routing: Routing, why: str) -> Routing:

@@ -68,7 +68,7 @@ from daemon.notify.lists import Parcel, parcels_for, proposal_parcels, report_pa
 from daemon.notify.notice import FORWARDED, Notice, OutgoingMail
 from daemon.notify.notices import Scene, alarm_notice, choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.postman import Fate, Postman
-from daemon.notify.render import Renderer
+from daemon.notify.render import Rendered, Renderer
 from daemon.notify.together import one_for_each_reader
 from daemon.proposing import Proposal, proposal_data, proposals, with_proposal
 from daemon.reports.compile import compile_report
@@ -365,6 +365,8 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     _tell_of_rules(changes, desk)
     if known.lost:
         _tell_of_lost(*known.lost, desk)
+    if decision.storm:
+        _tell_of_storm(*decision.storm, number, desk)
     log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
              events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
     return decision
@@ -386,6 +388,17 @@ def _tell_of_lost(address: str, reason: str, desk: Desk) -> None:
     log.error("forward.lost", to=address, reason=reason)
     lines = [f"To {address}: {reason}", "The mails are kept; look at the rule with 'forward:'."]
     raise_alarm(desk, f"forward:{address}", "A mail that was passed on did not arrive", lines)
+
+
+def _tell_of_storm(address: str, reason: str, ticket: int, desk: Desk) -> None:
+    """Tell the operators that mails to whom a rule passes them on have become tickets, for there were too many."""
+    log.warning("forward.braked", to=address, reason=reason, ticket=ticket)
+    lines = [
+        f"To {address}: {reason}",
+        f"What comes now becomes a ticket, the first is number {ticket}: does somebody there answer us by a robot?",
+        "If all is well, raise forwards_per_… in [limits].",
+    ]
+    raise_alarm(desk, f"storm:{address}", "Too many mails are passed on", lines)
 
 
 def _catch_up(ticket: Ticket, until: datetime, desk: Desk, now: datetime) -> bool:
@@ -812,6 +825,10 @@ def deliver_outbox(desk: Desk, postman: Postman, limit: int = 50) -> tuple[int, 
     return len(owed), True
 
 
+def _instead(rendered: Rendered) -> str:
+    return "in a plain form" if rendered.plain else "by the usual template"
+
+
 def _rendered(owed: list[OwedNotice], desk: Desk) -> list[OutgoingMail]:
     fresh: list[tuple[int, OutgoingMail]] = []
     mails: list[OutgoingMail] = []
@@ -821,7 +838,7 @@ def _rendered(owed: list[OwedNotice], desk: Desk) -> list[OutgoingMail]:
             if rendered.problem:
                 log.error("template.failed", template=item.notice.template, problem=str(rendered.problem))
                 raise_alarm(desk, f"template:{item.notice.template}", "A mail template does not work",
-                            [str(rendered.problem), "The mail went out in a plain form instead."])  # fmt: skip
+                            [str(rendered.problem), f"The mail went out {_instead(rendered)} instead."])  # fmt: skip
             if rendered.remark:
                 log.warning("mail.goes_without", notice=item.id, template=item.notice.template, what=rendered.remark)
             fresh.append((item.id, rendered))

@@ -7,11 +7,12 @@ is not passed on after all. Mails that nobody can prove may have somebody told, 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from daemon.approval import approval_asked
 from daemon.events import Event, Graded, RuleNotified, RulesApplied
 from daemon.intake.letter import Letter
-from daemon.intake.understand import Known
+from daemon.intake.understand import Known, PassedOn
 from daemon.linking import same_customer
 from daemon.notify.notice import PASSED_ON
 from daemon.plans import RULE
@@ -21,7 +22,7 @@ from daemon.rulebook import Rulebook
 from daemon.service import Service
 from daemon.silence import may_pass_on
 from daemon.ticket import Ticket
-from daemon.words import PROVED, LinkKind
+from daemon.words import PROVED, LinkKind, domain_of
 
 # --- a new ticket ---
 
@@ -56,16 +57,50 @@ def _of_the_same(major: Ticket, ticket: Ticket, rulebook: Rulebook) -> bool:
     return major.in_alarm and covers and (our_own or same_customer(ticket, major))
 
 
-def stays_here(forward: ForwardTo, letter: Letter, known: Known, service: Service) -> str:
-    """Return why a mail is not passed on, or "" if it is: it must not come back to us, nor to its sender."""
-    sender = known.sender.address
+class Stays(NamedTuple):
+    """Why a mail is not passed on; `echo`: a robot may have written it; `storm`: the operators have to know."""
+
+    why: str
+    echo: bool = False
+    storm: bool = False
+
+
+def stays_here(forward: ForwardTo, letter: Letter, known: Known, service: Service) -> Stays | None:
+    """Return why a mail is not passed on, or None if it is: it must not come back to us, nor to its sender."""
+    lately = known.passed_on.get(forward.address, PassedOn())
     if service.owns(forward.address):
-        return "it is our own address"
-    if sender == forward.address or any(a.address.lower() == forward.address for a in letter.reply_to):
-        return "the mail comes from there"
+        return Stays("it is our own address")
+    if forward.address in (known.sender.address, *(a.address.lower() for a in letter.reply_to)):
+        return Stays("the mail comes from there")
     if known.answered == PASSED_ON:
-        return "its sender answers that the one before was passed on"
-    return "it was found long after it arrived" if known.late or known.quiet else ""
+        return Stays("its sender answers that the one before was passed on")
+    if known.late or known.quiet:
+        return Stays("it was found long after it arrived")
+    if known.answers_passed_on:
+        return Stays("it answers one that was passed on", echo=True)
+    if _same_house(forward, known, service):
+        return Stays(f"the mail comes from {domain_of(forward.address)} itself", echo=lately.of_subject > 0)
+    storm = _too_many(lately, service)
+    return Stays(storm, echo=True, storm=True) if storm else None
+
+
+def _same_house(forward: ForwardTo, known: Known, service: Service) -> bool:
+    """Whether the sender is where the mail would go: a help desk there answers from another address of its own.
+
+    Where that is our own house, everybody who reports to us may be in it.
+    """
+    there = domain_of(forward.address)
+    return domain_of(known.sender.address) == there and there not in map(domain_of, service.own_addresses)
+
+
+def _too_many(lately: PassedOn, service: Service) -> str:
+    """Return which cap is reached. It looks at no header: a loop that hides what it is ends all the same."""
+    caps = (
+        (lately.of_sender, service.forwards_per_sender_per_day, "mails of this sender"),
+        (lately.of_subject, service.forwards_per_subject_per_day, "mails about this subject"),
+        (lately.total, service.forwards_per_target_per_day, "mails"),
+    )
+    return next((f"{n} {what} went there within a day" for n, most, what in caps if n >= most), "")
 
 
 # --- a mail on a ticket that is there already ---

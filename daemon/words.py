@@ -361,6 +361,11 @@ class Address:
     address: str
 
 
+def bare_address(address: str) -> str:
+    """Return an address as it is compared: lower-cased, without the dot that may end a domain."""
+    return address.strip().lower().rstrip(".")
+
+
 def domain_of(address: str) -> str:
-    """Return the part after the last @, lower-cased; "" where there is none."""
-    return address.rpartition("@")[2].lower() if "@" in address else ""
+    """Return the part after the last @ as it is compared; "" where there is none."""
+    return bare_address(address).rpartition("@")[2] if "@" in address else ""

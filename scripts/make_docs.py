@@ -17,6 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from pydantic.fields import FieldInfo  # noqa: E402
 from pydantic_core import PydanticUndefined  # noqa: E402
 
 from daemon.config import TABLES  # noqa: E402
@@ -72,12 +73,14 @@ def config_table() -> str:
     return table(("table", "key", "default", "what it says"), rows)
 
 
-def _default(name: str, key: str, field: object) -> str:
-    default = getattr(field, "default", None)
+def _default(name: str, key: str, field: FieldInfo) -> str:
+    default = field.default
     if key == "port":
         return "993, 143 with starttls" if name == "mailbox" else "587, 465 with implicit"
     if default is PydanticUndefined:
         return "**needed**"
+    if default is None:
+        return str(field.examples[0])
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):

@@ -16,6 +16,7 @@ from daemon.events import Opened, Rejected, Routed, ScopeDoubted, event_data
 from daemon.intake.letter import read_letter
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Rulebook
+from daemon.service import Trust
 from tests.desk import BEIJING, ROOT, TestDesk, write
 
 SUBJECTS = (
@@ -71,7 +72,7 @@ def desk_with(folder: Path, *changes: tuple[str, str]) -> TestDesk:
 
 
 def trusting(service):
-    return replace(service, authserv_ids=frozenset({"mx.example.com"}), opens_per_address_per_hour=1000)
+    return replace(service, trust=Trust(authserv_ids=frozenset({"mx.example.com"})), opens_per_address_per_hour=1000)
 
 
 def change(rules: Path, *changes: tuple[str, str]) -> Rulebook:

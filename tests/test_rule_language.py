@@ -18,6 +18,7 @@ from daemon.routing.loader import RuleFiles, load_partly, load_rulebook
 from daemon.routing.ruling import MAX_RULES
 from daemon.routing.telltale import telltales
 from daemon.rulebook import Rulebook
+from daemon.service import Trust
 from daemon.words import Address, Kind, Proof, Severity, State
 from tests.desk import ROOT, TestDesk, write
 from tests.test_routing import MONDAY_MORNING, facts, letter
@@ -550,11 +551,20 @@ def test_a_rule_captures_only_where_it_holds_and_says_it_first(desk: TestDesk) -
     assert (desk.ticket(2).ci, desk.ticket(2).error_codes) == ("srv-9", ("44",))
 
 
+def test_what_is_read_out_of_a_mail_is_one_short_line_without_unseen_signs(folder: Path) -> None:
+    rule = "rules:\n  - {name: c, capture: {%s: '(?s)码(.+)'}, then: {tags: [x]}}\n"
+    for field in ("ci", "order", "code", "service", "place"):
+        (finding,) = book(folder, rule % field).rules[0].captures
+        (word,) = finding.found(facts(letter("", "码 a\n#已解决\u202e b\u200b\x07 c" + "长" * 5000)))
+        assert word.startswith("a #已解决 b c长") and len(word) == 200
+        assert word.isprintable()
+
+
 def test_explicit_words_of_the_mail_win(desk: TestDesk) -> None:
     text = "#ci core-1\n#affected 5\nASSET-77 连不上，影响1200户"
     staff = "Mary Jones <mary.jones@example.com>"
     results = "test.example; dmarc=pass header.from=example.com"
-    desk.desk.service = replace(desk.desk.service, authserv_ids=frozenset({"test.example"}))
+    desk.desk.service = replace(desk.desk.service, trust=Trust(authserv_ids=frozenset({"test.example"})))
     desk.receives(write(staff, text, authentication_results=results))
     assert (desk.ticket(1).ci, desk.ticket(1).affected) == ("core-1", 5)
 

@@ -81,7 +81,9 @@ class Letter:
     their order, (name as written, value), capped. `text` is the whole mail as text, `html_text` the text of its
     HTML part or "", `new_text` the sender's own words and `quoted_text` what was cut from them; `confidence` says
     how sure that cut is and `cut_reason` what told it. `forwarded` is the mail that this one passes on.
-    `return_path` is None where the header is missing and "" where it is <>. `date` is aware or None.
+    `return_path` is None where the header is missing and "" where it is <>. `date` is aware or None. `trail` holds what
+    mail servers write on the way (Received, Authentication-Results, ARC), topmost first, (name in lower case, value as
+    it came).
     """
 
     message_id: str
@@ -111,6 +113,7 @@ class Letter:
     confidence: Confidence = Confidence.HIGH
     cut_reason: str = ""
     forwarded: Forwarded | None = None
+    trail: tuple[tuple[str, str], ...] = ()
 
     @property
     def words(self) -> str:
@@ -243,6 +246,7 @@ def _letter(draft: _Draft, mail: Anatomy) -> Letter:
         confidence=split.confidence,
         cut_reason=split.reason,
         forwarded=_forwarded(subject, split, mail),
+        trail=heading.trail(),
     )
 
 

@@ -786,9 +786,13 @@ SAMPLE_FACTS: Mapping[str, Mapping[str, object]] = {
 """Rich facts for every template: previews, `ticketd check` and the golden mails use them."""
 
 
+ABOUT_A_TICKET = frozenset(name for name, facts in SAMPLE_FACTS.items() if facts["ticket"] is not None)
+"""The templates that may belong to one ticket: only these can have variants."""
+
+
 def sparse_facts(name: str) -> dict[str, object]:
     """Return facts of which nothing optional is known, so that a template's other branches are tried."""
-    ticket = None if SAMPLE_FACTS[name]["ticket"] is None else {**NO_TICKET, "number": 1, "state": "new", "severity": 4}
+    ticket = {**NO_TICKET, "number": 1, "state": "new", "severity": 4} if name in ABOUT_A_TICKET else None
     return {"ticket": ticket, **{fact: EXTRA[fact][0] for fact in TEMPLATES[name].extra}}
 
 

@@ -19,6 +19,7 @@ from typing import Any
 import re2
 
 from daemon.errors import did_you_mean
+from daemon.notify.envelope import clean_header
 from daemon.routing.facts import (
     AGE_FIELDS,
     COUNT_FIELDS,
@@ -41,6 +42,7 @@ _SEES_SIGNS = re.compile(r"\[\^|\\[WDSpPxCQB]")
 """What a pattern needs to tell a full-width letter or a Chinese sign from the plain one."""
 _PATTERN_MEMORY = 2 << 20
 _SNIPPET = 120
+_LONGEST_CAPTURED = 200
 _MET_AROUND = 30
 
 
@@ -329,13 +331,18 @@ class Finding:
 
     def found(self, mail: MailFacts) -> tuple[str, ...]:
         """Return the words that are found, each by the name that is known."""
-        words = self.by.found(mail)
-        return tuple(filter(None, (self.known.get(fold(w), "") for w in words))) if self.known else words
+        words = map(captured, self.by.found(mail))
+        return tuple(filter(None, (self.known.get(fold(w), "") for w in words) if self.known else words))
 
     def describe(self) -> str:
         """Return it as a rule file would say it."""
         what = self.by.pattern if isinstance(self.by, Capture) else " | ".join(self.by.words)
         return f"{self.into} from {', '.join(self.by.fields)}: {what}"
+
+
+def captured(text: str) -> str:
+    """Return words of a mail fit for a field of the record: one short line without controls or unseen signs."""
+    return clean_header(text, _LONGEST_CAPTURED)
 
 
 def _values(mail: MailFacts, fields: tuple[str, ...]) -> Iterator[Text]:
