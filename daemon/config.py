@@ -429,6 +429,10 @@ class LimitsConfig(Table):
         default=60,
         description="Tickets that one address may open in an hour; further mail waits in quarantine",
     )
+    disk_reserve_mb: Annotated[int, Field(ge=0)] = Field(
+        default=200,
+        description="Below this much free disk no mail is fetched: it waits on the server; what is owed still goes out",
+    )
     forwards_per_target_per_day: Count = Field(
         default=300, description="Mails that rules pass on to one address in a day; further ones become tickets"
     )

@@ -89,7 +89,7 @@ def _opened(path: Path) -> IO[bytes]:
         raise TicketdError(f"{path} cannot be opened: {cure}") from e
 
 
-def _lock_at_once(file: IO[bytes], tries: int = 3) -> None:
+def _lock_at_once(file: IO[bytes], tries: int = 10) -> None:
     """Lock a file that nobody else holds; who only asks whether it is locked has it for a moment, and is waited for."""
     for left in reversed(range(tries)):
         try:

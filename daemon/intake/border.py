@@ -64,6 +64,19 @@ def border_says(trail: Iterable[tuple[str, str]], domain: str, trust: Trust) -> 
     return proof, f"{said.name} {why}"
 
 
+def stamped_by(trail: Iterable[tuple[str, str]]) -> str | None:
+    """Return who wrote the topmost Authentication-Results, unproved: "" where it does not say, None without one."""
+    top = next((value for name, value in trail if name == "authentication-results"), None)
+    field = _parsed(top) if top is not None else None
+    return field.server if field else None
+
+
+def why_not_believed(trail: Iterable[tuple[str, str]], trust: Trust) -> str:
+    """Return why no Authentication-Results of this mail counts, or "" where one does."""
+    said = _believed(tuple(trail), trust)
+    return said if isinstance(said, str) else ""
+
+
 # --- which field counts ---
 
 

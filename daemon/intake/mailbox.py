@@ -28,6 +28,7 @@ from imapclient import DELETED, IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError, ProtocolError
 
 from daemon.backoff import Trouble, suggested_wait
+from daemon.certificate import good_until
 from daemon.errors import UnreachableError
 from daemon.intake.letter import RawMail
 from daemon.intake.wire import USUAL_ALLOWANCE, Lifeline, Wire
@@ -164,7 +165,7 @@ class Mailbox:
         """Remember what is needed, without connecting."""
         self.settings = settings
         self.uidvalidity = 0
-        self.last_ok = clock()
+        self.last_ok: float | None = None
         self.problems: dict[str, str] = {}
         self._spool, self._now, self._clock = spool, now, clock
         self._client: Any = None
@@ -200,6 +201,16 @@ class Mailbox:
     def connected(self) -> bool:
         """Whether there is a link that we do not doubt."""
         return self._client is not None
+
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the server has said that it can do."""
+        return frozenset(name.decode("ascii", "replace").upper() for name in self._able)
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """Until when the server's certificate is good; None without TLS."""
+        return good_until(self._live().wire.sock)
 
     def noop(self) -> None:
         """Ask for a sign of life."""

@@ -15,8 +15,10 @@ import socket
 import ssl
 import time
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal, Protocol
 
+from daemon.certificate import good_until
 from daemon.errors import TicketdError
 from daemon.notify.envelope import ascii_domain, clean_header, is_address
 from daemon.notify.notice import OutgoingMail
@@ -86,6 +88,33 @@ class Fate:
     refused_us: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeting:
+    """What the server says of itself once the line is secured and we are logged in; `fault`: why it did not come to it.
+
+    `largest` is the size of a mail that it takes, in bytes, 0 where it does not say.
+    """
+
+    fault: str = ""
+    able: frozenset[str] = frozenset()
+    largest: int = 0
+    certificate_ends: datetime | None = None
+
+
+def greet(settings: SmtpSettings) -> Greeting:
+    """Open a session as for sending, look at the server and say goodbye; nothing is sent."""
+    try:
+        server = _connect(settings)
+    except _NoSession as nothing:
+        return Greeting(fault=f"{nothing.fate.code or ''} {nothing.fate.text}".strip())
+    with contextlib.suppress(OSError):
+        ends, able = good_until(server.sock), frozenset(server.esmtp_features)
+        size = server.esmtp_features.get("size", "")
+        server.quit()
+    server.close()
+    return Greeting(able=able, largest=int(size) if size.isdecimal() else 0, certificate_ends=ends)
+
+
 class _NoSession(Exception):  # noqa: N818 - it is weather, and never leaves this file
     def __init__(self, code: int, text: str, *, refused_us: bool) -> None:
         super().__init__(text)
@@ -103,6 +132,7 @@ class Postman:
         self._settings = settings
         self._server: smtplib.SMTP | None = None
         self._used_at = 0.0
+        self.last_ok: float | None = None
 
     def send(self, mail: OutgoingMail) -> Fate:
         """Hand the mail to the server and return what became of it; never raises for anything of the network."""
@@ -140,6 +170,7 @@ class Postman:
             self._hang_up()
             return Fate(outcome="temporary", text=f"the connection broke before the mail was handed over: {cut}")
         self._used_at = time.monotonic()
+        self.last_ok = self._used_at if fate.code else self.last_ok
         gone = self._server.sock is None or fate.code in (_CLOSING, -1)
         if gone or fate.outcome == "uncertain" or fate.connection_lost:
             self._hang_up()

@@ -14,6 +14,7 @@ from daemon.store.outbox import Outbox, OwedNotice, stem
 from daemon.store.register import Register
 from daemon.store.tables import stamp
 from daemon.store.versions import Versions
+from daemon.store.vitals import Vitals
 
 __all__ = ["SPOOL", "KeptMail", "OwedNotice", "Store", "core_of", "failed_key", "hint_key", "moved_key", "stem"]
 
@@ -32,6 +33,7 @@ class Store:
         self.outbox = Outbox(self.base)
         self.duties = DutyBook(self.base)
         self.versions = Versions(self.base)
+        self.vitals = Vitals(self.base)
         self.lookup = Lookup(self.base, self.register, self.outbox)
 
     def transaction(self) -> AbstractContextManager[None]:

@@ -202,6 +202,22 @@ class Ledger:
                 (True, mailbox, uidvalidity, False),
             )
 
+    def latest(self, count: int) -> list[KeptMail]:
+        """Return the newest mails that are kept with their bytes, the newest first."""
+        sql = f"{_MAIL} WHERE size > 0 ORDER BY id DESC LIMIT ?"
+        return [self._kept(row) for row in self._base.rows(sql, (count,))]
+
+    def known_as(self, message_id: str) -> tuple[str, MailStatus, int] | None:
+        """Return (mailbox, status, ticket) of the mail with this Message-ID, once it was handled."""
+        sql = "SELECT mailbox, status, ticket FROM mail WHERE message_id = ? ORDER BY id"
+        row = self._base.one(sql, (message_id.strip("<>"),))
+        return (str(row[0]), MailStatus(row[1]), int(row[2])) if row else None
+
+    def generations(self, mailbox: str) -> set[int]:
+        """Return every UIDVALIDITY that this mailbox has had."""
+        sql = "SELECT uidvalidity FROM mailbox_seen WHERE mailbox = ?"
+        return {int(row[0]) for row in self._base.rows(sql, (mailbox,))}
+
     # --- quarantine ---
 
     def quarantined(self) -> list[dict[str, Any]]:
