@@ -55,6 +55,7 @@ from daemon.terminal import (
     USAGE,
     config_of,
     day_of,
+    in_words,
     indented,
     moment_of,
     put_line,
@@ -101,7 +102,7 @@ def run_command(args: list[str] | None = None) -> int:
         return OK
     except OSError as e:  # of a file that somebody has named, or that is not as it should be
         _log.debug("command.failed", exc_info=True)
-        click.echo(f"ticketd: {e.filename or 'this'}: {e.strerror or e}", err=True)
+        click.echo(f"ticketd: {in_words(e)}", err=True)
         return PROBLEMS
     return result if isinstance(result, int) else OK
 

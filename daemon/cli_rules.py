@@ -34,7 +34,7 @@ from daemon.routing.schema import SCHEMAS, schema_text
 from daemon.rulebook import Rulebook
 from daemon.store import Store
 from daemon.store.versions import Version
-from daemon.terminal import OK, PROBLEMS, config_of, day_of, put_table, put_whole, safe
+from daemon.terminal import OK, PROBLEMS, config_of, day_of, in_words, put_table, put_whole, safe
 from daemon.trials import Verdict, verdict_data
 from daemon.views import stats_data
 
@@ -152,8 +152,8 @@ def diff(ctx: click.Context, old: str, new: str) -> int:
     config = config_of(ctx)
     try:
         said = _compared(_shop_of(ctx, config), old, new)
-    except TicketdError as e:
-        click.echo(safe(f"ticketd: {e}"), err=True)
+    except (TicketdError, OSError) as e:
+        click.echo(f"ticketd: {in_words(e)}", err=True)
         return _CANNOT_SAY
     click.echo(safe(said), nl=False)
     return PROBLEMS if said else OK
@@ -213,8 +213,8 @@ def backtest(
     try:
         shop = _shop_of(ctx, config)
         trial = _trial(shop, load_rulebook(folder or other or shop.places.rules), since=began, limit=limit)
-    except TicketdError as e:
-        click.echo(safe(str(e)), err=True)
+    except (TicketdError, OSError) as e:
+        click.echo(in_words(e), err=True)
         return _CANNOT_SAY
     if as_json:
         put_whole(trial_data(trial, shop.zone))

@@ -326,9 +326,12 @@ def _finish(places: Places, store: Store, number: int) -> Placed:
 
 
 def _set_aside(name: str, content: bytes, folder: Path) -> Path:
-    """Keep what was never in force, and what nobody could bring back."""
-    write_whole(folder / name, content)
-    return folder / name
+    """Keep what was never in force, and what nobody could bring back, beside what was kept before."""
+    path = folder / name
+    while path.exists() and path.read_bytes() != content:
+        path = path.with_name(f"{path.name}~")
+    write_whole(path, content)
+    return path
 
 
 def _refuse_readonly(folder: Path) -> None:

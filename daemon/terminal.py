@@ -57,6 +57,13 @@ def _refuse_far(year: int, text: str) -> None:
         raise click.UsageError(f"'{text}' is too far away; write a year from {_YEARS[0]} to {_YEARS[-1]}")
 
 
+def in_words(error: Exception) -> str:
+    """Return what is wrong in words that can be shown, with the file first where the system has refused something."""
+    if isinstance(error, OSError):
+        return safe(f"{error.filename or 'this'}: {error.strerror or error}")
+    return safe(str(error))
+
+
 def put_whole(data: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Print one JSON document."""
     click.echo(json.dumps(data, ensure_ascii=False, indent=1))

@@ -106,6 +106,10 @@ def test_what_somebody_is_at_work_on_is_not_overwritten(place, command):  # noqa
     assert "my own" not in (place / "rules" / "duties.yaml").read_text("utf-8")
     aside = place / "state" / "set-aside" / "2" / "duties.yaml"
     assert f"what was never applied is kept: {aside}" in forced.out and "my own" in aside.read_text("utf-8")
+    edit(place / "rules", "# ", "# my second ", file="duties.yaml")
+    command("rules", "apply", other, "--yes", "--force")
+    assert "my own" in aside.read_text("utf-8"), "what was kept before stays"
+    assert "my second" in aside.with_name("duties.yaml~").read_text("utf-8")
 
 
 def test_after_an_apply_the_folder_holds_exactly_what_was_applied(place, command):  # noqa: F811
@@ -484,3 +488,42 @@ def test_backtest_says_what_would_change_and_how_a_program_knows(worked):
     assert command("rules", "backtest").status == 2
     assert command("rules", "backtest", "--since", "nonsense").status == 64
     assert command("rules", "diff", "9").status == 2 and command("rules", "diff", "1", "x").status == 2
+
+
+# --- what makes no sense ---
+
+HUGE = "9" * 20
+ODD = (
+    (1, "no version of the rules", "rules show {huge}"),
+    (1, "no version of the rules", "rules show ²"),
+    (2, "no version of the rules", "rules diff 1 {huge}"),
+    (64, "is a file", "rules schema --out {file}"),
+    (1, "Not a directory", "rules schema --out {file}/x"),
+    (64, "is a file", "rules test --rules {file}"),
+    (1, "not UTF-8", "rules test {file}"),
+    (64, "is a file", "rules apply {file} --yes"),
+    (64, "too far away", "rules backtest --since 0001-01-01"),
+    (64, "too far away", "rules stats --since 9999-12-31"),
+    (64, "not in the range", "explain --ticket {huge}"),
+    (64, "no mailbox is called 'suport' (did you mean 'support'?)", "explain --mailbox suport {file}"),
+    (64, "too far away", "explain --as-of 9999-12-31T23:59:59+00:00 {file}"),
+    (1, "Is a directory", "explain {folder}"),
+    (64, "too far away", "rota --as-of 0001-01-01T00:00:00+00:00"),
+    (64, "too far away", "timetable simulate --from 0001-01-01"),
+    (64, "not in the range", "ticket show {huge}"),
+    (1, "is no period", "register --period 0001-01"),
+    (64, "not in the range", "quarantine show {huge}"),
+    (64, "not in the range", "quarantine drop {huge}"),
+    (1, "File exists", "init {file}"),
+)
+
+
+def test_what_makes_no_sense_gets_one_clear_line(place, command, tmp_path):  # noqa: F811
+    file = tmp_path / "file"
+    file.write_bytes(b"\xff\x00")
+    names = {"huge": HUGE, "file": file, "folder": tmp_path}
+    for status, what, line in ODD:
+        said = command(*(word.format(**names) for word in line.split()))
+        assert (said.status, what in said.out + said.err) == (status, True), (line, said)
+        lines = [x for x in (said.out + said.err).splitlines() if x and not x.startswith(("Usage:", "Try "))]
+        assert len(lines) == 1, (line, said)
