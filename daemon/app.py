@@ -7,7 +7,6 @@ and `schedule`, which only wakes us: what is owed is always asked of the databas
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 import random
@@ -20,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import schedule
@@ -41,6 +40,7 @@ from daemon.intake.signers import Signers
 from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
 from daemon.notify.render import Renderer, ServiceFacts, check_templates, word_lists
+from daemon.placing import is_locked, locked
 from daemon.pulse import Pulse, Signs, loops_of, mailbox_loop, this_version, write_signs
 from daemon.reports.wording import Wording
 from daemon.routing.check import is_warning
@@ -140,6 +140,7 @@ def open_for_work(config: Config, clock: Clock, *, unfinished: bool = False) -> 
     store = open_store(config)
     try:
         _claim(store)
+        inforce.taken_up(store, 0, clock.now())  # one that was killed cannot say any more that it is gone
         found = inforce.at_start(places_of(config), store, clock.now())
         return open_desk(config, clock, (store, found.rulebook)), found
     except BaseException:
@@ -188,32 +189,17 @@ def instance_lock(config: Config) -> Iterator[None]:
     """Hold the state directory for this process; the lock dies with it, however it dies."""
     state = Path(config.service.state_dir)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (state / _LOCK).open("w") as file:
-        if not _locked(file):
-            raise AlreadyRunningError(f"another ticketd is running on {state}: stop it first")
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(locked(state / inforce.LOCK, wait=False))
+        except BlockingIOError as e:
+            raise AlreadyRunningError(f"another ticketd is running on {state}: stop it first") from e
         yield
-
-
-def _locked(file: IO[str]) -> bool:
-    """Take the lock; who only looks whether somebody has it (`is_running`) may hold it for an instant."""
-    for _ in range(10):
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return True
-        Clock.pause(0.05)
-    return False
 
 
 def is_running(config: Config) -> bool:
     """Return whether a process works on the state directory."""
-    try:
-        with (Path(config.service.state_dir) / _LOCK).open("r") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return is_locked(Path(config.service.state_dir) / inforce.LOCK)
 
 
 # --- one round ---
@@ -371,11 +357,15 @@ class Daemon:
         return trial_data(back_test(question, desk.store, workers=1), ZoneInfo(desk.service.timezone), most=20)
 
     def _kept(self, problems: Iterable[Problem]) -> None:
-        """Say in the log and to the operator that the rules stay as they are, and why; each fault once a day."""
+        """Say in the log and to the operator that the rules stay as they are, and why."""
+        log.error("rules.kept", version=self.desk.rulebook.version, problems=list(map(str, problems)))
+        self._alarm("New rules were refused; the old ones stay", problems)
+
+    def _alarm(self, subject: str, problems: Iterable[Problem]) -> None:
+        """Tell the operator; each fault once a day."""
         said = [str(p) for p in problems]
-        log.error("rules.kept", version=self.desk.rulebook.version, problems=said)
         key = hashlib.sha256("\n".join(said).encode()).hexdigest()[:12]
-        flow.raise_alarm(self.desk, f"reload:{key}", "New rules were refused; the old ones stay", said)
+        flow.raise_alarm(self.desk, f"reload:{key}", subject, said)
 
     # --- the loops ---
 
@@ -487,10 +477,13 @@ class Daemon:
             self._take_applied(last)
 
     def _take(self, fresh: Fresh) -> None:
-        """Put what was read again in force; where somebody has applied other rules meanwhile, those count."""
+        """Put what was read again in force, also behind a version that could not be taken up.
+
+        Where somebody has applied other rules meanwhile, those count.
+        """
         rulebook, files = fresh.found.rulebook, fresh.found.files
         try:
-            number = inforce.put_in_force(rulebook, files, fresh.wish, self.desk.store, self.number)
+            number = inforce.put_in_force(rulebook, files, fresh.wish, self.desk.store, self.refused or self.number)
         except RulesChangedError as e:
             log.warning("rules.overtaken", version=rulebook.version, why=str(e))
             return
@@ -505,16 +498,26 @@ class Daemon:
         if version is None:
             return
         try:
-            self._work_with(inforce.load_kept(version, self.desk.store), number)
-            log.info("rules.applied", version=version.version, number=number, by=version.who, note=version.note)
+            rulebook = inforce.load_kept(version, self.desk.store)
+        except ConfigError as e:
+            self.refused = number
+            inforce.refused(self.desk.store, number, "; ".join(map(str, e.problems)), self.desk.clock.now())
+            self._kept(e.problems)
+            return
+        self._work_with(rulebook, number)
+        log.info("rules.applied", version=version.version, number=number, by=version.who, note=version.note)
+        self._take_templates()
+
+    def _take_templates(self) -> None:
+        try:
             _refuse_bad_templates(self.config)
             self.desk.renderer = open_renderer(self.config, self.desk.service, self.desk.keys)
         except ConfigError as e:
-            self.refused = number if self.number != number else self.refused
-            self._kept(e.problems)
+            log.error("templates.kept", problems=[str(p) for p in e.problems])
+            self._alarm("The templates are broken; those that were read before stay", e.problems)
 
     def _work_with(self, rulebook: Rulebook, number: int) -> None:
-        self.desk.rulebook, self.number, self.faults = rulebook, number, ()
+        self.desk.rulebook, self.number, self.faults, self.refused = rulebook, number, (), 0
         inforce.taken_up(self.desk.store, number, self.desk.clock.now())
 
     def _send(self, postman: Postman) -> None:

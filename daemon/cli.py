@@ -21,6 +21,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+import structlog
 from click.core import ParameterSource
 
 import daemon
@@ -55,6 +56,7 @@ from daemon.terminal import (
     USAGE,
     config_of,
     day_of,
+    in_words,
     indented,
     moment_of,
     put_line,
@@ -65,6 +67,8 @@ from daemon.terminal import (
 )
 from daemon.ticket import Ticket
 
+_log = structlog.get_logger()
+_NUMBER = click.IntRange(1, 2**31 - 1)
 _OVERWRITTEN = (
     "ticketd: {} belongs to another distribution now (python-daemon?): "
     "install ticketd again, in a virtual environment of its own"
@@ -97,6 +101,10 @@ def run_command(args: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as e:  # of a file that somebody has named, or that is not as it should be
+        _log.debug("command.failed", exc_info=True)
+        click.echo(f"ticketd: {in_words(e)}", err=True)
+        return PROBLEMS
     return result if isinstance(result, int) else OK
 
 
@@ -257,7 +265,7 @@ def _unreadable(path: str, error: OSError, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("mails", nargs=-1)
-@click.option("--ticket", "number", default=None, type=click.IntRange(1, 2**31 - 1), metavar="N",
+@click.option("--ticket", "number", default=None, type=_NUMBER, metavar="N",
               help="Instead of MAILS: the mail that opened this ticket, by the rules of then and of now.")  # fmt: skip
 @click.option("--mailbox", default="", help="The mailbox that the mail would come into (default: the first).")
 @click.option("--brief", is_flag=True, default=False, help="Only the rules that matched.")
@@ -273,13 +281,13 @@ def explain(
     if (number is None) != bool(mails):
         raise click.UsageError("name the files of mails, or a ticket: --ticket 12")
     config = config_of(ctx)
+    into = _mailbox_called(mailbox, config)
     desk = app.open_desk(config, Clock(moment_of(as_of) if as_of else None))
     with contextlib.closing(desk.store):
         if number is not None:
             told = explain_ticket(number, desk)
             put_line(told) if as_json else put_lines(ticket_lines(told, brief=brief))
             return OK
-        into = _mailbox_called(mailbox, config)
         well = [_explain(path, into, desk, as_json=as_json, brief=brief, words=words) for path in mails]
     return OK if all(well) else PROBLEMS
 
@@ -336,7 +344,7 @@ def ticket_list(ctx: click.Context, as_json: bool) -> int:
 
 
 @ticket.command("show")
-@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.argument("number", type=_NUMBER)
 @click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object.")
 @click.pass_context
 def ticket_show(ctx: click.Context, number: int, as_json: bool) -> int:
@@ -350,7 +358,7 @@ def ticket_show(ctx: click.Context, number: int, as_json: bool) -> int:
 
 
 @ticket.command("history")
-@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.argument("number", type=_NUMBER)
 @click.option("--json", "as_json", is_flag=True, default=False, help="One JSON array.")
 @click.pass_context
 def ticket_history(ctx: click.Context, number: int, as_json: bool) -> int:
@@ -367,7 +375,7 @@ _LANGUAGE = click.option("--lang", default="en", type=click.Choice(timetable.LAN
 
 
 @ticket.command("why")
-@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.argument("number", type=_NUMBER)
 @click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object.")
 @_LANGUAGE
 @_AS_OF
@@ -432,7 +440,7 @@ def timetable_group() -> None:
 
 
 @timetable_group.command("preview")
-@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.argument("number", type=_NUMBER)
 @click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object.")
 @_LANGUAGE
 @_AS_OF
@@ -502,7 +510,7 @@ def _ticket(ctx: click.Context, number: int) -> dict[str, Any]:
 
 
 @ticket.command("report")
-@click.argument("number", type=click.IntRange(1, 2**31 - 1))
+@click.argument("number", type=_NUMBER)
 @click.option("--format", "form", default="text", type=click.Choice(RECORD_FORMS))
 @click.option("--language", default="", help="zh, en … (default: the service's).")
 @click.option("--internal", is_flag=True, default=False, help="With the words that are for colleagues only.")
@@ -638,7 +646,7 @@ def quarantine_list(ctx: click.Context, as_json: bool) -> int:
 
 
 @quarantine.command("show")
-@click.argument("mail", type=int)
+@click.argument("mail", type=_NUMBER)
 @click.option("--raw", is_flag=True, default=False, help="The bytes as they came.")
 @click.pass_context
 def quarantine_show(ctx: click.Context, mail: int, raw: bool) -> int:
@@ -656,7 +664,7 @@ def quarantine_show(ctx: click.Context, mail: int, raw: bool) -> int:
 
 
 @quarantine.command("release")
-@click.argument("mails", nargs=-1, required=True, type=int)
+@click.argument("mails", nargs=-1, required=True, type=_NUMBER)
 @click.pass_context
 def quarantine_release(ctx: click.Context, mails: tuple[int, ...]) -> int:
     """Hand mails back: the next round handles them as if they had just come."""
@@ -664,7 +672,7 @@ def quarantine_release(ctx: click.Context, mails: tuple[int, ...]) -> int:
 
 
 @quarantine.command("drop")
-@click.argument("mails", nargs=-1, required=True, type=int)
+@click.argument("mails", nargs=-1, required=True, type=_NUMBER)
 @click.option("--reason", default="dropped by the operator", help="Why; it is kept.")
 @click.pass_context
 def quarantine_drop(ctx: click.Context, mails: tuple[int, ...], reason: str) -> int:

@@ -9,6 +9,7 @@ import getpass
 import os
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from datetime import time as midnight
@@ -17,33 +18,31 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
-import structlog
 
 from daemon import app, inforce
 from daemon.backtest import Question, Trial, back_test, trial_data, trial_lines
 from daemon.clock import Clock
 from daemon.config import Config
 from daemon.errors import ConfigError, Problem, TicketdError
-from daemon.inforce import Found, Places, Wish
+from daemon.inforce import Found, Placed, Places, Wish
 from daemon.overruled import CATEGORY, TEAM, standing
 from daemon.plain import iso
 from daemon.proving import run_tests
-from daemon.routing.changes import diff_of
-from daemon.routing.loader import load_rulebook
+from daemon.routing.changes import changed, diff_of
+from daemon.routing.loader import PLANS, TESTS, load_rulebook
 from daemon.routing.schema import SCHEMAS, schema_text
 from daemon.rulebook import Rulebook
 from daemon.store import Store
 from daemon.store.versions import Version
-from daemon.terminal import OK, PROBLEMS, config_of, day_of, put_table, put_whole, safe
+from daemon.terminal import OK, PROBLEMS, config_of, day_of, in_words, put_table, put_whole, safe
 from daemon.trials import Verdict, verdict_data
 from daemon.views import stats_data
-
-log = structlog.get_logger()
 
 _FOLDER = click.Path(path_type=Path, exists=True, file_okay=False)
 _SINCE = click.option("--since", default=None, metavar="DATE", help="Only what came since that day (default: all).")
 _TRIED_AT_APPLY = 2000
 """So many of the newest mails are tried before rules are applied; `rules backtest` tries all."""
+_NONE_YET = "no rules were put in force yet: the first start does that, or 'ticketd rules apply'"
 _PATIENCE = 20.0
 _CANNOT_SAY = 2
 _SHOWN = 5
@@ -65,7 +64,10 @@ class _Shop:
 
 
 def _shop(ctx: click.Context) -> _Shop:
-    config = config_of(ctx)
+    return _shop_of(ctx, config_of(ctx))
+
+
+def _shop_of(ctx: click.Context, config: Config) -> _Shop:
     zone = ZoneInfo(config.service.timezone)
     shop = _Shop(config, app.places_of(config), app.open_store(config), zone)
     ctx.call_on_close(shop.store.close)
@@ -85,11 +87,23 @@ def history(ctx: click.Context, as_json: bool) -> int:
     if as_json:
         put_whole([_version_data(v, shop.zone) for v in versions])
         return OK
+    if not versions:
+        click.echo(_NONE_YET)
+        return OK
     heads = ("number", "version", "since", "by", "how", "changed", "why")
     put_table(heads, [(v.id, v.version, iso(v.at, shop.zone), v.who, v.how, _size(v.diff), v.note) for v in versions])
-    if versions and (names := inforce.never_applied(shop.places, shop.store)):
-        click.echo(f"not in force yet: what differs in {', '.join(names)} (ticketd rules diff)")
+    if half := inforce.unfinished(shop.places, shop.store):
+        click.echo(safe(_half_done(half, shop)))
+    elif names := inforce.never_applied(shop.places, shop.store):
+        click.echo(safe(f"not in force yet: what differs in {', '.join(names)} (ticketd rules diff)"))
     return OK
+
+
+def _half_done(version: Version, shop: _Shop) -> str:
+    return (
+        f"{version.who}'s apply of version {version.version} was interrupted: it is in force, but not all of its files "
+        f"are in {shop.places.rules} yet; 'ticketd rules apply', or the next start or reload, puts them there"
+    )
 
 
 @rules.command()
@@ -133,15 +147,27 @@ def _put_file(content: bytes) -> None:
 def diff(ctx: click.Context, old: str, new: str) -> int:
     """Show what changed from version OLD to NEW; without NEW what the folder has instead, without OLD since it counts.
 
-    The exit status is 1 where something differs.
+    The exit status is 1 where something differs, 2 where that cannot be said, since there is no such version.
     """
-    shop = _shop(ctx)
-    versions = shop.store.versions
-    before = versions.files(versions.named(old).id if old else versions.last_id())
-    after = versions.files(versions.named(new).id) if new else inforce.files_here(shop.places)
-    said = diff_of(before, after)
+    config = config_of(ctx)
+    try:
+        said = _compared(_shop_of(ctx, config), old, new)
+    except (TicketdError, OSError) as e:
+        click.echo(f"ticketd: {in_words(e)}", err=True)
+        return _CANNOT_SAY
     click.echo(safe(said), nl=False)
     return PROBLEMS if said else OK
+
+
+def _compared(shop: _Shop, old: str, new: str) -> str:
+    """Return what differs; of the folder too, and if it is in the middle of an `apply`, that is said first."""
+    versions = shop.store.versions
+    before = versions.files(versions.named(old).id if old else versions.last_id())
+    if new:
+        return diff_of(before, versions.files(versions.named(new).id))
+    if half := inforce.unfinished(shop.places, shop.store):
+        click.echo(safe(_half_done(half, shop)), err=True)
+    return diff_of(before, inforce.files_here(shop.places))
 
 
 def _version_data(version: Version, zone: ZoneInfo) -> dict[str, Any]:
@@ -182,12 +208,13 @@ def backtest(
     The exit status is 0 where nothing would change, 1 where something would, 2 where that cannot be said: the rules
     cannot be read, or a mail could not be tried although nothing else would change. Nothing is written.
     """
+    config = config_of(ctx)
+    began = _beginning(since, ZoneInfo(config.service.timezone))
     try:
-        shop = _shop(ctx)
-        began = _beginning(since, shop.zone)
+        shop = _shop_of(ctx, config)
         trial = _trial(shop, load_rulebook(folder or other or shop.places.rules), since=began, limit=limit)
-    except TicketdError as e:
-        click.echo(str(e), err=True)
+    except (TicketdError, OSError) as e:
+        click.echo(in_words(e), err=True)
         return _CANNOT_SAY
     if as_json:
         put_whole(trial_data(trial, shop.zone))
@@ -217,7 +244,7 @@ def _trial(shop: _Shop, new: Rulebook, since: datetime | None = None, limit: int
 
 @rules.command("test")
 @click.argument("paths", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--rules", "folder", default=None, metavar="DIR", type=click.Path(exists=True, path_type=Path),
+@click.option("--rules", "folder", default=None, metavar="DIR", type=_FOLDER,
               help="Try the rules in this folder, not those of the configuration.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object.")
 @click.pass_context
@@ -257,7 +284,8 @@ def _show_verdicts(verdicts: list[Verdict], problems: list[Problem]) -> None:
 
 @rules.command("schema")
 @click.argument("name", default="", type=click.Choice(["", *SCHEMAS]), metavar="[NAME]")
-@click.option("--out", default=None, type=click.Path(path_type=Path), help="Write them all to this folder.")
+@click.option("--out", default=None, type=click.Path(file_okay=False, path_type=Path),
+              help="Write them all to this folder.")  # fmt: skip
 def rules_schema(name: str, out: Path | None) -> int:
     """Print the JSON Schema of a rule file, by which editors complete and check it; or write all of them anew.
 
@@ -329,26 +357,42 @@ def apply(ctx: click.Context, folder: Path | None, note: str, yes: bool, force: 
     takes them up within seconds, between two mails.
     """
     shop, now = _shop(ctx), Clock().now()
+    _finish_first(shop)
     elsewhere = folder is not None and folder.resolve() != shop.places.rules.resolve()
     source, after = folder if folder and elsewhere else shop.places.rules, shop.store.versions.last_id()
-    if elsewhere and not force:
-        _refuse_to_overwrite(shop)
+    lost = inforce.never_applied(shop.places, shop.store) if elsewhere else ()
+    if lost and not force:
+        raise TicketdError(_would_lose(lost, shop))
     found = _found(source, shop, now)
-    version, same = found.rulebook.version, shop.store.versions.files(after) == found.files
-    if same and not (elsewhere and inforce.never_applied(shop.places, shop.store)):
+    version, old = found.rulebook.version, shop.store.versions.files(after)
+    if old == found.files and not lost:
         click.echo(f"version {version} is in force already: nothing to apply")
         return OK
     trial = _trial(shop, found.rulebook, limit=_TRIED_AT_APPLY)
-    for line in trial_lines(trial):
+    for line in (*_what_changes(old, found.files, lost), *trial_lines(trial)):
         click.echo(safe(line))
     if not yes and not sys.stdin.isatty():
         raise click.UsageError("nobody is there to be asked: add --yes")
     if not yes:
         click.confirm(f"Put version {version} in force?", abort=True)
     data = trial_data(trial, shop.zone, most=20)
-    number = _put(source, found, Wish(who=_who(), how="apply", at=now, note=note, trial=data), shop, after, elsewhere)
-    click.echo(f"version {version} is in force (number {number})")
-    return _await_daemon(shop, number)
+    placed = _put(source, found, Wish(who=_who(), how="apply", at=now, note=note, trial=data), shop, after, elsewhere)
+    click.echo(f"version {version} is in force (number {placed.number})")
+    _tell_where(placed)
+    return _await_daemon(shop, placed.number)
+
+
+def _finish_first(shop: _Shop) -> None:
+    """Finish what a crash has interrupted, before anything is said about the folder."""
+    if half := inforce.unfinished(shop.places, shop.store):
+        placed = inforce.finish(shop.places, shop.store)
+        click.echo(safe(f"finished {half.who}'s apply of version {half.version}, which was interrupted"))
+        _tell_where(placed)
+
+
+def _tell_where(placed: Placed | None) -> None:
+    for path in placed.aside if placed else ():
+        click.echo(safe(f"what was never applied is kept: {path}"))
 
 
 def _found(source: Path, shop: _Shop, now: datetime) -> Found:
@@ -356,26 +400,44 @@ def _found(source: Path, shop: _Shop, now: datetime) -> Found:
     try:
         found = inforce.found_in(source, shop.places, shop.store, now)
     except ConfigError as e:
-        log.error("rules.refused", by=_who(), problems=[str(p) for p in e.problems])
         raise ConfigError([*e.problems, Problem(str(source), 0, "was not applied: the rules in force stay")]) from e
     for problem in found.warnings:
         click.echo(str(problem), err=True)
     return found
 
 
-def _refuse_to_overwrite(shop: _Shop) -> None:
-    """Refuse to lose what somebody has changed in the folder of the rules and never applied."""
-    if names := inforce.never_applied(shop.places, shop.store):
-        raise TicketdError(
-            f"{shop.places.rules} holds changes that were never applied ({', '.join(names)}): look at them with "
-            "'ticketd rules diff'; --force puts the other rules over them"
-        )
+def _would_lose(names: tuple[str, ...], shop: _Shop) -> str:
+    """Return why nothing is put over what somebody has changed in the folder of the rules and never applied."""
+    return (
+        f"{shop.places.rules} holds changes that were never applied ({', '.join(names)}): look at them with "
+        "'ticketd rules diff'; --force puts the other rules in their place, and keeps the changes aside"
+    )
 
 
-def _put(source: Path, found: Found, wish: Wish, shop: _Shop, after: int, elsewhere: bool) -> int:
+def _what_changes(old: Mapping[str, bytes], new: Mapping[str, bytes], lost: tuple[str, ...]) -> Iterator[str]:
+    """Yield which files come, change and go, and what goes that somebody may not have meant."""
+    differ = changed(old, new) if old else ()
+    for words, names in (
+        ("files that are new", [n for n in differ if n not in old]),
+        ("files that change", [n for n in differ if n in old and n in new]),
+        ("files that go", [n for n in differ if n not in new]),
+        ("never applied, to be set aside", list(lost)),
+    ):
+        if names:
+            yield f"{words}: {', '.join(names)}"
+    for part, what in ((TESTS, "tests"), (PLANS, "emergency plans")):
+        if _has(part, old) and not _has(part, new):
+            yield f"warning: these rules have no {what}; those in force have"
+
+
+def _has(part: str, files: Mapping[str, bytes]) -> bool:
+    return any(name.startswith(f"{part}/") for name in files)
+
+
+def _put(source: Path, found: Found, wish: Wish, shop: _Shop, after: int, elsewhere: bool) -> Placed:
     if elsewhere:
         return inforce.apply_from(source, found, wish, shop.places, shop.store, after)
-    return inforce.put_in_force(found.rulebook, found.files, wish, shop.store, after)
+    return Placed(number=inforce.put_in_force(found.rulebook, found.files, wish, shop.store, after))
 
 
 def _who() -> str:
@@ -386,15 +448,21 @@ def _who() -> str:
 def _await_daemon(shop: _Shop, number: int) -> int:
     """Wait until the running daemon works with this version, and say so; where none runs, say that."""
     give_up = time.monotonic() + _PATIENCE
-    while (at_work_with := inforce.at_work_with(shop.store)) not in (0, number) and time.monotonic() < give_up:
+    while runs := inforce.daemon_runs(shop.places, shop.store):
+        if inforce.at_work_with(shop.store) == number:
+            click.echo("the running daemon has taken it up")
+            return OK
+        if why := inforce.why_refused(shop.store, number):
+            click.echo(safe(f"the running daemon cannot work with it, and keeps the rules before it: {why}"), err=True)
+            return PROBLEMS
+        if time.monotonic() > give_up:
+            break
         time.sleep(0.2)
-    if at_work_with == number:
-        click.echo("the running daemon has taken it up")
-        return OK
-    if at_work_with == 0:
+    if not runs:
         click.echo("no daemon is running: it counts from the next start")
         return OK
-    click.echo(
-        "the daemon has not taken it up yet: see its log (rules.applied, or rules.kept with the reason)", err=True
-    )
+    if inforce.at_work_with(shop.store) == 0:
+        click.echo("a daemon is starting or ending, or does a single round (run --once): it counts from the next one")
+        return OK
+    click.echo("the daemon has not taken it up yet: see its log (rules.applied, or why not)", err=True)
     return PROBLEMS

@@ -95,7 +95,7 @@ class Group:
 def outcome_of(letter: Letter, decided: Decided, rulebook: Rulebook, service: Service) -> Outcome:
     """Return what these rules would have made of a mail when it came."""
     known = _known_then(letter, decided, rulebook, service)
-    intent = _opening(understand(letter, known, rulebook), letter, decided)
+    intent = opening(understand(letter, known, rulebook), letter, decided)
     then = {"now": decided.at, "received_at": decided.received_at, "mail": decided.mail}
     return _outcome(decide(intent, known, rulebook, service, **then))  # type: ignore[arg-type]
 
@@ -216,7 +216,7 @@ def _known_then(letter: Letter, decided: Decided, rulebook: Rulebook, service: S
     return replace(known, alert=alert_in(letter, known, rulebook, service, decided.at))
 
 
-def _opening(intent: Intent, letter: Letter, decided: Decided) -> Intent:
+def opening(intent: Intent, letter: Letter, decided: Decided) -> Intent:
     """Return the intent that the mail had: rules were asked, so it opened something, or they were against it."""
     if isinstance(intent, NewIncident | Alerted):
         return intent

@@ -35,6 +35,11 @@ def ticket_lines(said: dict[str, Any], *, brief: bool = False) -> Iterator[Line]
     then, now = said["then"], said["now"]
     yield (("ticket  ", "quiet"), (f"{said['ticket']}  {said['subject']}", "head"))
     yield (("opened  ", "quiet"), (f"{said['at']}, by mail {said['mail']}", ""))
+    if said["follows"]:
+        yield (
+            ("after   ", "quiet"),
+            (f"ticket {said['follows']}, to which it replied; rules look at that as it is today", ""),
+        )
     kept = "kept" if then["kept"] else "not kept: what was decided stands in the history"
     yield (("rules   ", "quiet"), (f"then {then['version']} ({kept}), now {now['version']}", ""))
     yield ()

@@ -12,12 +12,14 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.comparing import Decided
 from daemon.decide import Decision, facts_for_rules
 from daemon.errors import TicketdError
 from daemon.events import Event, MessageAdded, Opened, Rejected, Routed
 from daemon.flow import Desk, judge, language_for, named, numbered, scene_for, scene_of
 from daemon.inforce import load_kept
 from daemon.intake.letter import Letter
+from daemon.intake.reader import ReadingFailedError
 from daemon.intake.understand import Alerted, FollowUp, Intent, Known, NewIncident
 from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, passed_on_notices, transcript_notice
@@ -29,6 +31,7 @@ from daemon.store import KeptMail
 from daemon.ticket import Ticket
 from daemon.trials import Bench, Trial, outcome
 from daemon.views import explanation
+from daemon.words import Proof
 
 FACTS = ("category", "kind", "impact", "urgency", "severity", "team", "line", "assignee", "ci", "service", "place")
 _COMPARED = ("category", "team", "assignee", "severity", "impact", "urgency", "line", "ci", "service", "place")
@@ -147,17 +150,18 @@ def _reasons(ticket: Ticket, rulebook: Rulebook, traces: list[RuleTrace]) -> dic
 def explain_ticket(number: int, desk: Desk) -> dict[str, Any]:
     """Return what was decided on the mail that opened this ticket, by which rules, and what they would say today.
 
-    Raises TicketdError where there is no such ticket, or no mail opened it.
+    Raises TicketdError where there is no such ticket, no mail opened it, or the mail is not as it came.
     """
     ticket, mail, (at, events) = _opened(number, desk)
-    letter = desk.reader.letter(mail)
+    letter = _as_it_came(mail, number, desk)
     then = _decided(events)
     bench = Bench(rulebook=desk.rulebook, service=desk.service, fetch=lambda _: None)
-    proof = next((e.proof for e in events if isinstance(e, MessageAdded)), None)
-    now = bench.judged(letter, mail.mailbox, at, proof)
+    came = _came(ticket, mail, at, events)
+    follows = desk.store.register.ticket(came.follows) if came.follows else None
+    now = bench.judged(letter, came, follows)
     version = str(then.get("rules", ""))
     old = _rules_of(version, desk)
-    past = replace(bench, rulebook=old).judged(letter, mail.mailbox, at, proof) if old else None
+    past = replace(bench, rulebook=old).judged(letter, came, follows) if old else None
     today = _said_by(now)
     then["outcome"] = "rejected" if any(isinstance(e, Rejected) for e in events) else "ticket"
     return {
@@ -165,6 +169,7 @@ def explain_ticket(number: int, desk: Desk) -> dict[str, Any]:
         "subject": ticket.subject,
         "mail": mail.id,
         "at": iso(at, ZoneInfo(desk.service.timezone)),
+        "follows": now.known.ticket.number if now.known.ticket else None,
         "then": {
             **then,
             "version": version,
@@ -180,8 +185,30 @@ def explain_ticket(number: int, desk: Desk) -> dict[str, Any]:
     }
 
 
-def _plain_traces(trial: Trial | None) -> list[dict[str, Any]]:
-    return [to_plain(trace) for trace in trial.traces] if trial else []
+def _as_it_came(mail: KeptMail, number: int, desk: Desk) -> Letter:
+    """Return the mail as it was understood then; what somebody has altered since is not explained as if it had come."""
+    instead = f"what was decided stands in: ticketd ticket history {number}"
+    if not mail.path and mail.content is None:
+        raise TicketdError(
+            f"the bytes of mail {mail.id}, which opened ticket {number}, are not kept any more; {instead}"
+        )
+    try:
+        letter = desk.reader.letter(mail)
+    except ReadingFailedError as e:
+        raise TicketdError(f"mail {mail.id}, which opened ticket {number}, cannot be read: {e}; {instead}") from e
+    if letter.sha256 != mail.sha256:
+        raise TicketdError(f"the stored bytes of mail {mail.id}, which opened ticket {number}, are damaged; {instead}")
+    return letter
+
+
+def _came(ticket: Ticket, mail: KeptMail, at: datetime, events: list[Event]) -> Decided:
+    """Return what was known when the mail came."""
+    proof = next((e.proof for e in events if isinstance(e, MessageAdded)), Proof.NONE)
+    follows = next((e.follows for e in events if isinstance(e, Opened)), 0)
+    return Decided(
+        mail=mail.id, at=at, mailbox=mail.mailbox, received_at=mail.received_at, ticket=ticket.number, follows=follows,
+        proof=proof,
+    )  # fmt: skip
 
 
 def _opened(number: int, desk: Desk) -> tuple[Ticket, KeptMail, tuple[datetime, list[Event]]]:
@@ -192,10 +219,12 @@ def _opened(number: int, desk: Desk) -> tuple[Ticket, KeptMail, tuple[datetime, 
     _, opened, at, cause = history[0]
     events = [event for _, event, _, why in history if why == cause]
     kind, _, mail_id = cause.partition(":")
-    its_own = isinstance(opened, Opened) and any(isinstance(e, MessageAdded) for e in events)
-    mail = desk.store.ledger.get(int(mail_id)) if kind == "mail" and its_own else None
-    if mail is None:
+    if kind != "mail" or not (isinstance(opened, Opened) and any(isinstance(e, MessageAdded) for e in events)):
         raise TicketdError(f"ticket {number} was not opened by a mail of its own: ticketd ticket history {number}")
+    mail = desk.store.ledger.get(int(mail_id))
+    if mail is None:
+        raise TicketdError(f"mail {mail_id}, which opened ticket {number}, is not in the database any more: "
+                           f"ticketd ticket history {number} says what was decided")  # fmt: skip
     return ticket, mail, (at, events)
 
 

@@ -8,7 +8,6 @@ database is the truth: what a crash left unfinished in the folder is finished fr
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,9 +18,10 @@ from typing import Any
 import structlog
 
 from daemon.errors import ConfigError, Problem, TicketdError, problem_at
+from daemon.placing import is_locked, locked, remove, write_whole
 from daemon.proving import Tried, run_tests, try_rules
 from daemon.routing.changes import changed
-from daemon.routing.loader import TESTS, RuleFiles, load_partly, load_rulebook
+from daemon.routing.loader import MIXED, TESTS, RuleFiles, load_partly, load_rulebook
 from daemon.rulebook import Rulebook
 from daemon.service import Service
 from daemon.store import Store
@@ -31,7 +31,11 @@ from daemon.trials import Verdict
 log = structlog.get_logger()
 
 DAEMON = "ticketd"
+LOCK = "lock"
+"""The file within the folder of the state that a running daemon holds."""
+_ASIDE = "set-aside"
 _TAKEN = "rules in force"
+_REFUSED = "rules refused"
 _FIRST = 0
 
 
@@ -65,6 +69,14 @@ class Wish:
     trial: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """A version whose files are in the folder; `aside`: where those are kept now that were there and never applied."""
+
+    number: int
+    aside: tuple[Path, ...] = ()
+
+
 def at_start(places: Places, store: Store, now: datetime) -> InForce:
     """Return the rules to start with: those in the folder or, where they are broken, the last that were in force.
 
@@ -72,7 +84,7 @@ def at_start(places: Places, store: Store, now: datetime) -> InForce:
     """
     last = store.versions.last()
     with _locked(places):
-        faults = _finished(places, store, last)
+        faults = _finished(places, store)
         try:
             rulebook = _at_first(places, last, now) if not faults else None
         except ConfigError as e:
@@ -119,12 +131,13 @@ def _kept(last: Version | None, store: Store, faults: tuple[Problem, ...]) -> In
 
 def load_kept(version: Version, store: Store) -> Rulebook:
     """Return the rulebook of a version that was in force. Raises ConfigError."""
-    files = {name: content for name, content in store.versions.files(version.id).items() if not _is_test(name)}
+    files = {name: content for name, content in store.versions.files(version.id).items() if _is_read(name)}
     return load_rulebook(RuleFiles(Path(f"version {version.version}"), files))
 
 
-def _is_test(name: str) -> bool:
-    return name.startswith(f"{TESTS}/")
+def _is_read(name: str) -> bool:
+    """Whether this file says anything of its own: not the tests, nor the mails that rules name as their examples."""
+    return name.endswith(("yaml", "yml")) and not name.startswith(f"{TESTS}/")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,16 +152,27 @@ class Found:
 def found_in(folder: Path, places: Places, store: Store, now: datetime) -> Found:
     """Return the rules in a folder, while nobody changes that of the rules. Raises ConfigError with all problems."""
     with _locked(places):
-        if faults := _finished(places, store, store.versions.last()):
+        if faults := _finished(places, store):
             raise ConfigError(list(faults))
         tried = sound(folder, places, now)
         return Found(rulebook=tried.rulebook, files=files_of(folder, tried.rulebook), warnings=tried.warnings)
 
 
 def files_of(folder: Path, rulebook: Rulebook) -> dict[str, bytes]:
-    """Return the files of the rules and of their tests, by their names within the folder."""
-    tests = (p for p in sorted((folder / TESTS).rglob("*")) if p.is_file() and not p.name.startswith("."))
-    return {**rulebook.files, **{p.relative_to(folder).as_posix(): p.read_bytes() for p in tests}}
+    """Return the files of the rules, with their tests and the mails that they name, by their names in the folder."""
+    examples = (e.file for r in (*rulebook.rules, *rulebook.switched_off) for e in (*r.examples, *r.counter_examples))
+    names = {*files_within(folder / TESTS, folder), *(name for name in examples if _lies_in(folder, name))}
+    return {**rulebook.files, **{name: (folder / name).read_bytes() for name in sorted(names)}}
+
+
+def files_within(part: Path, folder: Path) -> Iterator[str]:
+    """Yield the names, within the folder, of every file in this part of it that is not hidden."""
+    names = (p.relative_to(folder) for p in part.rglob("*") if p.is_file())
+    return (name.as_posix() for name in names if not any(x.startswith(".") for x in name.parts))
+
+
+def _lies_in(folder: Path, name: str) -> bool:
+    return bool(name) and (folder / name).is_file() and (folder / name).resolve().is_relative_to(folder.resolve())
 
 
 def put_in_force(
@@ -165,8 +189,8 @@ def put_in_force(
     return store.versions.put_in_force(version, files, after)
 
 
-def apply_from(folder: Path, found: Found, wish: Wish, places: Places, store: Store, after: int) -> int:
-    """Put the rules of another folder in force, and their files into the folder of the rules; return the number.
+def apply_from(folder: Path, found: Found, wish: Wish, places: Places, store: Store, after: int) -> Placed:
+    """Put the rules of another folder in force, and their files into the folder of the rules.
 
     First the database: a crash behind that is made good by whoever looks at the folder next.
     """
@@ -175,13 +199,31 @@ def apply_from(folder: Path, found: Found, wish: Wish, places: Places, store: St
         number = put_in_force(found.rulebook, found.files, wish, store, after, placed=False)
         store.versions.placed(number, False)
         try:
-            _finish(places, store, number)
+            return _finish(places, store, number)
         except OSError as e:
             raise TicketdError(
                 f"the rules of {folder} are in force, but not all of their files are in {places.rules}: "
                 f"{e.strerror}: {e.filename}; mend that, then: ticketd rules apply"
             ) from e
-    return number
+
+
+def finish(places: Places, store: Store) -> Placed | None:
+    """Put the last version's files in place where a crash has kept that from being done. Raises ConfigError."""
+    with _locked(places):
+        last = store.versions.last()
+        if last is None or last.placed:
+            return None
+        try:
+            return _finish(places, store, last.id)
+        except OSError as e:
+            raise ConfigError([_not_placed(e, places)]) from e
+
+
+def unfinished(places: Places, store: Store) -> Version | None:
+    """Return the version whose files a crash has kept from being put in place; None where all is as it should be."""
+    with _locked(places):
+        last = store.versions.last()
+    return None if last is None or last.placed else last
 
 
 def never_applied(places: Places, store: Store) -> tuple[str, ...]:
@@ -190,20 +232,50 @@ def never_applied(places: Places, store: Store) -> tuple[str, ...]:
 
 
 def files_here(places: Places) -> dict[str, bytes]:
-    """Return the files of the rules as they are in their folder, right or wrong."""
-    return files_of(places.rules, load_partly(places.rules)[0])
+    """Return the rule files as they are in their folder, right or wrong, also those that nothing includes."""
+    names = (name for name in RuleFiles(places.rules).names() if not _is_hidden(name))
+    others = {name: (places.rules / name).read_bytes() for name in names if (places.rules / name).is_file()}
+    return {**others, **files_of(places.rules, load_partly(places.rules)[0])}
+
+
+def _is_hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in Path(name).parts)
+
+
+# --- the running daemon ---
 
 
 def taken_up(store: Store, number: int, now: datetime) -> None:
-    """Write down which version the running daemon works with; 0 says that it has stopped."""
+    """Write down which version the running daemon works with, from its start on; 0: none that can be changed."""
+    _note(store, _TAKEN, str(number), now)
+
+
+def refused(store: Store, number: int, why: str, now: datetime) -> None:
+    """Write down that the running daemon cannot work with this version."""
+    _note(store, _REFUSED, f"{number} {why}", now)
+
+
+def _note(store: Store, key: str, text: str, now: datetime) -> None:
     with store.transaction():
-        store.write_note(_TAKEN, str(number), now)
+        store.write_note(key, text, now)
 
 
 def at_work_with(store: Store) -> int:
-    """Return the version that the running daemon works with, 0 where none is known to run."""
+    """Return the version that the running daemon works with, 0 where it is not one that takes up new ones."""
     note = store.note(_TAKEN)
     return int(note[0]) if note else 0
+
+
+def why_refused(store: Store, number: int) -> str:
+    """Return why the running daemon cannot work with this version, "" where it has not said so."""
+    note = store.note(_REFUSED)
+    about, _, why = note[0].partition(" ") if note else ("", "", "")
+    return why if about == str(number) else ""
+
+
+def daemon_runs(places: Places, store: Store) -> bool:
+    """Whether a daemon is at work: its lock says so, which dies with it, never what it wrote down before it died."""
+    return is_locked(places.state / LOCK) or store.base.at_work()
 
 
 # --- the folder ---
@@ -212,56 +284,54 @@ def at_work_with(store: Store) -> int:
 @contextlib.contextmanager
 def _locked(places: Places) -> Iterator[None]:
     """Keep everybody else from reading or changing the folder of the rules meanwhile."""
-    with (places.state / "rules.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with locked(places.state / "rules.lock"):
         yield
 
 
-def _finished(places: Places, store: Store, last: Version | None) -> tuple[Problem, ...]:
+def _finished(places: Places, store: Store) -> tuple[Problem, ...]:
     """Put the files of the last version in place where a crash has kept that from being done; return why not."""
+    last = store.versions.last()
     if last is None or last.placed:
         return ()
     try:
-        _finish(places, store, last.id)
+        placed = _finish(places, store, last.id)
     except OSError as e:
-        what = f"cannot be written ({e.strerror}), but rules apply was not finished; let ticketd write here"
-        return (Problem(str(e.filename or places.rules), 0, what),)
-    log.warning("rules.finished", version=last.version)
+        return (_not_placed(e, places),)
+    log.warning("rules.finished", version=last.version, by=last.who, set_aside=list(map(str, placed.aside)))
     return ()
 
 
-def _finish(places: Places, store: Store, number: int) -> None:
+def _not_placed(error: OSError, places: Places) -> Problem:
+    what = (
+        f"cannot be written ({error.strerror}), but a 'rules apply' that was interrupted has to be finished; type "
+        "'ticketd rules apply' as a user who may write here"
+    )
+    return Problem(str(error.filename or places.rules), 0, what)
+
+
+def _finish(places: Places, store: Store, number: int) -> Placed:
     """Make the folder hold exactly the files of this version; doing it again is harmless."""
     files, before = store.versions.files(number), store.versions.files(store.versions.before(number))
+    mark, here = places.rules / MIXED, files_here(places)
+    write_whole(mark, f"version number {number}\n".encode())
+    lost = [name for name, content in here.items() if content not in (before.get(name), files.get(name))]
+    aside = tuple(_set_aside(name, here[name], places.state / _ASIDE / str(number)) for name in sorted(lost))
     for name, content in files.items():
-        _write(places.rules / name, content)
-    for name in before.keys() - files.keys():
-        (places.rules / name).unlink(missing_ok=True)
+        write_whole(places.rules / name, content)
+    for name in sorted(here.keys() - files.keys()):
+        remove(places.rules / name)
+    remove(mark)
     store.versions.placed(number, True)
+    return Placed(number=number, aside=aside)
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write one file, durably, whole or not at all; one that is so already is left alone."""
-    if path.is_file() and path.read_bytes() == content:
-        return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.new")
-    with unfinished.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        unfinished.chmod(path.stat().st_mode & 0o777)
-    unfinished.replace(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    at = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(at)
-    finally:
-        os.close(at)
+def _set_aside(name: str, content: bytes, folder: Path) -> Path:
+    """Keep what was never in force, and what nobody could bring back, beside what was kept before."""
+    path = folder / name
+    while path.exists() and path.read_bytes() != content:
+        path = path.with_name(f"{path.name}~")
+    write_whole(path, content)
+    return path
 
 
 def _refuse_readonly(folder: Path) -> None:

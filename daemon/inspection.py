@@ -14,6 +14,7 @@ from daemon.errors import ConfigError, Problem
 from daemon.notify.render import check_templates
 from daemon.proving import STAND_IN, try_rules
 from daemon.routing.check import WARNING, check_addresses, is_warning
+from daemon.routing.loader import MIXED
 from daemon.rulebook import Rulebook
 
 
@@ -27,7 +28,7 @@ def check_everything(path: Path, today: date | None = None) -> tuple[list[Proble
     config = _config(path, problems)
     rules, templates, secret, zone = _places(path, config)
     tried = try_rules(rules, templates, today, service_of(config) if config else STAND_IN)
-    problems += tried.problems
+    problems += [*tried.problems, *_half_applied(rules)]
     problems += check_templates(templates, shipped("templates") / "email", zone)
     problems += _secret_problems(secret)
     if config is not None:
@@ -51,6 +52,14 @@ def _places(path: Path, config: Config | None) -> tuple[Path, Path, Path, str]:
         return *places_named(path), "UTC"
     paths, service = config.paths, config.service
     return Path(paths.rules), Path(paths.templates), Path(service.secret_file), service.timezone
+
+
+def _half_applied(rules: Path) -> list[Problem]:
+    """Return that a `rules apply` was interrupted here, or is at work just now: the files are a mixture."""
+    if not (rules / MIXED).exists():
+        return []
+    what = "an 'apply' of other rules was interrupted here, so that the files are a mixture"
+    return [Problem(str(rules), 0, f"warning: {what}; 'ticketd rules apply', or the next start, finishes it")]
 
 
 def _own_addresses(config: Config, rulebook: Rulebook, rules: Path) -> list[Problem]:

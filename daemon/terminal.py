@@ -17,6 +17,7 @@ import click
 from daemon.config import Config, find_config, load_config
 
 OK, PROBLEMS, USAGE, CONFIGURATION = 0, 1, 64, 78
+_YEARS = range(1970, 2200)
 # JSON itself leaves these as they are; some programs break lines at them.
 _LINE_ENDS = str.maketrans({c: f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"})
 _PLAIN_SPACE = str.maketrans({"\u00a0": " ", "\u3000": "  ", "\ufeff": "", "\u200b": ""})
@@ -36,15 +37,31 @@ def moment_of(text: str) -> datetime:
         raise click.UsageError(f"'{text}' is no ISO 8601 time; write 2026-11-23T17:00:00+08:00") from e
     if moment.tzinfo is None:
         raise click.UsageError("a time: say the offset too, as in 2026-11-23T17:00:00+08:00")
+    _refuse_far(moment.year, text)
     return moment
 
 
 def day_of(text: str) -> date:
     """Return the day that an option names; a usage error where it is none."""
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError as e:
         raise click.UsageError(f"'{text}' is no day; write 2026-09-28") from e
+    _refuse_far(day.year, text)
+    return day
+
+
+def _refuse_far(year: int, text: str) -> None:
+    """Refuse what lies so far away that calendars end before what is counted from it."""
+    if year not in _YEARS:
+        raise click.UsageError(f"'{text}' is too far away; write a year from {_YEARS[0]} to {_YEARS[-1]}")
+
+
+def in_words(error: Exception) -> str:
+    """Return what is wrong in words that can be shown, with the file first where the system has refused something."""
+    if isinstance(error, OSError):
+        return safe(f"{error.filename or 'this'}: {error.strerror or error}")
+    return safe(str(error))
 
 
 def put_whole(data: dict[str, Any] | list[dict[str, Any]]) -> None:

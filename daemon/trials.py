@@ -16,6 +16,7 @@ from email.utils import format_datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
+from daemon.comparing import Decided, opening
 from daemon.decide import Decision, alert_in, decide, facts_for_rules
 from daemon.errors import Problem, problem_at
 from daemon.intake.identity import prove
@@ -81,14 +82,20 @@ class Bench:
         letter, now = self._letter(specimen), self.moment(specimen)
         return None if letter is None else self._judged(letter, self._known(letter, specimen, now), now)
 
-    def judged(self, letter: Letter, mailbox: str, now: datetime, proof: Proof | None) -> Trial:
-        """Return what the live path decides about a mail that is new at this moment, whose sender is so well proved."""
-        return self._judged(letter, self._sighted(letter, mailbox, now, proof or Proof.NONE, ""), now)
+    def judged(self, letter: Letter, decided: Decided, follows: Ticket | None) -> Trial:
+        """Return what the live path decides about a mail that opened a ticket then; `follows` is what it replied to.
 
-    def _judged(self, letter: Letter, known: Known, now: datetime) -> Trial:
+        An alert is taken for the first of its kind: what it would do to a ticket of today says nothing of then.
+        """
+        known = self._sighted(letter, decided.mailbox, decided.at, decided.proof, "")
+        known = replace(known, ticket=None if known.alert else follows, received_at=decided.received_at)
+        return self._judged(letter, known, decided.at, decided)
+
+    def _judged(self, letter: Letter, known: Known, now: datetime, then: Decided | None = None) -> Trial:
+        intent = understand(letter, known, self.rulebook)
         decision = decide(
-            understand(letter, known, self.rulebook), known, self.rulebook, self.service,
-            now=now, received_at=now, mail=0,
+            opening(intent, letter, then) if then else intent, known, self.rulebook, self.service,
+            now=now, received_at=known.received_at or now, mail=0,
         )  # fmt: skip
         facts = self._facts(letter, known, now)
         return Trial(

@@ -13,7 +13,7 @@ import pytest
 
 from daemon.cli import run_command
 from tests.agreement import disagreements
-from tests.desk import MONDAY_10AM, ROOT, TestDesk, write
+from tests.desk import MONDAY_10AM, ROOT, TestDesk, reply, write
 
 ZHANG = "张三 <zhang.san@huaxin.example>"
 AT = ["--as-of", MONDAY_10AM.isoformat()]
@@ -98,8 +98,6 @@ def test_as_json_it_says_which_action_counted(desk: TestDesk, capsys: pytest.Cap
 def test_a_mail_on_a_ticket_is_explained_without_rules(desk: TestDesk, capsys: pytest.CaptureFixture[str]) -> None:
     (receipt, *_) = desk.receives(write(ZHANG, "VPN 连不上"))
     path = desk.folder / "again.eml"
-    from tests.desk import reply
-
     path.write_bytes(reply(receipt, ZHANG, "还是不行").as_bytes(policy=SMTP))
     said = explained(desk, capsys, str(path))
     assert "about     ticket 1, known by token" in said
@@ -154,12 +152,49 @@ def test_what_cannot_be_explained_is_said(
     desk: TestDesk, capsys: pytest.CaptureFixture[str], number: str, what: str
 ) -> None:
     (_, mail, *_) = desk.receives(write(ZHANG, "VPN 连不上"))
-    from tests.desk import reply
-
     desk.receives(reply(mail, f"<{mail.to}>", "#problem VPN breaks every Monday"))
     assert desk.ticket(2) is not None
     assert run_command(["--config", str(desk.folder / "ticketd.toml"), "explain", "--ticket", number]) == 1
     assert what in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("deed", "what"),
+    [
+        ("UPDATE raw SET content = X'58'", "the stored bytes of mail 1, which opened ticket 1, are damaged"),
+        ("DELETE FROM raw", "the bytes of mail 1, which opened ticket 1, are not kept any more"),
+        ("UPDATE mail SET path = 'aa/gone'", "mail 1, which opened ticket 1, cannot be read: its file in the spool"),
+        ("DELETE FROM mail", "mail 1, which opened ticket 1, is not in the database any more"),
+    ],
+)
+def test_a_mail_that_is_not_as_it_came_is_not_explained(
+    desk: TestDesk, capsys: pytest.CaptureFixture[str], deed: str, what: str
+) -> None:
+    desk.receives(write(ZHANG, "VPN 连不上"))
+    base = desk.desk.store.base
+    if base.sqlite:
+        base.run("PRAGMA foreign_keys = OFF")
+    base.run(deed)
+    assert run_command(["--config", str(desk.folder / "ticketd.toml"), "explain", "--ticket", "1"]) == 1
+    said = capsys.readouterr().err
+    assert what in said and "ticketd ticket history 1" in said
+
+
+def test_a_mail_that_went_on_from_an_ended_ticket_is_explained_as_what_it_was(
+    desk: TestDesk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    routing = desk.folder / "rules" / "routing.yaml"
+    again = "rules:\n  - {name: again, when: {ticket category within: network}, then: {tags: [again]}}\n"
+    routing.write_text(routing.read_text("utf-8").replace("rules:\n", again, 1), "utf-8")
+    desk = TestDesk(desk.folder)
+    (receipt, *_) = desk.receives(write(ZHANG, "VPN 连不上"))
+    desk.receives(reply(receipt, ZHANG, "#cancel"))
+    desk.receives(reply(receipt, ZHANG, "还是不行，VPN 又断了。"))
+    assert desk.ticket(2) is not None
+    told = json.loads(explained(desk, capsys, "--ticket", "2", "--json"))
+    assert told["follows"] == 1 and told["then"]["tags"] == ["again"]
+    assert told["differs"] == [], "the rule that asks for the ended ticket holds today as it did then"
+    assert "after   ticket 1, to which it replied" in explained(desk, capsys, "--ticket", "2")
 
 
 def test_it_wants_mails_or_a_ticket(desk: TestDesk, capsys: pytest.CaptureFixture[str]) -> None:

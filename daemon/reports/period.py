@@ -63,7 +63,7 @@ def period_of(text: str, zone: str, now: datetime) -> Period:
 def _days(name: str) -> tuple[date, date]:
     try:
         first, last = _span(name)
-        last + timedelta(days=1)  # the calendar ends with the year 9999
+        first - timedelta(days=1), last + timedelta(days=1)  # the calendar ends there, wherever on earth one is
         return first, last
     except (ValueError, OverflowError) as e:
         raise PeriodError(f"'{name}' is no period ({e}); write {PERIODS}") from e

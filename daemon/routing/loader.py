@@ -53,6 +53,8 @@ PLANS = "plans"
 """The folder of emergency plans, one in each file; it may be missing."""
 BESIDE = (f"{PLANS}/", f"{TESTS}/", ".")
 """What may lie beside the rule files without being included."""
+MIXED = ".being-applied"
+"""A file that stands in the folder while 'rules apply' replaces the others one by one."""
 OPTIONAL = frozenset(
     {"next_in_line", "regions", "unknown_customers", "rota", "out_of_hours", "recall", *ruling.SECTIONS} - {"rules"}
 )

@@ -5,7 +5,6 @@ What comes in: a URL. What goes out: a Database in which everything inside `tran
 
 from __future__ import annotations
 
-import os
 import re
 import sqlite3
 import threading
@@ -18,6 +17,7 @@ import peewee as pw
 from playhouse.migrations import Runner
 
 from daemon.errors import StoreError, UnreachableError
+from daemon.placing import make_private
 from daemon.store.tables import TABLES
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -121,6 +121,14 @@ class Database:
             self.db.connect(reuse_if_open=True)
             yield self.db.connection()
 
+    def at_work(self) -> bool:
+        """Whether a running daemon has claimed this database; on SQLite its lock file says that, not we."""
+        if self.sqlite:
+            return False
+        sql = """SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = ? AND objsubid = 1 AND granted
+         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+        return self.one(sql, (_ONE_INSTANCE,)) is not None
+
     def close(self) -> None:
         """Close this thread's connection."""
         if not self.db.is_closed():
@@ -188,8 +196,7 @@ def _first(error: BaseException) -> BaseException:
 
 def _open_sqlite(path: Path, line: type[sqlite3.Connection]) -> pw.SqliteDatabase:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    make_private(path)
     # FULL: a commit that we acted upon must survive a power cut. IMMEDIATE: a read that turns into a write would
     # otherwise fail at once with "database is locked", whatever the busy timeout.
     pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 10_000,

@@ -17,6 +17,8 @@ from daemon.store.base import Database
 from daemon.store.tables import stamp, unstamp
 
 _LINE = "SELECT id, version, at, who, how, note, diff, trial, placed FROM rules_version"
+_NAME = 10
+"""No number has so many digits; the name of a version may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +64,12 @@ class Versions:
 
     def named(self, name: str) -> Version:
         """Return the latest version of this name, which may be shortened, or number; raise TicketdError for none."""
-        if name.isdigit() and (found := self.get(int(name))):
+        if name.isascii() and name.isdecimal() and len(name) < _NAME and (found := self.get(int(name))):
             return found
         pattern = "".join(c for c in name if c.isalnum())
         rows = self._base.rows(f"{_LINE} WHERE version LIKE ? ORDER BY id DESC", (f"{pattern}%",)) if pattern else []
         if not rows or pattern != name:
-            raise TicketdError(f"no rules were ever in force as '{name}': ticketd rules history")
+            raise TicketdError(f"no version of the rules is called '{name}': 'ticketd rules history' lists them all")
         several = sorted({row[1] for row in rows})
         if len(several) > 1:
             raise TicketdError(f"'{name}' may be any of {', '.join(several)}: write more of it")
