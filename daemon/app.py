@@ -27,8 +27,10 @@ import schedule
 import structlog
 
 from daemon import flow, inforce
+from daemon.access import TokenSources, bearer_of, token_sources
 from daemon.backoff import Backoff
 from daemon.backtest import Question, back_test, trial_data
+from daemon.bearer import Bearer
 from daemon.clock import Clock
 from daemon.config import Config, MailboxConfig, secret_file_fault, shipped
 from daemon.errors import ConfigError, Problem, RulesChangedError, TicketdError, UnreachableError
@@ -182,11 +184,13 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
         calm_collector()
         desk.store.outbox.release_leases()
         spool = _open_spool(config)
-        links = [(m, link) for m in config.mailbox if (link := _opened(m, spool, desk))]
+        tokens = token_sources(config)
+        links = [(m, link) for m in config.mailbox if (link := _opened(m, bearer_of(m, config, tokens), spool, desk))]
         while flow.handle_waiting(desk):
             pass
         flow.handle_tick(desk)
-        _offer_everything(config, desk)
+        _offer_everything(Postman(config.smtp, bearer_of(config.smtp, config, tokens)), desk)
+        _tell_of_tokens(desk, tokens)
         for settings, link in links:
             _file_and_close(settings, link, desk)
         desk.reader.close()
@@ -206,9 +210,9 @@ def _open_spool(config: Config) -> Spool:
     return spool
 
 
-def _opened(settings: MailboxConfig, spool: Spool, desk: Desk) -> Mailbox | None:
+def _opened(settings: MailboxConfig, bearer: Bearer | None, spool: Spool, desk: Desk) -> Mailbox | None:
     """Connect and keep what is new; a mailbox that fails does not stop the others."""
-    link = Mailbox(settings, spool, desk.clock.now)
+    link = Mailbox(settings, spool, desk.clock.now, bearer)
     try:
         link.connect()
         flow.keep_new(link, settings.name, settings.first_run, desk)
@@ -219,8 +223,7 @@ def _opened(settings: MailboxConfig, spool: Spool, desk: Desk) -> Mailbox | None
     return link
 
 
-def _offer_everything(config: Config, desk: Desk) -> None:
-    postman = Postman(config.smtp)
+def _offer_everything(postman: Postman, desk: Desk) -> None:
     try:
         while flow.deliver_outbox(desk, postman)[0]:
             pass
@@ -280,6 +283,10 @@ class Daemon:
     refused: int = 0
     fresh: Fresh | None = None
     failed: str = ""
+    tokens: TokenSources = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.tokens = token_sources(self.config)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; 0 then, 1 where a loop has died (systemd starts us again)."""
@@ -358,11 +365,12 @@ class Daemon:
     def _fetch(self, settings: MailboxConfig) -> None:
         """One mailbox: connect, keep, file, wait; on any trouble wait longer and begin anew."""
         pulse, nudge = self.pulses[f"mailbox {settings.name}"], self.nudges[settings.name]
-        backoff, link = Backoff(random.random), Mailbox(settings, self.spool, self.desk.clock.now)
+        bearer = bearer_of(settings, self.config, self.tokens)
+        backoff, link = Backoff(random.random), Mailbox(settings, self.spool, self.desk.clock.now, bearer)
         while not self.stop.is_set():
             try:
                 link.connect()
-                while not self.stop.is_set():
+                while not (self.stop.is_set() or link.stale):
                     nudge.clear()  # before the turn: a nudge that comes during it must end the wait
                     self._fetch_turn(link, settings)
                     backoff.succeeded()
@@ -452,7 +460,8 @@ class Daemon:
 
     def _send(self) -> None:
         """Offer what is owed whenever woken; wait longer while the mail server is away."""
-        pulse, backoff, postman = self.pulses["sending"], Backoff(random.random), Postman(self.config.smtp)
+        pulse, backoff = self.pulses["sending"], Backoff(random.random)
+        postman = Postman(self.config.smtp, bearer_of(self.config.smtp, self.config, self.tokens))
         while not self.stop.is_set():
             self.outbox.wait(timeout=_WAKE_SECONDS)
             self.outbox.clear()
@@ -514,6 +523,7 @@ class Daemon:
                 flow.raise_alarm(self.desk, f"trouble:{pulse.name}", f"ticketd: {pulse.name} is in trouble",
                                  [pulse.trouble, "It goes on trying by itself."])  # fmt: skip
         _tell_of_broken_rules(self.desk, self.faults)
+        _tell_of_tokens(self.desk, self.tokens)
         if stuck:
             log.error("loops.stuck", loops=stuck)
             return
@@ -542,6 +552,13 @@ def _tell_of_broken_rules(desk: Desk, faults: Iterable[Problem]) -> None:
         flow.raise_alarm(
             desk, "rules", "The rule files are broken; the last rules that were in force count", [*said, cure]
         )
+
+
+def _tell_of_tokens(desk: Desk, tokens: TokenSources) -> None:
+    """Tell the operator, every day until it is mended, that a token server will not have us, and what to do."""
+    for name, source in tokens.items():
+        if trouble := source.trouble:
+            flow.raise_alarm(desk, f"oauth:{name}", "Tokens for the mail server are refused", [trouble])
 
 
 def _refuse_bad_templates(config: Config) -> None:

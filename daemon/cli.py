@@ -1,5 +1,5 @@
-"""The command line: what a person or a script types. Its group `rules` is in
-cli_rules, what they share in terminal: these three alone know click and rich.
+"""The command line: what a person or a script types. Its groups `rules` and `oauth` are in
+cli_rules and cli_oauth, what they share in terminal: these four alone know click and rich.
 
 What comes in: arguments. What goes out: text, JSON and an exit status: 0 done, 1 problems found, 64 usage,
 78 configuration.
@@ -25,6 +25,7 @@ from click.core import ParameterSource
 
 import daemon
 from daemon import app, log, rota, simulation, timetable, views
+from daemon.cli_oauth import oauth
 from daemon.cli_rules import rules
 from daemon.clock import Clock
 from daemon.config import find_config, shipped, starter_config
@@ -661,6 +662,7 @@ def _each(ctx: click.Context, mails: Iterable[int], deed: Callable[[Store, int],
 
 
 cli.add_command(rules)
+cli.add_command(oauth)
 
 
 # --- showing things to a person ---
