@@ -8,13 +8,17 @@ STAMP := $(VENV)/.ready
 JOBS ?= 2
 PACKAGES := dovecot-imapd dovecot-lmtpd postfix postgresql strace
 
-.PHONY: demo test fuzz agreement month check bench format lock docs clean packages
+.PHONY: demo test faults fuzz agreement month check bench format lock docs clean packages
 
 demo: $(STAMP)
 	$(BIN)/ticketd demo --out demo-out
 
 test: $(STAMP) packages
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder tests
+
+# Everything outside fails, call by call; what failed stays in faults-out/. One part: make faults LAYER=L1
+faults: $(STAMP) packages
+	$(BIN)/python -m tests.faults --layer $(or $(LAYER),all) --jobs $(JOBS)
 
 # Hostile mails by the thousand: make fuzz COUNT=100000 SEED=7
 fuzz: $(STAMP)
@@ -66,4 +70,4 @@ lock:
 	    --extra dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) build dist demo-out
+	rm -rf $(VENV) build dist demo-out faults-out

@@ -145,15 +145,34 @@ def people_of(name: str, ticket: Ticket, rulebook: Rulebook) -> tuple[Person, ..
 
 
 def _approvers(name: str, ticket: Ticket, rulebook: Rulebook, day: date) -> tuple[Person, ...]:
-    """Return those who may approve: whom the rule names, and while they are away whoever stands in for them."""
-    instead = in_charge(name, ticket, rulebook, day) or rulebook.people_with(Role.DESK)
+    """Return those who may approve: whom the rule names, and while they are away whoever stands in for them.
+
+    Who wants it approved does not keep the others from standing in.
+    """
+    own = ticket.requester if others_to_approve(ticket, rulebook) else ""
+    instead = in_charge(name, ticket, rulebook, day, but=own) or rulebook.people_with(Role.DESK)
     return (*people_of(name, ticket, rulebook), *instead)
 
 
-def in_charge(name: str, ticket: Ticket, rulebook: Rulebook, day: date) -> tuple[Person, ...]:
-    """Return those who answer for a name on this day: where none of them is there, the next in line."""
+def others_to_approve(ticket: Ticket, rulebook: Rulebook) -> tuple[Person, ...]:
+    """Return those whom the rule names to approve the ticket, without its requester."""
+    asked = people_of(ticket.approval.by, ticket, rulebook) if ticket.approval else ()
+    return tuple(p for p in asked or rulebook.people_with(Role.DESK) if ticket.requester not in p.addresses)
+
+
+def is_requester(person: Person | None, address: str, ticket: Ticket) -> bool:
+    """Whether this is who reported the ticket, by whichever address of theirs."""
+    return ticket.requester in (address, *(person.addresses if person else ()))
+
+
+def in_charge(name: str, ticket: Ticket, rulebook: Rulebook, day: date, but: str = "") -> tuple[Person, ...]:
+    """Return those who answer for a name on this day: where none of them is there, the next in line.
+
+    `but`: somebody of this address is not to do it.
+    """
     while name:
-        here = tuple(p for p in people_of(name, ticket, rulebook) if p.away_until(day) is None)
+        named = (p for p in people_of(name, ticket, rulebook) if but not in p.addresses)
+        here = tuple(p for p in named if p.away_until(day) is None)
         if here:
             return here
         name = rulebook.next_in_line.get(name, "")

@@ -133,6 +133,7 @@ def _resolved(alarm: Alarm, ticket: Ticket) -> Iterator[Event]:
     own = ticket.alert == alarm.sighting.key
     may = own and alarm.sighting.alert.resolves and alarm.sighting.trusted and alarm.proved
     new = next_state(ticket.state, Verb.RESOLVE)
+    may = may and not ticket.awaits_approval
     if not may or not ticket.open or new is None or not _long_since(ticket.alert_back_at, alarm.at):
         return
     words = _BY_ITSELF.get(ticket.language, _BY_ITSELF["en"])

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 from zoneinfo import ZoneInfo
 
 import schedule
@@ -32,20 +32,23 @@ from daemon.backoff import Backoff
 from daemon.backtest import Question, back_test, trial_data
 from daemon.bearer import Bearer
 from daemon.clock import Clock
-from daemon.config import Config, MailboxConfig, secret_file_fault, shipped
+from daemon.config import Config, MailboxConfig, TrustConfig, secret_file_fault, shipped
+from daemon.disk import room_in
 from daemon.errors import ConfigError, Problem, RulesChangedError, TicketdError, UnreachableError
 from daemon.flow import Desk
 from daemon.inforce import Found, InForce, Places, Wish
 from daemon.intake.mailbox import Mailbox, MailboxUnreachableError
-from daemon.intake.reader import ReadsInChild, calm_collector
+from daemon.intake.reader import ReadsHere, ReadsInChild, calm_collector
+from daemon.intake.signers import Signers
 from daemon.notify.envelope import Keys, parse_keys
 from daemon.notify.postman import Postman
 from daemon.notify.render import Renderer, ServiceFacts, check_templates, word_lists
+from daemon.pulse import Pulse, Signs, loops_of, mailbox_loop, this_version, write_signs
 from daemon.reports.wording import Wording
 from daemon.routing.check import is_warning
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Rulebook
-from daemon.service import Service
+from daemon.service import Service, Trust
 from daemon.spool import Spool
 from daemon.store import SPOOL, Store
 
@@ -55,6 +58,8 @@ _WAKE_SECONDS = 5
 _ALARM_AFTER = 600.0
 _STUCK_AFTER = 900.0
 _TRIED_AT_RELOAD = 100
+_LOCK = "lock"
+_ROOM = "Mail waits on the server; what is owed still goes out. Make room: it goes on by itself."
 _SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 
@@ -75,11 +80,24 @@ def service_of(config: Config) -> Service:
         timezone=s.timezone,
         subject_tag=s.subject_tag,
         own_addresses=config.own_addresses,
-        authserv_ids=frozenset(i.lower() for i in config.trust.authserv_ids),
+        trust=trust_of(config.trust),
         plus_addresses=s.reply_addresses == "plus",
         answers_per_address_per_hour=limits.answers_per_address_per_hour,
         answers_per_subject_per_day=limits.answers_per_subject_per_day,
         opens_per_address_per_hour=limits.max_ticket_opens_per_address_per_hour,
+        forwards_per_target_per_day=limits.forwards_per_target_per_day,
+        forwards_per_sender_per_day=limits.forwards_per_sender_per_day,
+        forwards_per_subject_per_day=limits.forwards_per_subject_per_day,
+    )
+
+
+def trust_of(said: TrustConfig) -> Trust:
+    """Return whose word counts about a sender."""
+    return Trust(
+        authserv_ids=frozenset(said.authserv_ids),
+        received_by=said.received_by,
+        microsoft365=said.microsoft365,
+        arc_sealers=frozenset(said.arc_sealers),
     )
 
 
@@ -107,6 +125,8 @@ def open_desk(config: Config, clock: Clock, in_force: tuple[Store, Rulebook] | N
         clock=clock,
         operator=config.service.operator_address,
         attempts=config.limits.attempts,
+        reader=ReadsHere(signatures=config.trust.check_dkim),
+        signers=Signers() if config.trust.check_dkim else None,
     )
 
 
@@ -163,12 +183,32 @@ def instance_lock(config: Config) -> Iterator[None]:
     """Hold the state directory for this process; the lock dies with it, however it dies."""
     state = Path(config.service.state_dir)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (state / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as e:
-            raise AlreadyRunningError(f"another ticketd is running on {state}: stop it first") from e
+    with (state / _LOCK).open("w") as file:
+        if not _locked(file):
+            raise AlreadyRunningError(f"another ticketd is running on {state}: stop it first")
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    """Take the lock; who only looks whether somebody has it (`is_running`) may hold it for an instant."""
+    for _ in range(10):
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        Clock.pause(0.05)
+    return False
+
+
+def is_running(config: Config) -> bool:
+    """Return whether a process works on the state directory."""
+    try:
+        with (Path(config.service.state_dir) / _LOCK).open("r") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
 
 
 # --- one round ---
@@ -180,7 +220,7 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
     with instance_lock(config):
         desk, found = open_for_work(config, Clock(as_of))
         _tell_of_broken_rules(desk, found.faults)
-        desk.reader = ReadsInChild()
+        desk.reader = ReadsInChild(signatures=config.trust.check_dkim)
         calm_collector()
         desk.store.outbox.release_leases()
         spool = _open_spool(config)
@@ -189,7 +229,7 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
         while flow.handle_waiting(desk):
             pass
         flow.handle_tick(desk)
-        _offer_everything(Postman(config.smtp, bearer_of(config.smtp, config, tokens)), desk)
+        _offer_everything(Postman(config.smtp, bearer=bearer_of(config.smtp, config, tokens)), desk)
         _tell_of_tokens(desk, tokens)
         for settings, link in links:
             _file_and_close(settings, link, desk)
@@ -243,16 +283,6 @@ def _file_and_close(settings: MailboxConfig, link: Mailbox, desk: Desk) -> None:
 # --- running ---
 
 
-@dataclass(kw_only=True)
-class Pulse:
-    """The sign of life of one loop: when it last got through a turn, or since when it waits for a server, openly."""
-
-    name: str
-    beat: float
-    trouble_since: float | None = None
-    trouble: str = ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fresh:
     """Rules and templates that were read again, for the handling loop to take up."""
@@ -278,6 +308,7 @@ class Daemon:
     outbox: threading.Event = field(default_factory=threading.Event)
     nudges: dict[str, threading.Event] = field(default_factory=dict)
     pulses: dict[str, Pulse] = field(default_factory=dict)
+    started: datetime = field(init=False)
     number: int = 0
     faults: tuple[Problem, ...] = ()
     refused: int = 0
@@ -286,15 +317,14 @@ class Daemon:
     tokens: TokenSources = field(init=False)
 
     def __post_init__(self) -> None:
+        self.started = self.desk.clock.now()
         self.tokens = token_sources(self.config)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; 0 then, 1 where a loop has died (systemd starts us again)."""
         inforce.taken_up(self.desk.store, self.number, self.desk.clock.now())
-        threads = [self._thread("handling", self._handle), self._thread("sending", self._send)]
-        for settings in self.config.mailbox:
-            self.nudges[settings.name] = threading.Event()
-            threads.append(self._thread(f"mailbox {settings.name}", partial(self._fetch, settings)))
+        threads = [self._thread("handling", self._handle, _STUCK_AFTER), self._sender()]
+        threads += [self._fetcher(settings) for settings in self.config.mailbox]
         for thread in threads:
             thread.start()
         notify_systemd("READY=1", f"STATUS=watching {len(self.config.mailbox)} mailboxes")
@@ -347,8 +377,29 @@ class Daemon:
 
     # --- the loops ---
 
-    def _thread(self, name: str, body: Callable[[], None]) -> threading.Thread:
-        self.pulses[name] = Pulse(name=name, beat=Clock.monotonic())
+    def _fetcher(self, settings: MailboxConfig) -> threading.Thread:
+        """Return the loop of one mailbox: it is alive as long as the server answers what we ask."""
+        name = mailbox_loop(settings.name)
+        bearer = bearer_of(settings, self.config, self.tokens)
+        link = Mailbox(settings, self.spool, self.desk.clock.now, bearer)
+        self.nudges[settings.name] = threading.Event()
+        patience = _STUCK_AFTER + settings.poll_seconds
+        return self._thread(name, partial(self._fetch, settings, link), patience, lambda: link.last_ok)
+
+    def _sender(self) -> threading.Thread:
+        """Return the loop that sends: it is alive as long as the server answers, mail by mail."""
+        postman = Postman(self.config.smtp, bearer=bearer_of(self.config.smtp, self.config, self.tokens))
+        patience = _STUCK_AFTER + self.config.smtp.data_timeout
+        return self._thread("sending", partial(self._send, postman), patience, lambda: postman.last_ok)
+
+    def _thread(
+        self,
+        name: str,
+        body: Callable[[], None],
+        patience: float,
+        answered: Callable[[], float | None] = lambda: None,
+    ) -> threading.Thread:
+        self.pulses[name] = Pulse(name=name, beat=Clock.monotonic(), patience=patience, answered=answered)
 
         def supervised() -> None:
             try:
@@ -362,11 +413,10 @@ class Daemon:
 
         return threading.Thread(target=supervised, name=name, daemon=True)
 
-    def _fetch(self, settings: MailboxConfig) -> None:
+    def _fetch(self, settings: MailboxConfig, link: Mailbox) -> None:
         """One mailbox: connect, keep, file, wait; on any trouble wait longer and begin anew."""
-        pulse, nudge = self.pulses[f"mailbox {settings.name}"], self.nudges[settings.name]
-        bearer = bearer_of(settings, self.config, self.tokens)
-        backoff, link = Backoff(random.random), Mailbox(settings, self.spool, self.desk.clock.now, bearer)
+        pulse, nudge = self.pulses[mailbox_loop(settings.name)], self.nudges[settings.name]
+        backoff = Backoff(random.random)
         while not self.stop.is_set():
             try:
                 link.connect()
@@ -374,21 +424,30 @@ class Daemon:
                     nudge.clear()  # before the turn: a nudge that comes during it must end the wait
                     self._fetch_turn(link, settings)
                     backoff.succeeded()
-                    _well(pulse)
+                    pulse.well(link.last_ok or pulse.beat)
                     if not self.stop.is_set():
                         link.wait(settings.poll_seconds, nudge)
             except (UnreachableError, OSError) as e:  # OSError: our own disk is full or fails; the mail waits
-                self._trouble(pulse, str(e))
                 wish = e.wish if isinstance(e, MailboxUnreachableError) else None
                 kind = e.kind if isinstance(e, MailboxUnreachableError) else "transport"
-                self.stop.wait(backoff.failed(kind, wish))
+                self._trouble(pulse, str(e), backoff.failed(kind, wish))
             finally:
                 link.close()
 
     def _fetch_turn(self, link: Mailbox, settings: MailboxConfig) -> None:
+        self._make_sure_of_room()
         if flow.keep_new(link, settings.name, settings.first_run, self.desk):
             self.work.set()
         flow.file_away(link, settings.name, self.desk)
+
+    def _make_sure_of_room(self) -> None:
+        """Fetch nothing while the disk is nearly full: on the server mail is safe, and what we have needs the rest."""
+        state = Path(self.config.service.state_dir)
+        if lack := room_in(state).lacks(self.config.limits.disk_reserve_mb):
+            flow.raise_alarm(
+                self.desk, "disk", "The disk is nearly full; no mail is fetched", [f"{state}: {lack}", _ROOM]
+            )
+            raise UnreachableError(f"{lack}: no mail is fetched until there is room")
 
     def _handle(self) -> None:
         """Handle kept mail and the clock whenever woken."""
@@ -401,10 +460,9 @@ class Daemon:
                     self.outbox.set()
                     for nudge in self.nudges.values():
                         nudge.set()
-                _well(pulse)
+                pulse.well(Clock.monotonic())
             except UnreachableError as e:
-                self._trouble(pulse, str(e))
-                self.stop.wait(_WAKE_SECONDS)
+                self._trouble(pulse, str(e), _WAKE_SECONDS)
 
     def _handle_turn(self) -> int:
         done = 0
@@ -458,26 +516,24 @@ class Daemon:
         self.desk.rulebook, self.number, self.faults = rulebook, number, ()
         inforce.taken_up(self.desk.store, number, self.desk.clock.now())
 
-    def _send(self) -> None:
+    def _send(self, postman: Postman) -> None:
         """Offer what is owed whenever woken; wait longer while the mail server is away."""
         pulse, backoff = self.pulses["sending"], Backoff(random.random)
-        postman = Postman(self.config.smtp, bearer_of(self.config.smtp, self.config, self.tokens))
         while not self.stop.is_set():
             self.outbox.wait(timeout=_WAKE_SECONDS)
             self.outbox.clear()
             try:
                 answers = self._send_turn(postman, pulse)
             except UnreachableError as e:
-                self._trouble(pulse, str(e))
-                self.stop.wait(_WAKE_SECONDS)
+                self._trouble(pulse, str(e), _WAKE_SECONDS)
                 self._forget_leases()
                 continue
             if answers:
                 backoff.succeeded()
-                _well(pulse)
+                pulse.well(Clock.monotonic())
             else:
-                self._trouble(pulse, "the mail server for outgoing mail does not answer")
-                self.stop.wait(backoff.failed("transport"))
+                what = "the mail server for outgoing mail does not answer"
+                self._trouble(pulse, what, backoff.failed("transport"))
         postman.close()
 
     def _forget_leases(self) -> None:
@@ -501,8 +557,9 @@ class Daemon:
         """Wake the loops and feed systemd's watchdog, but only while every loop gives a sign of life."""
         scheduler = schedule.Scheduler()
         scheduler.every(_WAKE_SECONDS).seconds.do(_safely(self._wake))
-        scheduler.every(20).seconds.do(_safely(self._look_after))
-        _safely(self._look_after)()
+        for job in (self._look_after, self._raise_alarms):
+            scheduler.every(20).seconds.do(_safely(job))
+            _safely(job)()
         while not self.stop.is_set():
             scheduler.run_pending()
             said = signal.sigtimedwait(_SIGNALS, 1.0)
@@ -516,33 +573,48 @@ class Daemon:
         self.outbox.set()
 
     def _look_after(self) -> None:
+        """Feed the watchdog, and say in a file how we are. No server and no database has a say in it."""
         now = Clock.monotonic()
-        stuck = [p.name for p in self.pulses.values() if now - p.beat > self._patience()]
-        for pulse in self.pulses.values():
-            if pulse.trouble_since is not None and now - pulse.trouble_since > _ALARM_AFTER:
-                flow.raise_alarm(self.desk, f"trouble:{pulse.name}", f"ticketd: {pulse.name} is in trouble",
-                                 [pulse.trouble, "It goes on trying by itself."])  # fmt: skip
-        _tell_of_broken_rules(self.desk, self.faults)
-        _tell_of_tokens(self.desk, self.tokens)
+        stuck = [p.name for p in self.pulses.values() if p.stuck(now)]
         if stuck:
             log.error("loops.stuck", loops=stuck)
-            return
-        notify_systemd("WATCHDOG=1", f"STATUS={self._status()}")
+        else:
+            notify_systemd("WATCHDOG=1", f"STATUS={self._status()}")
+        self._show_signs(now)
 
-    def _patience(self) -> float:
-        longest = max(m.poll_seconds for m in self.config.mailbox)
-        return _STUCK_AFTER + longest
+    def _raise_alarms(self) -> None:
+        """Tell the operator of what has been going wrong for a while."""
+        now = Clock.monotonic()
+        try:
+            for pulse in self.pulses.values():
+                if pulse.trouble_since is not None and now - pulse.trouble_since > _ALARM_AFTER:
+                    flow.raise_alarm(self.desk, f"trouble:{pulse.name}", f"ticketd: {pulse.name} is in trouble",
+                                     [pulse.trouble, "It goes on trying by itself."])  # fmt: skip
+            _tell_of_broken_rules(self.desk, self.faults)
+            _tell_of_tokens(self.desk, self.tokens)
+        except UnreachableError as e:
+            log.warning("alarm.waits", why=str(e))
+
+    def _show_signs(self, now: float) -> None:
+        """Say in a file how we are: `ticketd status` reads it, even when the database does not answer."""
+        at, state = self.desk.clock.now(), Path(self.config.service.state_dir)
+        faults = tuple(str(p) for p in self.faults)
+        signs = Signs(version=this_version(), pid=os.getpid(), started=self.started, at=at, rules=self.number,
+                      faults=faults, loops=loops_of(self.pulses.values(), at, now))  # fmt: skip
+        try:
+            write_signs(state, signs)
+        except OSError as e:
+            log.warning("signs.not_written", error=str(e))
 
     def _status(self) -> str:
         troubled = [f"{p.name}: {p.trouble}" for p in self.pulses.values() if p.trouble_since is not None]
         return "; ".join(troubled)[:200] or "all well"
 
-    def _trouble(self, pulse: Pulse, what: str) -> None:
+    def _trouble(self, pulse: Pulse, what: str, rest: float) -> None:
+        """Say that a loop could not get through, and let it rest before the next try."""
         log.warning("loop.trouble", loop=pulse.name, error=what)
-        pulse.beat = Clock.monotonic()
-        pulse.trouble = what
-        if pulse.trouble_since is None:
-            pulse.trouble_since = pulse.beat
+        pulse.troubled(Clock.monotonic(), what, rest)
+        self.stop.wait(rest)
 
 
 def _tell_of_broken_rules(desk: Desk, faults: Iterable[Problem]) -> None:
@@ -569,10 +641,6 @@ def _refuse_bad_templates(config: Config) -> None:
         raise ConfigError(problems)
 
 
-def _well(pulse: Pulse) -> None:
-    pulse.beat, pulse.trouble_since, pulse.trouble = Clock.monotonic(), None, ""
-
-
 def _safely(job: Callable[[], None]) -> Callable[[], None]:
     """Wrap a scheduled job: one that raises would keep `schedule` from ever running the later ones."""
 
@@ -592,7 +660,7 @@ def run_forever(config: Config) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     with instance_lock(config):
         desk, found = open_for_work(config, Clock())
-        desk.reader = ReadsInChild()
+        desk.reader = ReadsInChild(signatures=config.trust.check_dkim)
         desk.renderer.warm()
         calm_collector()
         desk.store.outbox.release_leases()

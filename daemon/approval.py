@@ -6,9 +6,10 @@ Until somebody decides it is on hold, they are asked again every working day, an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from daemon.actors import Actor, Refusal
+from daemon.actors import Actor, Refusal, is_requester, others_to_approve
 from daemon.events import ApprovalAsked, ApprovalOwed, Assigned, Event, StateChanged
 from daemon.lifecycle import next_state
 from daemon.rulebook import Rulebook
@@ -50,11 +51,14 @@ def approval_owed(ticket: Ticket, rulebook: Rulebook, zone: str, now: datetime, 
     )  # fmt: skip
 
 
-def held_back(verb: Verb, ticket: Ticket) -> bool:
-    """Whether this would go past whoever has to approve the ticket first."""
+def held_back(verb: Verb, ticket: Ticket) -> str:
+    """Return why this would go past whoever has to approve the ticket first, or "": the code of a refusal."""
     if not ticket.awaits_approval or verb is Verb.APPROVE:
-        return False
-    return verb is Verb.HOLD or next_state(ticket.state, verb, ticket.kind) in _WORK
+        return ""
+    if verb in (Verb.MERGE, Verb.DUPLICATE):
+        return "approval_first"
+    works = verb is Verb.HOLD or next_state(ticket.state, verb, ticket.kind) in _WORK
+    return "needs_approval" if works else ""
 
 
 def approved(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | Refusal:
@@ -62,7 +66,11 @@ def approved(argument: str, ticket: Ticket, actor: Actor) -> tuple[Event, ...] |
     asked = ticket.approval
     if asked is None or not ticket.awaits_approval:
         return Refusal(code="no_approval")
-    moved = _decided(Verb.APPROVE, State.NEW, argument, ticket, actor)
+    own = is_requester(actor.sender.person, actor.sender.address, ticket)
+    others = others_to_approve(ticket, actor.rulebook) if own else ()
+    if others:
+        return Refusal(code="own_request", detail=", ".join(p.name for p in others))
+    moved = replace(_decided(Verb.APPROVE, State.NEW, argument, ticket, actor), own=own)
     if not (asked.team or asked.assignee):
         return (moved,)
     given = Assigned(team=asked.team, line=asked.line, assignee=asked.assignee, by=actor.name, reason=argument)

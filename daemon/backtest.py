@@ -17,7 +17,19 @@ from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from daemon.comparing import Decided, Difference, differences_of, grouped, outcome_of, rules_changed, sharing
+from daemon.comparing import (
+    Decided,
+    Difference,
+    Shift,
+    grouped,
+    outcome_of,
+    rules_behind,
+    rules_changed,
+    ruling_on,
+    sharing,
+    shifts_between,
+)
+from daemon.intake.letter import Letter
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsInChild
 from daemon.plain import iso
 from daemon.routing.actions import AddToParent
@@ -155,7 +167,15 @@ class _Judge:
         ask = self.question
         old = outcome_of(letter, decided, ask.old, ask.service)
         new = outcome_of(letter, decided, ask.new, ask.service)
-        return differences_of(decided, old, new, self.changed)
+        shifts = shifts_between(old, new)
+        return self._difference(letter, decided, shifts) if shifts else None
+
+    def _difference(self, letter: Letter, decided: Decided, shifts: tuple[Shift, ...]) -> Difference:
+        """Return what differs with the rules behind it, which only such mails are asked about."""
+        ask = self.question
+        old, new = (ruling_on(letter, decided, book, ask.service) for book in (ask.old, ask.new))
+        rules = {shift.fact: rules_behind(shift.fact, old, new, self.changed) for shift in shifts}
+        return Difference(decided=decided, shifts=shifts, rules=rules)
 
 
 def _kept(mail: KeptMail) -> bool:

@@ -1,5 +1,6 @@
-"""The command line: what a person or a script types. Its groups `rules` and `oauth` are in
-cli_rules and cli_oauth, what they share in terminal: these four alone know click and rich.
+"""The command line: what a person or a script types. Its groups `rules` and `oauth` are in cli_rules and
+cli_oauth, the commands that keep it running in cli_ops, what they share in terminal: these five alone know click and
+rich.
 
 What comes in: arguments. What goes out: text, JSON and an exit status: 0 done, 1 problems found, 64 usage,
 78 configuration.
@@ -25,10 +26,12 @@ from click.core import ParameterSource
 
 import daemon
 from daemon import app, log, rota, simulation, timetable, views
+from daemon.authority import MATRIX_HEAD, cells, matrix
 from daemon.cli_oauth import oauth
+from daemon.cli_ops import doctor, status
 from daemon.cli_rules import rules
 from daemon.clock import Clock
-from daemon.config import find_config, shipped, starter_config
+from daemon.config import Config, find_config, shipped, starter_config
 from daemon.errors import ConfigError, TicketdError, did_you_mean
 from daemon.explained import mail_lines, ticket_lines
 from daemon.explaining import explain_mail, explain_ticket
@@ -186,6 +189,19 @@ def check(ctx: click.Context) -> int:
     return OK
 
 
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, default=False, help="One JSON array: every cell by itself.")
+@click.pass_context
+def authority(ctx: click.Context, as_json: bool) -> int:
+    """Print whose commands are carried out: every case of rules/authority.yaml."""
+    permits = load_rulebook(Path(config_of(ctx).paths.rules)).permits
+    if as_json:
+        put_whole([views.cell_data(*cell) for cell in cells(permits)])
+    else:
+        put_table(MATRIX_HEAD, matrix(permits))
+    return OK
+
+
 # --- running ---
 
 
@@ -228,9 +244,9 @@ def read(mails: tuple[str, ...], as_json: bool, everything: bool) -> int:
     return PROBLEMS if bad else OK
 
 
-def _letter_at(path: str) -> Letter:
+def _letter_at(path: str, *, signatures: bool = False) -> Letter:
     with Path(path).open("rb"):  # read_letter_file never raises: ask here whether there is anything to read
-        return read_letter_file(path)
+        return read_letter_file(path, signatures=signatures)
 
 
 def _unreadable(path: str, error: OSError, as_json: bool) -> None:
@@ -265,14 +281,23 @@ def explain(
             told = explain_ticket(number, desk)
             put_line(told) if as_json else put_lines(ticket_lines(told, brief=brief))
             return OK
-        into = mailbox or config.mailbox[0].name
+        into = _mailbox_called(mailbox, config)
         well = [_explain(path, into, desk, as_json=as_json, brief=brief, words=words) for path in mails]
     return OK if all(well) else PROBLEMS
 
 
+def _mailbox_called(name: str, config: Config) -> str:
+    """Return the name of a mailbox of the configuration, of the first one where none is said."""
+    known = [mailbox.name for mailbox in config.mailbox]
+    if name and name not in known:
+        cure = did_you_mean(name, known) or f"; there are {', '.join(known)}"
+        raise click.UsageError(f"no [[mailbox]] is called '{name}'{cure}")
+    return name or known[0]
+
+
 def _explain(path: str, mailbox: str, desk: Desk, *, as_json: bool, brief: bool, words: bool) -> bool:
     try:
-        letter = _letter_at(path)
+        letter = _letter_at(path, signatures=desk.signers is not None)
     except OSError as e:
         _unreadable(path, e, as_json)
         return False
@@ -663,6 +688,8 @@ def _each(ctx: click.Context, mails: Iterable[int], deed: Callable[[Store, int],
 
 cli.add_command(rules)
 cli.add_command(oauth)
+for _command in (status, doctor):
+    cli.add_command(_command)
 
 
 # --- showing things to a person ---

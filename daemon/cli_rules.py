@@ -250,7 +250,9 @@ def _show_verdicts(verdicts: list[Verdict], problems: list[Problem]) -> None:
         for line in (verdict.problem,) if verdict.problem else map(str, verdict.misses):
             click.echo(safe(f"    {line}"))
     said = f"{len(failed)} failed" if failed else "all as expected"
-    click.echo(f"{len(verdicts)} tests, {said}" if verdicts else "there are no tests", err=not verdicts)
+    said += "; others could not be read, see above" if problems else ""
+    none = "no test was run: mend what is said above" if problems else "there are no tests"
+    click.echo(f"{len(verdicts)} tests, {said}" if verdicts else none, err=not verdicts)
 
 
 @rules.command("schema")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from datetime import UTC, datetime
+
+_NOT_SYNCHRONISED = 5  # TIME_ERROR of adjtimex(2)
 
 
 class Clock:
@@ -25,3 +28,18 @@ class Clock:
     def monotonic() -> float:
         """Return seconds that never jump, for deadlines and heartbeats."""
         return time.monotonic()
+
+    @staticmethod
+    def kept_right() -> bool | None:
+        """Whether something (chrony, systemd-timesyncd …) keeps this machine's clock right; None: nobody can tell."""
+        asked = ctypes.create_string_buffer(512)  # struct timex, all zero: a question that changes nothing
+        try:
+            said = ctypes.CDLL(None).adjtimex(asked)
+        except (AttributeError, OSError):
+            return None
+        return None if said < 0 else said != _NOT_SYNCHRONISED
+
+    @staticmethod
+    def pause(seconds: float) -> None:
+        """Let so many seconds pass."""
+        time.sleep(seconds)

@@ -88,7 +88,8 @@ _ONE_VALUE = frozenset().union(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What became of one command: done, refused, unknown, or unchanged (fine, but another one was not).
+    """What became of one command: done, refused, unknown, or unchanged (fine, but another one was not); or, `rule`,
+    what a rule did beside them.
 
     `number` and `subject` say which ticket, where the command named some, `links` which records were tied to it.
     """
@@ -277,9 +278,9 @@ def _one(command: Command, ticket: Ticket, actor: Actor) -> tuple[Event, ...] | 
         return Refusal(code="not_yours", detail=", ".join(keyword.who) if keyword else "")
     if next_state(ticket.state, command.verb, ticket.kind) is None:
         return Refusal(code="not_now", detail=ticket.state)
-    if held_back(command.verb, ticket) and ticket.approval:
+    if (held := held_back(command.verb, ticket)) and ticket.approval:
         person = actor.rulebook.people.get(ticket.approval.by)
-        return Refusal(code="needs_approval", detail=person.name if person else ticket.approval.by)
+        return Refusal(code=held, detail=person.name if person else ticket.approval.by)
     if command.verb not in TAKES_TEXT and _holds_keyword(command.argument, actor.rulebook):
         return Refusal(code="one_a_line")
     return _DEEDS[command.verb](command.argument.strip(), ticket, actor)
@@ -303,6 +304,8 @@ def _holds_keyword(argument: str, rulebook: Rulebook) -> bool:
 
 def _remark(events: tuple[Event, ...], actor: Actor) -> str:
     """Return what a person should know about a command that was done: until when a hold lasts, a level, who is away."""
+    if any(isinstance(e, StateChanged) and e.own for e in events):
+        return "own_approved"
     found = next((e for e in events if isinstance(e, Linked) and e.link is LinkKind.KNOWLEDGE), None)
     if found is not None:
         return f"kb_solution:{found.text}"

@@ -9,20 +9,39 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, cast
 
-from daemon.decide import Decision, alert_in, decide
-from daemon.events import Opened, Rejected, Routed, ScopeDoubted, event_data
+from daemon.decide import Decision, alert_in, decide, facts_for_rules
+from daemon.events import Opened, Rejected, Routed, RuleNotified, ScopeDoubted, event_data
 from daemon.intake.letter import Letter
 from daemon.intake.understand import Alerted, Intent, Known, NewIncident, sender_of, understand
+from daemon.routing.actions import RECORD
 from daemon.routing.conditions import NOT_MET, Condition, Verdict
 from daemon.routing.facts import MailFacts
+from daemon.routing.traces import Ruling, ruling_of
 from daemon.rulebook import Rule, Rulebook
 from daemon.service import Service
+from daemon.ticket import Ticket
 from daemon.words import Proof
 
 _FATE = "outcome"
 _NOT_COMPARED = frozenset({"because", "rules"})
+_BY_CATEGORY = ("kind", "impact", "urgency", "team", "line")
+# The words under `then:` that come to a fact of a record, where it is not the word itself.
+_WORDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        _FATE: ("reject", "drop", "forward"),
+        "severity": ("severity at least", "impact", "urgency", "category"),
+        **{fact: (fact, "category", "approval") for fact in _BY_CATEGORY},
+        "assignee": ("assignee", "approval"),
+        "state": ("approval",),
+        "level": ("service level",),
+        "error_codes": ("code",),
+        "templates": ("template",),
+        "fields": RECORD,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +60,9 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a set of rules makes of a mail: each fact by its name, and the rules that matched."""
+    """What a set of rules makes of a mail: each fact by its name."""
 
     facts: Mapping[str, Any] = field(default_factory=dict)
-    because: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +76,11 @@ class Shift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What would be otherwise for one mail, and the rules that bring it about: matched no more, now, or changed."""
+    """What would be otherwise for one mail; `rules`: for each fact those that bring it about."""
 
     decided: Decided
     shifts: tuple[Shift, ...]
-    rules: tuple[str, ...]
+    rules: Mapping[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,16 +100,32 @@ def outcome_of(letter: Letter, decided: Decided, rulebook: Rulebook, service: Se
     return _outcome(decide(intent, known, rulebook, service, **then))  # type: ignore[arg-type]
 
 
-def differences_of(decided: Decided, old: Outcome, new: Outcome, changed: Iterable[str] = ()) -> Difference | None:
-    """Return what would be otherwise, None for nothing; `changed` are the rules that say something else now."""
-    names = dict.fromkeys((*old.facts, *new.facts))
+def ruling_on(letter: Letter, decided: Decided, rulebook: Rulebook, service: Service) -> Ruling:
+    """Return whose word would have counted for a mail when it came."""
+    known = _known_then(letter, decided, rulebook, service)
+    return ruling_of(facts_for_rules(letter, known, rulebook, service, decided.at), rulebook)
+
+
+def shifts_between(old: Outcome, new: Outcome) -> tuple[Shift, ...]:
+    """Return what would be otherwise; of a mail that opens no ticket nothing but that."""
+    no_ticket = {_FATE} in (old.facts.keys(), new.facts.keys())
+    names = (_FATE,) if no_ticket else dict.fromkeys((*old.facts, *new.facts))
     told = ((name, _text(old.facts.get(name)), _text(new.facts.get(name))) for name in names)
-    shifts = tuple(Shift(fact=name, old=was, new=now) for name, was, now in told if was != now)
-    if not shifts:
-        return None
-    only = [r for r in (*old.because, *new.because) if (r in old.because) != (r in new.because)]
-    altered = [r for r in new.because if r in set(changed)]
-    return Difference(decided=decided, shifts=shifts, rules=tuple(dict.fromkeys((*only, *altered))))
+    return tuple(Shift(fact=name, old=was, new=now) for name, was, now in told if was != now)
+
+
+def rules_behind(fact: str, old: Ruling, new: Ruling, changed: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the rules by which a fact would be another one; `changed` are those that say something else now.
+
+    They are those that set it, or hide who did, and that match no more, match now, or have changed; of rules that only
+    changed places both.
+    """
+    words = _WORDS.get(fact, (fact,))
+    was, now = ([name for word in words for name in ruling.by.get(word, ())] for ruling in (old, new))
+    hiding = [r.stopper for r, others in ((old, now), (new, was)) if not set(others) <= set(r.because)]
+    altered = (set(old.because) ^ set(new.because)) | (set(changed) & set(new.because))
+    names = [name for name in (*was, *now, *hiding) if name in altered]
+    return tuple(dict.fromkeys(names or (name for name in (*was, *now) if (name in was) != (name in now))))
 
 
 def grouped(differences: Iterable[Difference]) -> tuple[Group, ...]:
@@ -103,7 +137,7 @@ def grouped(differences: Iterable[Difference]) -> tuple[Group, ...]:
     groups = (
         Group(
             shift=shift,
-            rules=tuple(dict.fromkeys(r for d in alike for r in d.rules)),
+            rules=tuple(dict.fromkeys(r for d in alike for r in d.rules[shift.fact])),
             mails=tuple(d.decided for d in alike),
         )
         for shift, alike in found.items()
@@ -194,12 +228,18 @@ def _outcome(decision: Decision) -> Outcome:
     routed = next((e for e in events if isinstance(e, Routed)), None)
     if routed is None:
         return Outcome(facts={_FATE: decision.note or str(decision.status)})
-    return Outcome(facts=_facts(events, routed), because=routed.because)
+    return Outcome(facts=_facts(events, routed) | _waiting(decision.changes[0].now))
+
+
+def _waiting(ticket: Ticket) -> dict[str, Any]:
+    """Return how a ticket stands that nobody gets before it is approved."""
+    facts = {"state": str(ticket.state), "team": ticket.team, "line": ticket.line, "assignee": ticket.assignee}
+    return facts if ticket.awaits_approval else {}
 
 
 def _facts(events: Iterable[object], routed: Routed) -> dict[str, Any]:
     """Return every fact that the rules have set, by the names of the history."""
-    fate, kind = "opened", ""
+    fate, kind, told = "opened", "", tuple[str, ...]()
     for event in events:
         match event:
             case Opened():
@@ -208,16 +248,18 @@ def _facts(events: Iterable[object], routed: Routed) -> dict[str, Any]:
                 fate = f"out of scope: {reason or why}"
             case ScopeDoubted(why=why):
                 fate = f"the desk decides on its scope: {why}"
+            case RuleNotified(audience=audience):
+                told = audience
             case _:
                 pass
     said = {name: value for name, value in event_data(routed).items() if name not in _NOT_COMPARED}
-    return {_FATE: fate, "kind": kind, **said}
+    return {_FATE: fate, "kind": kind, **said, "notify": told}
 
 
 def _text(value: Any) -> str:
     """Return a fact as people read it; lists have no order, and nothing is an empty text."""
     match value:
-        case None | False:
+        case None | False | 0:
             return ""
         case list() | tuple():
             return ", ".join(sorted(map(_text, value)))

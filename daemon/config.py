@@ -33,11 +33,13 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from daemon.errors import ConfigError, Problem, did_you_mean
+from daemon.words import bare_address
 
 SECRET_KEYS = ("password_file", "password_env", "password_credential")
 CLIENT_SECRET_KEYS = ("client_secret_file", "client_secret_env", "client_secret_credential")
 _IMAP_PORTS = {"implicit": 993, "starttls": 143, "none": 143}
 _SMTP_PORTS = {"implicit": 465, "starttls": 587, "none": 25}
+_LEAST_FIXED = 5
 Location = tuple[str | int, ...]
 
 
@@ -135,7 +137,7 @@ def _anchored(path: str, info: ValidationInfo) -> str:
 def _address(text: str) -> str:
     if text and not re.fullmatch(r"[^\s@<>,;]+@[^\s@<>,;]+", text):
         raise ValueError("write one plain address, as in support@example.com")
-    return text.lower()
+    return bare_address(text)
 
 
 def _not_empty(text: str) -> str:
@@ -186,10 +188,24 @@ def _provider_name(name: str) -> str:
     return name
 
 
+def _server(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.:-]+", name):
+        raise ValueError("write one name of a server, as in mx.example.com")
+    return name.lower().rstrip(".")
+
+
+def _server_pattern(name: str) -> str:
+    if "*" in name and len(name.replace("*", "").strip(".")) < _LEAST_FIXED:
+        raise ValueError(f"'{name}' stands for nearly everybody; write more of the name, as in *.mail.example.com")
+    return _server(name.replace("*", "x")) and name.lower().rstrip(".")
+
+
 AnchoredPath = Annotated[str, AfterValidator(_anchored)]
 EmailAddress = Annotated[str, AfterValidator(_address)]
 Text = Annotated[str, AfterValidator(_not_empty)]
 Endpoint = Annotated[str, AfterValidator(_endpoint)]
+ServerName = Annotated[str, AfterValidator(_server)]
+ServerPattern = Annotated[str, AfterValidator(_server_pattern)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
@@ -525,10 +541,39 @@ class PathsConfig(Table):
 class TrustConfig(Table):
     """[trust]: whose word we take about a sender."""
 
-    authserv_ids: tuple[Text, ...] = Field(
+    authserv_ids: tuple[ServerName, ...] = Field(
         default=(),
         description="Servers whose Authentication-Results count: the name they write first in that header",
     )
+    received_by: tuple[ServerPattern, ...] | None = Field(
+        default=None,
+        description='Own servers whose Received may stand above it: the name behind "by", as often as it comes; `*` is '
+        "anything, any number of times",
+        examples=["the `authserv_ids`, once each"],
+    )
+    microsoft365: bool = Field(
+        default=False,
+        description="The mailboxes are at Microsoft 365, whose Authentication-Results names no server",
+    )
+    arc_sealers: tuple[ServerName, ...] = Field(
+        default=(),
+        description="Domains whose word counts about mail that they passed on, where our server says `arc=pass`",
+    )
+
+    check_dkim: bool = Field(
+        default=False,
+        description="Check DKIM signatures ourselves too, where the mail server says nothing; asks the DNS for the "
+        "signers' keys",
+    )
+
+    @model_validator(mode="after")
+    def _somebody_to_believe(self) -> TrustConfig:
+        if (self.received_by or self.arc_sealers) and not self.authserv_ids and not self.microsoft365:
+            raise ValueError(
+                "received_by and arc_sealers say more about the servers in authserv_ids, and there are none; "
+                'write authserv_ids = ["mx.example.com"], or microsoft365 = true'
+            )
+        return self
 
 
 class LimitsConfig(Table):
@@ -544,6 +589,17 @@ class LimitsConfig(Table):
     max_ticket_opens_per_address_per_hour: Count = Field(
         default=60,
         description="Tickets that one address may open in an hour; further mail waits in quarantine",
+    )
+    disk_reserve_mb: Annotated[int, Field(ge=0)] = Field(
+        default=200,
+        description="Below this much free disk no mail is fetched: it waits on the server; what is owed still goes out",
+    )
+    forwards_per_target_per_day: Count = Field(
+        default=300, description="Mails that rules pass on to one address in a day; further ones become tickets"
+    )
+    forwards_per_sender_per_day: Count = Field(default=30, description="The same, of one sender to one address")
+    forwards_per_subject_per_day: Count = Field(
+        default=30, description="The same, about one subject to one address, whoever sends them"
     )
 
 
@@ -747,12 +803,12 @@ def _what(where: Location, detail: ErrorDetails, value: Any) -> str:
     if detail["type"] == "missing":
         return _missing(where)
     if detail["type"] == "value_error" and (
-        where == ("mailbox",) or where[-1:] in (SECRET_KEYS[-1:], CLIENT_SECRET_KEYS[-1:])
+        len(where) == 1 or where[-1:] in (SECRET_KEYS[-1:], CLIENT_SECRET_KEYS[-1:])
     ):
         return str(detail["ctx"]["error"])
     if len(where) == 1:
         return f"'{where[0]}' is a table; write [{where[0]}] on a line of its own and its keys below"
-    name = str(where[-1]) if where else ""
+    name = next((part for part in reversed(where) if isinstance(part, str)), "")
     got = f", got {value!r}" if isinstance(value, str | int | float | bool) and _harmless(name) else ""
     message = str(detail.get("ctx", {}).get("error", "")) or _plain(detail)
     return f"'{name}': {message}{got}" if name else message
@@ -908,4 +964,7 @@ templates = "templates/email"
 
 [trust]
 authserv_ids = []                   # whose Authentication-Results we believe, as in ["mx.example.com"]
+# received_by = ["imap.example.com", "mx.example.com"] # own servers that put a Received on top of it
+# microsoft365 = true               # the mailboxes are at Microsoft 365
+# check_dkim = true                 # check DKIM signatures ourselves; asks the DNS
 """

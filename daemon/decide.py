@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 from daemon.actors import Actor, of_ours, usable
 from daemon.alerting import NOT_ANSWERED, Alarm, Course, alert_events, course_of
 from daemon.approval import approval_owed
+from daemon.authority import ruling_of
 from daemon.closing import silence_begins, silence_due
 from daemon.commands import MOST_COMMANDS, Done, Line, Transcript, allowed_keywords, carry_out_on
 from daemon.dispatch import Placement, Staff, gave_away, hand_up_due, is_at_hand, needs_somebody, place
@@ -64,10 +65,10 @@ from daemon.routing.alerts import Sighting, sighted
 from daemon.routing.evaluate import Routing, route, with_alert
 from daemon.routing.facts import MailFacts, TicketFacts
 from daemon.rulebook import Contact, Rulebook
-from daemon.ruled import at_first, on_reply, parent_for, stays_here
+from daemon.ruled import Said, Stays, at_first, did, no_parent, on_reply, parent_for, stays_here, unswallowed
 from daemon.scope import contract_state, insistence, outside, scope_events
 from daemon.service import Service
-from daemon.silence import may_answer, may_pass_on
+from daemon.silence import may_answer, may_pass_on, may_say_so
 from daemon.sla import clock_events, passed_on, steps_due, waking
 from daemon.ticket import Ticket, after
 from daemon.words import (
@@ -80,6 +81,7 @@ from daemon.words import (
     MailStatus,
     Nature,
     Outside,
+    Ruling,
     Source,
     State,
     Verb,
@@ -119,7 +121,8 @@ class Change:
 class Decision:
     """All that follows from one mail. `withheld` says why the sender gets no automatic answer ("" if they do).
 
-    `forward`: it is no ticket, and the mail (`mail` is its number) goes there as it is.
+    `forward`: it is no ticket, and the mail (`mail` is its number) goes there as it is. `storm`: to whom so many mails
+    were passed on that this one was not, and how many those were.
     """
 
     changes: tuple[Change, ...] = ()
@@ -129,6 +132,7 @@ class Decision:
     note: str = ""
     mail: int = 0
     forward: ForwardTo | None = None
+    storm: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,7 +318,8 @@ def _open(intent: NewIncident, desk: _Desk) -> Decision:
 def _opened_with_commands(plain: _Report, desk: _Desk) -> Decision:
     """Open a ticket by a mail that also commands. What is wrong with its commands never costs the report itself."""
     commands, known = plain.intent.commands, desk.known
-    why_not = "repeated" if known.repeated_id else "" if known.proof in PROVED else "new_ticket"
+    allowed = ruling_of(commands, None, known, desk.rulebook) is Ruling.ALLOW
+    why_not = "repeated" if known.repeated_id else "" if allowed else "new_ticket"
     if why_not:
         refused = tuple(Line(text=c.line, outcome="refused", why=f"{why_not}:") for c in commands[:MOST_COMMANDS])
         return _recorded(plain, Done(lines=refused), desk)
@@ -359,9 +364,12 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
         return Decision(status=MailStatus.QUARANTINED, note=flood)
     if routing.ignored:
         return Decision(status=MailStatus.IGNORED, note=f"dropped by the rule '{routing.ended_by}': {routing.ignored}")
-    if routing.forward:
-        return _passed_on(routing.forward, routing, letter, desk)
-    withheld = NOT_ANSWERED if report.intent.alert else may_answer(letter, desk.known, desk.service)
+    target = routing.forward
+    stays = stays_here(target, letter, desk.known, desk.service) if target else None
+    if target and stays is None:
+        return _passed_on(target, routing, letter, desk)
+    routing = unswallowed(routing, stays.why) if stays else routing
+    withheld = NOT_ANSWERED if report.intent.alert else _unanswered(stays, letter, desk)
     events = (*_first_events(report, routing, desk), *done.events.get(NEW, ()))
     if not done.applied:
         events = (*events, _refusal(report.intent.commands, _reasons(done.lines), desk.actor))
@@ -379,7 +387,15 @@ def _recorded(report: _Report, done: Done, desk: _Desk) -> Decision:
         *_continued(report.intent, desk), *_changes(done, desk, but=NEW), *_raised(change, letter, desk),
         *_child_of(change, desk),
     )  # fmt: skip
-    return Decision(changes=(change, *further), transcript=receipt, withheld=withheld)
+    storm = (target.address, stays.why) if target and stays and stays.storm else None
+    return Decision(changes=(change, *further), transcript=receipt, withheld=withheld, storm=storm)
+
+
+def _unanswered(stays: Stays | None, letter: Letter, desk: _Desk) -> str:
+    """Return why who opened a ticket gets no acknowledgement, or "": what came back to us must not go round."""
+    if stays and stays.echo:
+        return f"it may be an automatic answer to a mail that a rule passed on: {stays.why}"
+    return may_answer(letter, desk.known, desk.service)
 
 
 def _continued(intent: NewIncident, desk: _Desk) -> tuple[Change, ...]:
@@ -397,22 +413,22 @@ def _routing(report: _Report, desk: _Desk) -> Routing:
     routing = with_alert(routing, report.intent.alert) if report.intent.alert else routing
     if report.intent.commands:
         # One of ours says what is to become of it: no rule sends it away, or puts it under another ticket.
-        routing = _without_forward(replace(routing, parent=None), "it holds keywords of one of ours")
-    why = stays_here(routing.forward, report.intent.letter, desk.known, desk.service) if routing.forward else ""
-    return _without_forward(routing, why) if why else routing
+        return unswallowed(replace(routing, parent=None), "it holds keywords of one of ours")
+    if _goes_on(report.intent, desk) and not routing.rejected:
+        return unswallowed(routing, "its sender takes part in the ticket that it goes on from")
+    return routing
 
 
-def _without_forward(routing: Routing, why: str) -> Routing:
-    """Return the routing of a mail that becomes a ticket although a rule passes it on; its history says why."""
-    if routing.forward is None:
-        return routing
-    kept = f"{routing.forward.describe()}: not done, {why}"
-    return replace(routing, forward=None, because=(*routing.because, kept))
+def _goes_on(intent: NewIncident, desk: _Desk) -> bool:
+    """Whether somebody on the record of an ended ticket writes about that again."""
+    ended = desk.known.ticket
+    follows = ended is not None and ended.number == intent.follows and intent.alert is None
+    return follows and ended is not None and ended.concerns(desk.known.sender.address)
 
 
 def _passed_on(forward: ForwardTo, routing: Routing, letter: Letter, desk: _Desk) -> Decision:
     """Return that a mail goes elsewhere, as it is; its sender is told unless the rule says otherwise."""
-    withheld = "a rule passes it on quietly" if forward.quietly else may_answer(letter, desk.known, desk.service)
+    withheld = "a rule passes it on quietly" if forward.quietly else may_say_so(letter, desk.known, desk.service)
     note = f"passed on to {forward.address} by the rule '{routing.ended_by}'"
     return Decision(forward=forward, mail=desk.mail, withheld=withheld, note=note)
 
@@ -448,8 +464,8 @@ def _routed_under(opened: Opened, routing: Routing, sender: Sender, desk: _Desk)
     ticket = after(Ticket(number=NEW), (opened, routed))
     parent = parent_for(routing.parent, ticket, desk.known.parents, desk.rulebook)
     if parent is None:
-        none = f"{routing.parent.describe()}: there is none that is open"
-        return (replace(routed, because=(*routed.because, none)),)
+        none = no_parent(routing.parent, ticket, desk.known.parents, desk.rulebook)
+        return (replace(routed, because=(*routed.because, f"{routing.parent.describe()}: {none}")),)
     return (routed, Linked(link=LinkKind.PARENT, ticket=parent.number, by=RULE))
 
 
@@ -628,6 +644,8 @@ def _follow_up(letter: Letter, ticket: Ticket, commands: tuple[Command, ...], de
     if _only_asks(letter, commands, desk):
         return Decision(transcript=transcript, withheld=withheld, note="an enquiry")
     events = _ruled(letter, ticket, (message, *events), desk)
+    if transcript.applied:
+        transcript = replace(transcript, lines=(*transcript.lines, *did(events)))
     events = _with_clocks(ticket, events, desk.rulebook, desk.service, desk.at, desk.now)
     if transcript.applied and all(c.plain for c in commands):
         # Who wrote ordinary words is not answered like a machine; the mails about what followed say enough.
@@ -646,8 +664,8 @@ def _ruled(letter: Letter, ticket: Ticket, events: tuple[Event, ...], desk: _Des
     facts = facts_for_rules(letter, desk.known, desk.rulebook, desk.service, desk.now, on_ticket=True)
     routing = route(facts, desk.rulebook)
     watchers = tuple(_address_of(w, desk.rulebook) for w in routing.watchers)
-    now = after(ticket, events)
-    return (*events, *on_reply(replace(routing, watchers=watchers), now, desk.mail, desk.known, desk.rulebook))
+    said = Said(mail=desk.mail, known=desk.known, events=events, now=after(ticket, events))
+    return (*events, *on_reply(replace(routing, watchers=watchers), said, desk.rulebook))
 
 
 def _rated_too(own: Change, desk: _Desk) -> tuple[Change, ...]:
@@ -757,16 +775,16 @@ def _reasons(lines: tuple[Line, ...]) -> str:
 
 
 def _no_authority(commands: tuple[Command, ...], ticket: Ticket, desk: _Desk) -> str:
-    """Return why these commands may not even be looked at, or ""; questions need no proof but a place on the record."""
+    """Return why these commands may not even be looked at, or ""."""
     known = desk.known
+    ruling = ruling_of(commands, ticket, known, desk.rulebook)
     if {c.verb for c in commands} <= QUESTIONS:
-        on_record = of_ours(known.sender.person) or ticket.concerns(known.sender.address)
-        return "" if on_record else "not_on_record"
+        return "" if ruling is Ruling.ALLOW else "not_on_record"
     if known.repeated_id:
         return "repeated"
     if known.conflict:
         return "conflict"
-    return "" if known.proof in PROVED else "unproved"
+    return "" if ruling is Ruling.ALLOW else "unproved"
 
 
 def _unproved(commands: tuple[Command, ...], why: str, actor: Actor) -> tuple[Transcript, tuple[Event, ...]]:
@@ -814,9 +832,10 @@ def _enquiry(letter: Letter, commands: tuple[Command, ...], desk: _Desk) -> Deci
 def _enquired(commands: tuple[Command, ...], desk: _Desk) -> Done:
     known = desk.known
     done = carry_out_on(commands, None, known.related, desk.actor)
-    names_some = any(line.number for line in done.lines)
-    why_not = "repeated" if known.repeated_id else "" if known.proof in PROVED else "unproved"
-    if names_some and why_not:
+    named = [known.related[line.number] for line in done.lines if line.number]
+    allowed = all(ruling_of(commands, ticket, known, desk.rulebook) is Ruling.ALLOW for ticket in named)
+    why_not = "repeated" if known.repeated_id else "" if allowed else "unproved"
+    if named and why_not:
         return Done(lines=_unproved(commands, why_not, desk.actor)[0].lines)
     return done
 

@@ -261,7 +261,10 @@ class Returned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StateChanged:
-    """A verb moved the ticket; `text` are the words that go with it, `hold_*` only for a hold."""
+    """A verb moved the ticket; `text` are the words that go with it, `hold_*` only for a hold.
+
+    `own`: who approved it is who wants it.
+    """
 
     verb: Verb
     old: State
@@ -270,6 +273,7 @@ class StateChanged:
     text: str = ""
     hold_reason: HoldReason | None = None
     hold_until: datetime | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -647,7 +651,9 @@ class ParentSolved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParentEnded:
-    """The parent `ticket` came to an end without being solved: this one goes on for itself. `state` is how it ended."""
+    """The parent `ticket` came to an end, and this one goes on for itself. `state` is how it ended: without being
+    solved, or it was solved (resolved) while this one waits for approval.
+    """
 
     ticket: int
     by: str

@@ -38,7 +38,7 @@ _GRADING = ("severity at least", "impact", "urgency", "category")
 def explain_mail(letter: Letter, path: str, mailbox: str, desk: Desk) -> dict[str, Any]:
     """Return what would happen to this letter now, and why, as plain data."""
     now = desk.clock.now()
-    known, intent, decision = judge(_as_if_kept(letter, mailbox, now), letter, desk, now)
+    known, intent, decision = judge(_as_if_kept(letter, mailbox, desk, now), letter, desk, now)
     traces = _traces(letter, known, intent, desk, now)
     said = explanation(letter, path, known, intent, decision, traces)
     return {
@@ -50,11 +50,14 @@ def explain_mail(letter: Letter, path: str, mailbox: str, desk: Desk) -> dict[st
     }
 
 
-def _as_if_kept(letter: Letter, mailbox: str, now: datetime) -> KeptMail:
+def _as_if_kept(letter: Letter, mailbox: str, desk: Desk, now: datetime) -> KeptMail:
+    """Return the mail as if it came now; what its signatures were worth when it really came counts."""
     digest = letter.sha256 or hashlib.sha256(b"").hexdigest()
+    signed = desk.store.ledger.signed(digest)
+    judged = desk.signers.judge([(letter, now)]) if desk.signers and not signed else []
     return KeptMail(
         id=0, mailbox=mailbox, uidvalidity=0, uid=0, received_at=now, size=letter.size, sha256=digest,
-        attempts=0, quiet=False, content=b"", path="",
+        attempts=0, quiet=False, content=b"", path="", signed=signed or (judged[0] if judged else None),
     )  # fmt: skip
 
 

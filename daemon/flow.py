@@ -59,16 +59,18 @@ from daemon.events import (
     RulesApplied,
 )
 from daemon.intake.headers import without_body
+from daemon.intake.identity import Signed
 from daemon.intake.letter import Letter, RawMail
 from daemon.intake.mailbox import Mailbox, TooLarge, Unreadable, Vanished, Where
 from daemon.intake.reader import ReadingFailedError, Reads, ReadsHere
+from daemon.intake.signers import Signers
 from daemon.intake.understand import FailedNotice, Intent, Known, understand
 from daemon.notify.envelope import Keys
 from daemon.notify.lists import Parcel, parcels_for, proposal_parcels, report_parcel, report_readers
 from daemon.notify.notice import FORWARDED, Notice, OutgoingMail
 from daemon.notify.notices import Scene, alarm_notice, choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.postman import Fate, Postman
-from daemon.notify.render import Renderer
+from daemon.notify.render import Rendered, Renderer
 from daemon.notify.together import one_for_each_reader
 from daemon.proposing import Proposal, proposal_data, proposals, with_proposal
 from daemon.reports.compile import compile_report
@@ -129,6 +131,7 @@ class Desk:
     operator: str = ""
     attempts: int = 3
     reader: Reads = field(default_factory=ReadsHere)
+    signers: Signers | None = None
     ahead: list[KeptMail] = field(default_factory=list)
     queue_seen: tuple[object, ...] = ()
     uncounted: set[int] = field(default_factory=set)
@@ -280,8 +283,10 @@ def _handle_all(mails: list[KeptMail], now: datetime, desk: Desk) -> None:
     numbers = {m.id for m in mails}
     desk.store.ledger.attempt(numbers)
     letters = [_read(m, desk) for m in mails]
+    mails, fresh = _signed(mails, letters, desk)
     try:
         with desk.store.transaction():
+            desk.store.ledger.note_signed(fresh)
             faults = [(m, _handled(m, letter, now, desk)) for m, letter in zip(mails, letters, strict=True)]
     except UnreachableError:
         desk.uncounted |= numbers
@@ -290,6 +295,19 @@ def _handle_all(mails: list[KeptMail], now: datetime, desk: Desk) -> None:
     for mail, fault in faults:
         if fault and mail.attempts + 1 >= desk.attempts:
             _quarantine(mail, fault, desk)
+
+
+def _signed(mails: list[KeptMail], letters: list[Letter | str], desk: Desk) -> tuple[list[KeptMail], dict[int, Signed]]:
+    """Return the mails with what their DKIM signatures are worth, and what of that is to be written down.
+
+    The DNS is asked before the transaction, once for each mail: what is written down then counts for ever.
+    """
+    if desk.signers is None:
+        return mails, {}
+    new = [(m, x) for m, x in zip(mails, letters, strict=True) if m.signed is None and isinstance(x, Letter)]
+    judged = desk.signers.judge((letter, mail.received_at) for mail, letter in new)
+    fresh = {mail.id: signed for (mail, _), signed in zip(new, judged, strict=True)}
+    return [replace(m, signed=fresh.get(m.id, m.signed)) for m in mails], fresh
 
 
 def _read(mail: KeptMail, desk: Desk) -> Letter | str:
@@ -365,6 +383,8 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
     _tell_of_rules(changes, desk)
     if known.lost:
         _tell_of_lost(*known.lost, desk)
+    if decision.storm:
+        _tell_of_storm(*decision.storm, number, desk)
     log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
              events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
     return decision
@@ -386,6 +406,17 @@ def _tell_of_lost(address: str, reason: str, desk: Desk) -> None:
     log.error("forward.lost", to=address, reason=reason)
     lines = [f"To {address}: {reason}", "The mails are kept; look at the rule with 'forward:'."]
     raise_alarm(desk, f"forward:{address}", "A mail that was passed on did not arrive", lines)
+
+
+def _tell_of_storm(address: str, reason: str, ticket: int, desk: Desk) -> None:
+    """Tell the operators that mails to whom a rule passes them on have become tickets, for there were too many."""
+    log.warning("forward.braked", to=address, reason=reason, ticket=ticket)
+    lines = [
+        f"To {address}: {reason}",
+        f"What comes now becomes a ticket, the first is number {ticket}: does somebody there answer us by a robot?",
+        "If all is well, raise forwards_per_… in [limits].",
+    ]
+    raise_alarm(desk, f"storm:{address}", "Too many mails are passed on", lines)
 
 
 def _catch_up(ticket: Ticket, until: datetime, desk: Desk, now: datetime) -> bool:
@@ -812,6 +843,10 @@ def deliver_outbox(desk: Desk, postman: Postman, limit: int = 50) -> tuple[int, 
     return len(owed), True
 
 
+def _instead(rendered: Rendered) -> str:
+    return "in a plain form" if rendered.plain else "by the usual template"
+
+
 def _rendered(owed: list[OwedNotice], desk: Desk) -> list[OutgoingMail]:
     fresh: list[tuple[int, OutgoingMail]] = []
     mails: list[OutgoingMail] = []
@@ -821,7 +856,7 @@ def _rendered(owed: list[OwedNotice], desk: Desk) -> list[OutgoingMail]:
             if rendered.problem:
                 log.error("template.failed", template=item.notice.template, problem=str(rendered.problem))
                 raise_alarm(desk, f"template:{item.notice.template}", "A mail template does not work",
-                            [str(rendered.problem), "The mail went out in a plain form instead."])  # fmt: skip
+                            [str(rendered.problem), f"The mail went out {_instead(rendered)} instead."])  # fmt: skip
             if rendered.remark:
                 log.warning("mail.goes_without", notice=item.id, template=item.notice.template, what=rendered.remark)
             fresh.append((item.id, rendered))

@@ -9,11 +9,11 @@ from datetime import date
 from pathlib import Path
 
 from daemon.app import read_keys, service_of
-from daemon.config import Config, load_config, places_named, shipped
+from daemon.config import Config, key_lines, line_of, load_config, places_named, shipped
 from daemon.errors import ConfigError, Problem
 from daemon.notify.render import check_templates
 from daemon.proving import STAND_IN, try_rules
-from daemon.routing.check import check_addresses, is_warning
+from daemon.routing.check import WARNING, check_addresses, is_warning
 from daemon.rulebook import Rulebook
 
 
@@ -32,6 +32,7 @@ def check_everything(path: Path, today: date | None = None) -> tuple[list[Proble
     problems += _secret_problems(secret)
     if config is not None:
         problems += _own_addresses(config, tried.rulebook, rules)
+        problems += _nobody_to_believe(path, config, tried.rulebook)
     unique = sorted(set(problems))
     return [p for p in unique if not is_warning(p)], [p for p in unique if is_warning(p)]
 
@@ -61,6 +62,19 @@ def _own_addresses(config: Config, rulebook: Rulebook, rules: Path) -> list[Prob
         what = f"[service] operator_address is our own address {operator}; write one that a person reads"
         problems.append(Problem("ticketd.toml", 0, what))
     return problems
+
+
+def _nobody_to_believe(path: Path, config: Config, rulebook: Rulebook) -> list[Problem]:
+    """Remark that forged senders are told by the reply token alone, where there are people who may command."""
+    trust = config.trust
+    if not rulebook.people or trust.authserv_ids or trust.microsoft365 or trust.check_dkim:
+        return []
+    what = (
+        "people.yaml has people who may command, and only the reply token tells them from somebody who writes their "
+        "address into From; name your mail server in [trust] authserv_ids, or write check_dkim = true: docs/security.md"
+    )
+    line = line_of(key_lines(path.read_text("utf-8-sig")), ("trust", "authserv_ids"))
+    return [Problem(str(path), line, WARNING + what)]
 
 
 def _secret_problems(secret: Path) -> list[Problem]:

@@ -278,7 +278,8 @@ def _turned(ticket: Ticket, event: StateChanged, actor: Actor, found: Found) -> 
     if event.verb is Verb.RESOLVE:
         for child in _children(ticket, actor, found):
             yield from ((child.number, e) for e in _solved(child, ticket, text, event.by))
-            yield from _shared(child, replace(news, ticket=child.number), found)
+            if not child.awaits_approval:
+                yield from _shared(child, replace(news, ticket=child.number), found)
     elif event.verb in (Verb.CANCEL, Verb.OUT_OF_SCOPE):
         for child in _children(ticket, actor, found):
             yield child.number, ParentEnded(ticket=ticket.number, by=event.by, text=text, state=event.new)
@@ -347,7 +348,12 @@ def _joined(ticket: Ticket, found: Found) -> Iterator[Ticket]:
 
 
 def _solved(child: Ticket, ticket: Ticket, text: str, by: str) -> tuple[Event, ...]:
-    """Return what solves a child together with its parent; a solution of its own stays."""
+    """Return what solves a child together with its parent; a solution of its own stays.
+
+    One that waits for approval goes on waiting: whoever has to approve it has not said whether it is to be done.
+    """
+    if child.awaits_approval:
+        return (ParentEnded(ticket=ticket.number, by=by, text=text, state=State.RESOLVED),)
     new = next_state(child.state, Verb.RESOLVE, child.kind) or child.state
     given = () if child.solution or not text else (SolutionGiven(part="solution", text=text, by=by),)
     return (

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from daemon.config import shipped
 from daemon.errors import ConfigError, Problem
+from daemon.notify.catalogue import ABOUT_A_TICKET, TEMPLATES
 from daemon.routing.check import (
     check_calendars,
     check_contracts,
@@ -109,5 +110,5 @@ def _across_files(
     names = {
         language: {p.stem for p in found if p.parent.name == language} for language in {p.parent.name for p in found}
     }
-    variants = check_variants(rulebook, names, folder)
+    variants = check_variants(rulebook, names, {name: name in ABOUT_A_TICKET for name in TEMPLATES}, folder)
     return [*further(rulebook, {p.stem for p in found}, folder), *dated, *spoken, *variants]

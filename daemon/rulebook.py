@@ -19,10 +19,16 @@ from daemon.words import (
     LinkKind,
     LooksAt,
     Outside,
+    Party,
     Proof,
+    Risk,
     Role,
+    Ruling,
     Severity,
+    Standing,
+    TokenSeen,
     Verb,
+    Verdict,
     Who,
     domain_of,
 )
@@ -255,6 +261,38 @@ class Keyword:
     words: tuple[str, ...]
     who: tuple[Who, ...]
     help: Mapping[str, str]
+    risk: Risk = Risk.HIGH
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """With what somebody comes who commands: what proves them, and what they are to us and to the ticket."""
+
+    verdict: Verdict
+    token: TokenSeen
+    party: Party
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Permit:
+    """One row of authority.yaml: which claims it is about, and what becomes of their commands by risk."""
+
+    verdicts: frozenset[Verdict]
+    tokens: frozenset[TokenSeen]
+    parties: frozenset[Party]
+    standings: frozenset[Standing]
+    rulings: Mapping[Risk, Ruling]
+    where: str = ""
+
+    def covers(self, claim: Claim) -> bool:
+        """Whether this row is about such a claim."""
+        return (
+            claim.verdict in self.verdicts
+            and claim.token in self.tokens
+            and claim.party in self.parties
+            and claim.standing in self.standings
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -497,13 +535,15 @@ class Rulebook:
     traditional and simplified Chinese characters are the same to rules. `asks_similar`: some rule wants to know whether
     a similar incident is open.
     back from lesser work. `files` are the bytes that it was read from, by their names within the folder: with `version`
-    they say what counted.
+    they say what counted. Of the `permits` the first that covers a claim counts; where there are none, only those who
+    are proved command.
     """
 
     rules: tuple[Rule, ...] = ()
     switched_off: tuple[Rule, ...] = ()
     unused: tuple[tuple[str, str], ...] = ()
     keywords: tuple[Keyword, ...] = ()
+    permits: tuple[Permit, ...] = ()
     people: Mapping[str, Person] = field(default_factory=dict)
     teams: Mapping[str, Team] = field(default_factory=dict)
     customers: Mapping[str, Customer] = field(default_factory=dict)

@@ -8,13 +8,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from daemon.words import domain_of
+from daemon.words import bare_address, domain_of
 
 LATE = timedelta(hours=24)
 """A mail found later than this gets no automatic answer, and its clocks start when it is found."""
 
 
 _LANGUAGES = ("zh", "en")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Whose word counts about a sender; all names in lower case.
+
+    `received_by`: the servers of ours whose Received may stand above the Authentication-Results, each as often as it is
+    listed (None: the `authserv_ids`). `microsoft365`: a field without a server's name is ours. `arc_sealers`: the
+    domains whose word counts about mail that they passed on.
+    """
+
+    authserv_ids: frozenset[str] = frozenset()
+    received_by: tuple[str, ...] | None = None
+    microsoft365: bool = False
+    arc_sealers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,11 +42,14 @@ class Service:
     timezone: str
     subject_tag: str
     own_addresses: frozenset[str]
-    authserv_ids: frozenset[str] = frozenset()
+    trust: Trust = Trust()
     plus_addresses: bool = True
     answers_per_address_per_hour: int = 20
     answers_per_subject_per_day: int = 3
     opens_per_address_per_hour: int = 60
+    forwards_per_target_per_day: int = 300
+    forwards_per_sender_per_day: int = 30
+    forwards_per_subject_per_day: int = 30
 
     @property
     def domain(self) -> str:
@@ -44,5 +62,6 @@ class Service:
 
     def owns(self, address: str) -> bool:
         """Whether mail to this address comes back to us, plus-addresses included."""
-        local, _, domain = address.lower().rpartition("@")
-        return address.lower() in self.own_addresses or f"{local.partition('+')[0]}@{domain}" in self.own_addresses
+        bare = bare_address(address)
+        local, _, domain = bare.rpartition("@")
+        return bare in self.own_addresses or f"{local.partition('+')[0]}@{domain}" in self.own_addresses

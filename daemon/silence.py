@@ -7,7 +7,7 @@ the reason for silence. Silence withholds only our own reaction: the mail is kep
 from __future__ import annotations
 
 from daemon.intake.letter import Letter
-from daemon.intake.understand import Known
+from daemon.intake.understand import Known, can_be_answered
 from daemon.service import Service
 from daemon.words import PROVED, Nature, Proof
 
@@ -33,11 +33,25 @@ def may_answer(letter: Letter, known: Known, service: Service, *, commanded: boo
         return "no address to answer to"
     if service.owns(address):
         return "it comes from an address of our own"
-    if letter.return_path == "":
-        return "its return path is empty"
     if known.proof is Proof.FAILED:
         return known.proof_why
-    return _too_many(known, service, commanded=commanded)
+    ordered = commanded and known.proof in PROVED
+    return _unwanted(letter, ordered=ordered) or _too_many(known, service, commanded=commanded)
+
+
+def _unwanted(letter: Letter, *, ordered: bool) -> str:
+    """Return how a mail says that nothing is to answer it; a proved sender of keywords waits for our answer."""
+    if letter.return_path == "":
+        return "its return path is empty"
+    # People's mail programs ask for no absence notices; who wants no answer at all is a program.
+    suppressed = letter.header("X-Auto-Response-Suppress").casefold().replace(" ", "").split(",")
+    return "it asks for no answer (X-Auto-Response-Suppress: All)" if "all" in suppressed and not ordered else ""
+
+
+def may_say_so(letter: Letter, known: Known, service: Service) -> str:
+    """Return why the sender of a mail that a rule passed on is not told so: besides, nobody reads what robots get."""
+    unread = "" if can_be_answered(known.sender.address) else "nobody reads what is sent to this address"
+    return may_answer(letter, known, service) or unread
 
 
 def may_pass_on(known: Known) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -73,7 +73,24 @@ def put_lines(lines: Iterable[Iterable[tuple[str, str]]]) -> None:
     console = _console()
     for line in lines:
         text = Text.assemble(*((safe(words), _STYLES[style]) for words, style in line))
-        console.print(text, soft_wrap=not sys.stdout.isatty())
+        if not sys.stdout.isatty():
+            console.print(text, soft_wrap=True)
+            continue
+        for part in _hanging(text, console):
+            console.print(part)
+
+
+def _hanging(text: Any, console: Any) -> Iterator[Any]:
+    """Yield a long line in parts that fit; those after the first stand two columns further in than the line began."""
+    from rich.text import Text
+
+    begins = len(text.plain) - len(text.plain.lstrip())
+    margin = min(begins + 2, console.width // 2)
+    first, *more = text.wrap(console, console.width)
+    yield first
+    if more:
+        rest = text[len(text.plain) - len(text.plain[len(first.plain) :].lstrip()) :]
+        yield from (Text(" " * margin) + part for part in rest.wrap(console, console.width - margin))
 
 
 def put_table(columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> None:

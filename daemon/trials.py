@@ -142,7 +142,7 @@ class Bench:
     def _known(self, letter: Letter, specimen: Specimen, now: datetime) -> Known:
         proof, why = specimen.proof, "as the mail in short says"
         if proof is None and specimen.file:
-            proof, why = prove(letter, None, (), self.service.authserv_ids)
+            proof, why = prove(letter, None, (), self.service.trust)
         return self._sighted(letter, specimen.mailbox or self.mailbox, now, proof or Proof.VERIFIED, why)
 
     def _sighted(self, letter: Letter, mailbox: str, now: datetime, proof: Proof, why: str) -> Known:

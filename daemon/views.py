@@ -19,8 +19,18 @@ from daemon.intake.understand import Intent, Known
 from daemon.overruled import Standing, Tally
 from daemon.plain import iso, to_plain
 from daemon.routing.traces import RuleTrace
+from daemon.rulebook import Claim
 from daemon.store import Store
 from daemon.ticket import Ticket
+from daemon.words import Risk, Ruling
+
+
+def cell_data(claim: Claim, risk: Risk, ruling: Ruling) -> dict[str, Any]:
+    """Return one cell of the table of authority as `authority --json` shows it."""
+    return {
+        "who": str(claim.party), "ticket": str(claim.standing), "verdict": str(claim.verdict),
+        "token": str(claim.token), "risk": str(risk), "then": str(ruling),
+    }  # fmt: skip
 
 
 def ticket_line(ticket: Ticket, zone: ZoneInfo) -> dict[str, Any]:

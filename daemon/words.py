@@ -275,6 +275,57 @@ class Proof(StrEnum):
     FAILED = "failed"  # the trusted server says that From is forged, or From is not one plain address
 
 
+class Verdict(StrEnum):
+    """What a trusted mail server, or a signature, says of the sender in From."""
+
+    VERIFIED = "verified"
+    NONE = "none"
+    FAILED = "failed"
+
+
+class TokenSeen(StrEnum):
+    """Whose reply token a letter carries, as far as it is genuine."""
+
+    OWN = "own"  # given to this very sender
+    OTHER = "other"  # given to somebody else
+    EXPIRED = "expired"  # given to this very sender, too long ago
+    NONE = "none"
+
+
+class Party(StrEnum):
+    """What our files know of a sender."""
+
+    STAFF = "staff"
+    VENDOR = "vendor"
+    ALIAS = "alias"  # an unknown address that looks like one of our people
+    OUTSIDER = "outsider"
+
+
+class Standing(StrEnum):
+    """What a sender is to the ticket that their mail is about."""
+
+    REQUESTER = "requester"
+    ON_RECORD = "on_record"
+    NOT_ON_IT = "not_on_it"
+
+
+class Risk(StrEnum):
+    """How much harm a command does if somebody else has given it; `ask` changes nothing."""
+
+    ASK = "ask"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Ruling(StrEnum):
+    """What becomes of a command, the strictest first."""
+
+    REFUSE = "refuse"  # the mail is a message, no more
+    CONFIRM = "confirm"  # it waits until the sender confirms from the address that we know
+    ALLOW = "allow"
+
+
 class Matched(StrEnum):
     """How a letter was matched to a ticket, strongest evidence first."""
 
@@ -361,6 +412,11 @@ class Address:
     address: str
 
 
+def bare_address(address: str) -> str:
+    """Return an address as it is compared: lower-cased, without the dot that may end a domain."""
+    return address.strip().lower().rstrip(".")
+
+
 def domain_of(address: str) -> str:
-    """Return the part after the last @, lower-cased; "" where there is none."""
-    return address.rpartition("@")[2].lower() if "@" in address else ""
+    """Return the part after the last @ as it is compared; "" where there is none."""
+    return bare_address(address).rpartition("@")[2] if "@" in address else ""

@@ -17,8 +17,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from pydantic.fields import FieldInfo  # noqa: E402
 from pydantic_core import PydanticUndefined  # noqa: E402
 
+from daemon.authority import MATRIX_HEAD, matrix  # noqa: E402
 from daemon.config import TABLES  # noqa: E402
 from daemon.duties import DUTIES  # noqa: E402
 from daemon.events import KINDS  # noqa: E402
@@ -72,12 +74,14 @@ def config_table() -> str:
     return table(("table", "key", "default", "what it says"), rows)
 
 
-def _default(name: str, key: str, field: object) -> str:
-    default = getattr(field, "default", None)
+def _default(name: str, key: str, field: FieldInfo) -> str:
+    default = field.default
     if key == "port":
         return "993, 143 with starttls" if name == "mailbox" else "587, 465 with implicit"
     if default is PydanticUndefined:
         return "**needed**"
+    if default is None:
+        return str(field.examples[0])
     if isinstance(default, bool):
         return f"`{str(default).lower()}`"
     if isinstance(default, tuple):
@@ -164,12 +168,18 @@ def keywords_table() -> str:
             f"`{k.verb}`",
             " ".join(f"`#{word}`" for word in k.words),
             ", ".join(k.who),
+            str(k.risk),
             k.help.get("en", ""),
             k.help.get("zh", ""),
         )
         for k in load_rulebook(ROOT / "rules").keywords
     ]
-    return table(("action", "words", "who may", "in English", "中文"), rows)
+    return table(("action", "words", "who may", "risk", "in English", "中文"), rows)
+
+
+def authority_table() -> str:
+    """Whose commands are believed, every cell of rules/authority.yaml."""
+    return table(MATRIX_HEAD, matrix(load_rulebook(ROOT / "rules").permits))
 
 
 def history_table() -> str:
@@ -256,6 +266,7 @@ TABLES_OF: dict[str, dict[str, Callable[[], str]]] = {
     },
     "service-levels.md": {"targets": targets_table, "timetable": timetable_table},
     "keywords.md": {"keywords": keywords_table},
+    "security.md": {"authority": authority_table},
     "duties.md": {"duties": duties_table, "ratings": ratings_table},
     "lifecycle.md": {
         "diagram": lifecycle_diagram,

@@ -12,10 +12,12 @@ import pytest
 from daemon import flow
 from daemon.backtest import Question, back_test, trial_data, trial_lines
 from daemon.comparing import outcome_of
-from daemon.events import Opened, Rejected, Routed, ScopeDoubted, event_data
+from daemon.events import Opened, Rejected, Routed, RuleNotified, ScopeDoubted, event_data
 from daemon.intake.letter import read_letter
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Rulebook
+from daemon.service import Trust
+from daemon.ticket import Ticket, after
 from tests.desk import BEIJING, ROOT, TestDesk, write
 
 SUBJECTS = (
@@ -36,6 +38,10 @@ CHANGED = (
     ("subject contains: [打印机, 打印不, 卡纸, printer, paper jam]", "subject contains: [打印不, 卡纸, paper jam]"),
     ("- subject matches: '代开.{0,4}发票|办证刻章'", "- subject matches: '办证刻章'"),
     ("then: {impact: high}", "then: {impact: high, severity at least: 2}"),
+    (
+        "\nrules:\n",
+        "\nrules:\n  - {name: 审批, when: {subject contains: [申请, Excel]}, then: {approval: manager, notify: [pm]}}\n",
+    ),
 )
 
 
@@ -71,7 +77,7 @@ def desk_with(folder: Path, *changes: tuple[str, str]) -> TestDesk:
 
 
 def trusting(service):
-    return replace(service, authserv_ids=frozenset({"mx.example.com"}), opens_per_address_per_hour=1000)
+    return replace(service, trust=Trust(authserv_ids=frozenset({"mx.example.com"})), opens_per_address_per_hour=1000)
 
 
 def change(rules: Path, *changes: tuple[str, str]) -> Rulebook:
@@ -107,8 +113,16 @@ def recorded(desk: TestDesk) -> dict[int, dict]:
         fate = next((f"the desk decides on its scope: {e.why}" for e in first if isinstance(e, ScopeDoubted)), fate)
         assert isinstance(opened, Opened)
         facts = {k: v for k, v in event_data(routed).items() if k not in ("because", "rules")}
-        found[int(cause.removeprefix("mail:"))] = {"outcome": fate, "kind": str(opened.kind), **facts}
+        told = next((e.audience for e in first if isinstance(e, RuleNotified)), ())
+        came = {"outcome": fate, "kind": str(opened.kind), **facts, "notify": told}
+        found[int(cause.removeprefix("mail:"))] = came | waiting(after(Ticket(number=ticket.number), first))
     return found
+
+
+def waiting(ticket: Ticket) -> dict:
+    """Return how a ticket stands that waits for approval."""
+    facts = {"state": str(ticket.state), "team": ticket.team, "line": ticket.line, "assignee": ticket.assignee}
+    return facts if ticket.awaits_approval else {}
 
 
 def predicted(desk: TestDesk, rulebook: Rulebook) -> dict[int, dict]:
@@ -138,6 +152,51 @@ def test_the_back_test_agrees_with_a_replay_under_the_old_rules_and_under_the_ne
     trial = back_test(asked(old, new.desk.rulebook), old.desk.store)
     assert {d.decided.mail for d in trial.differences} == {m for m in decided if decided[m] != replayed[m]}
     assert 10 < len(trial.differences) < trial.mails == 120
+    waiting_ones = [d for d in replayed.values() if d.get("state") == "on_hold"]
+    assert len(waiting_ones) > 5 and {d["team"] for d in waiting_ones} == {""}
+
+
+def test_a_mail_that_would_be_dropped_is_one_change_and_only_the_rule_that_drops_is_named(desk):
+    drop = "\nrules:\n  - {name: 不收, when: {subject contains: [VPN, 打印机]}, then: {drop: 不处理}, stop: true}\n"
+    trial = back_test(asked(desk, change(desk.folder / "rules", ("\nrules:\n", drop))), desk.desk.store)
+    (group,) = trial_data(trial, BEIJING)["groups"]
+    assert (group["fact"], group["old"], group["tickets"], group["rules"]) == ("outcome", "opened", [1, 2], ["不收"])
+    assert group["new"] == "dropped by the rule '不收': 不处理"
+
+
+@pytest.mark.parametrize(
+    ("rule", "fact", "rules"),
+    [
+        (
+            "{name: 新, when: {subject contains: VPN}, then: {tags: [a], team: security}}",
+            "team",
+            ["新"],
+        ),
+        ("{name: 新, when: {subject contains: VPN}, then: {tags: [a], team: security}}", "tags", ["新"]),
+        ("{name: 新, when: {subject contains: VPN}, then: {severity at least: 1}}", "severity", ["新"]),
+        ("{name: 新, when: {subject contains: VPN}, then: {approval: manager}}", "team", ["新"]),
+        ("{name: 新, when: {subject contains: VPN}, then: {approval: manager}}", "approval", ["新"]),
+        (
+            "{name: 新, when: {subject contains: VPN}, then: {category: other}, stop: true}",
+            "category",
+            ["新", "VPN 与专线 vpn"],
+        ),
+        (
+            "{name: 新, when: {subject contains: VPN}, stop: true, then: {tags: [a]}}",
+            "category",
+            ["VPN 与专线 vpn", "新"],
+        ),
+        ("{name: 新, when: {subject contains: VPN}, capture: {code: '(V)PN'}}", "error_codes", ["新"]),
+    ],
+)
+def test_the_rules_that_set_a_fact_are_named_and_no_others(desk, rule, fact, rules):
+    new = change(
+        desk.folder / "rules",
+        ("\nrules:\n", f"\nrules:\n  - {rule}\n  - {{name: 旁观, then: {{watchers: [a@b.example]}}}}\n"),
+    )
+    groups = trial_data(back_test(asked(desk, new), desk.desk.store), BEIJING)["groups"]
+    (group,) = [g for g in groups if g["fact"] == fact and g["tickets"] == [1]]
+    assert set(group["rules"]) == set(rules)
 
 
 @pytest.fixture

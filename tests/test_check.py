@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 
 from daemon.config import shipped
-from daemon.notify.catalogue import TEMPLATES
+from daemon.notify.catalogue import ABOUT_A_TICKET, TEMPLATES
 from daemon.routing.actions import AddTags, SetField, action_from
 from daemon.routing.check import (
     WARNING,
@@ -136,13 +136,30 @@ def test_a_rule_cannot_write_to_ourselves(word: str, value: object) -> None:
     assert check_addresses(_doing("forward", "bills@partner.example"), owns) == []
 
 
+OURS = {name: name in ABOUT_A_TICKET for name in TEMPLATES}
+
+
 def test_variants_must_be_somewhere_and_had_better_be_everywhere() -> None:
     book = _doing("template", {"acknowledgement": "acknowledgement_vip"})
     usual = set(TEMPLATES)
-    (none,) = check_variants(book, {"zh": usual, "en": usual})
+    (none,) = check_variants(book, {"zh": usual, "en": usual}, OURS)
     assert "there is none; write a file acknowledgement_vip.txt" in none.what and not is_warning(none)
-    (half,) = check_variants(book, {"zh": usual | {"acknowledgement_vip"}, "en": usual})
+    (half,) = check_variants(book, {"zh": usual | {"acknowledgement_vip"}, "en": usual}, OURS)
     assert is_warning(half) and "in en: readers there get 'acknowledgement'" in half.what
-    assert check_variants(book, {"zh": usual | {"acknowledgement_vip"}}) == []
-    (unknown,) = check_variants(_doing("template", {"acknowlegement": "acknowlegement_vip"}), {"en": usual})
+    assert check_variants(book, {"zh": usual | {"acknowledgement_vip"}}, OURS) == []
+    (unknown,) = check_variants(_doing("template", {"acknowlegement": "acknowlegement_vip"}), {"en": usual}, OURS)
     assert "did you mean 'acknowledgement'" in unknown.what
+
+
+@pytest.mark.parametrize(
+    ("name", "variant", "says"),
+    [
+        ("forwarded", "forwarded_vip", "has no say in 'forwarded': it belongs to no single ticket"),
+        ("kpi_report", "kpi_report_vip", "a variant never applies; take it out"),
+        ("follow_up", "follow_up_result", "which is a template of its own; call the variant otherwise"),
+    ],
+)
+def test_variants_that_never_apply_are_told(name: str, variant: str, says: str) -> None:
+    names = {*TEMPLATES, "forwarded_vip", "kpi_report_vip"}
+    (problem,) = check_variants(_doing("template", {name: variant}), {"zh": names, "en": names}, OURS)
+    assert says in problem.what and not is_warning(problem) and problem.line == 7

@@ -299,6 +299,8 @@ def test_explain_says_what_would_happen_and_changes_nothing(place: Path, ticketd
     assert {(n["to"], n["template"]) for n in told["notices"]} >= {("zhang.san@huaxin.example", "acknowledgement")}
     assert ticketd("--config", place / "ticketd.toml", "ticket", "list", "--json").json == []
     assert ticketd("--config", place / "ticketd.toml", "explain", mail_file(place)).status == 0
+    wrong = ticketd("--config", place / "ticketd.toml", "explain", "--mailbox", "nope", mail_file(place))
+    assert wrong.status == 64 and "no [[mailbox]] is called 'nope'; there are " in wrong.err
 
 
 # --- tickets ---

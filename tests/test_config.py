@@ -168,6 +168,20 @@ BROKEN = {
         SMALL + '[database]\nurl = "mysql://u:hunter2@db/x"\n',
         ["16: 'url': write sqlite:///ticketd.db or postgresql://user@host/name"],
     ),
+    "nobody to believe": (
+        SMALL + '[trust]\nreceived_by = ["imap.example.com"]\n',
+        ["15: received_by and arc_sealers say more about the servers in authserv_ids, and there are none; "
+         'write authserv_ids = ["mx.example.com"], or microsoft365 = true'],
+    ),
+    "no name of a server": (
+        SMALL + '[trust]\nauthserv_ids = ["mx.example.com; dmarc=pass"]\n',
+        ["16: 'authserv_ids': write one name of a server, as in mx.example.com, got 'mx.example.com; dmarc=pass'"],
+    ),
+    "everybody's name": (
+        SMALL + '[trust]\nauthserv_ids = ["mx.example.com"]\nreceived_by = ["*.com"]\n',
+        ["17: 'received_by': '*.com' stands for nearly everybody; write more of the name, as in *.mail.example.com, "
+         "got '*.com'"],
+    ),
     "bound": (
         SMALL + "[limits]\nattempts = 0\n",
         ["16: 'attempts': write at least 1, got 0"],

@@ -13,10 +13,13 @@ from daemon.config import shipped
 from daemon.routing.actions import AddTags, SetField, SeverityAtLeast
 from daemon.routing.conditions import AllOf, Always, AnyOf, Condition, Named, Not, condition_from
 from daemon.routing.doubts import doubts
+from daemon.routing.facts import TEXT_FIELDS
 from daemon.routing.implied import implies
+from daemon.routing.impossible import ONE_VALUE, excludes
 from daemon.routing.loader import load_rulebook
 from daemon.rulebook import Rule, Rulebook
 from daemon.words import Severity
+from tests.test_rule_language import full
 
 
 def c(key: str, value: object) -> Condition:
@@ -99,6 +102,82 @@ def test_a_rule_that_earlier_ones_have_said_is_hidden_by_them() -> None:
     assert said(narrow, wide) == []
     for more in (SetField("ci", "x"), AddTags(("c",)), SeverityAtLeast(Severity.CRITICAL)):
         assert said(wide, replace(narrow, then=(*narrow.then, more))) == []
+
+
+CLASHES = {
+    "two words for one thing": ("subject is", "a", "subject is", "b"),
+    "lists without a word in common": ("customer in", ["acme", "huaxin"], "customer in", ["northwind"]),
+    "the whole and what is not in it": ("subject is", "VPN", "subject contains", "打印"),
+    "two beginnings": ("subject starts with", "Re:", "subject starts with", "Fwd:"),
+    "over and under": ("size over", "5 MB", "size under", "1 MB"),
+    "more than three and two": ("attachment count over", 3, "attachment count is", 2),
+    "older and newer": ("ticket older than", "3d", "ticket newer than", "2d"),
+    "known and not": ("ci known", True, "ci known", False),
+    "other days": ("weekday is", ["mon", "tue"], "weekday is", ["sat", "sun"]),
+    "in hours and out of them": ("within working hours", "business", "outside working hours", "business"),
+    "new and of a ticket": ("mail is", "new", "ticket state is", "resolved"),
+}
+NO_CLASHES = {
+    "two senders": ("sender is", "a@b.example", "sender is", "c@d.example"),
+    "two words in one subject": ("subject contains", "a", "subject contains", "b"),
+    "one beginning in the other": ("subject starts with", "Re:", "subject starts with", "re: vpn"),
+    "one list in the other": ("customer in", ["acme", "huaxin"], "customer is", "acme"),
+    "two files": ("attachment size over", "5 MB", "attachment size under", "1 MB"),
+    "several figures": ("customers affected over", 10, "customers affected under", 5),
+    "room between": ("size over", "1 MB", "size under", "5 MB"),
+    "another calendar": ("within working hours", "business", "outside working hours", "24x7"),
+    "an age between": ("ticket older than", "2d", "ticket newer than", "3d"),
+}
+
+
+@pytest.mark.parametrize("what", CLASHES)
+def test_conditions_that_exclude_each_other_are_told(what: str) -> None:
+    key, value, other, more = CLASHES[what]
+    one, two = c(key, value), c(other, more)
+    for parts in ((one, two), (two, one)):
+        (told,) = said(rule("x", AllOf(parts)))
+        assert told.startswith("warning: the rule 'x': no mail can meet both ") and "; take one out, or write" in told
+    assert excludes(one, AnyOf((two, two))) and excludes(AllOf((c("text contains", "x"), one)), two)
+
+
+@pytest.mark.parametrize("what", NO_CLASHES)
+def test_conditions_that_may_hold_together_are_not_told(what: str) -> None:
+    key, value, other, more = NO_CLASHES[what]
+    assert said(rule("x", AllOf((c(key, value), c(other, more))))) == []
+
+
+def test_a_condition_and_its_not_exclude_each_other_also_in_names_and_in_any() -> None:
+    vpn, not_vpn = c("subject is", "vpn"), Not(c("subject contains", "vpn"))
+    for when in (
+        AllOf((vpn, not_vpn)), AllOf((Named("n", AllOf((vpn, c("text contains", "x")))), not_vpn)),
+        AnyOf((c("text contains", "y"), AllOf((vpn, not_vpn)))),
+    ):  # fmt: skip
+        (told,) = said(rule("x", when))
+        assert "both 'subject is: vpn' and 'not (subject contains: vpn)'" in told
+    assert said(rule("x", AllOf((c("subject contains", "v"), not_vpn)))) == []
+
+
+def test_a_field_of_one_value_never_has_two() -> None:
+    mail = full()
+    texts = ONE_VALUE & TEXT_FIELDS.keys()
+    assert texts | {"size", "attachment count", "recipient count"} == ONE_VALUE
+    assert all(len(TEXT_FIELDS[name].read(mail)) == 1 for name in texts)
+
+
+def test_a_size_without_its_unit_is_told() -> None:
+    (told,) = said(rule("x", c("size over", 10)))
+    assert told == (
+        "warning: the rule 'x': 'size over: 10 bytes' is smaller than any size that is worth asking for; write the unit, "
+        "as in 10 MB or 10 kB"
+    )
+    assert said(rule("x", c("size over", "10 kB"))) == []
+
+
+def test_so_many_rules_that_they_are_not_compared_are_told() -> None:
+    rules = [rule(f"r{n}", c("subject contains", f"word{n}")) for n in range(1001)]
+    (told,) = said(*rules)
+    assert told.startswith("warning: there are 1001 rules: beyond 1000 they are not compared with each other")
+    assert said(*rules[:1000]) == []
 
 
 def test_rules_that_ask_the_same_are_told() -> None:

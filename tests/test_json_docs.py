@@ -54,6 +54,7 @@ def said(desk: TestDesk, capsys: pytest.CaptureFixture[str], *args: str) -> Any:
     ("heading", "args"),
     [
         ("ticket list --json", ["ticket", "list", "--json"]),
+        ("authority --json", ["authority", "--json"]),
         ("ticket why N --json", ["ticket", "why", "1", "--json"]),
         ("timetable preview N --json", ["timetable", "preview", "1", "--json", "--as-of", "2026-11-23T10:00:00+08:00"]),
         ("report --format json", ["report", "--period", "2026-11-23", "--format", "json"]),

@@ -353,7 +353,7 @@ BROKEN_FILES = {
     ),
     "colliding keywords": (
         "keywords.yaml", "words: [cause, 原因]", "words: [cause, ＡＣＣＥＰＴ]",
-        "'ＡＣＣＥＰＴ' already stands for accept (line 12); a word means one thing, choose another",
+        "'ＡＣＣＥＰＴ' already stands for accept (line 13); a word means one thing, choose another",
     ),
     "keyword with its hash": (
         "keywords.yaml", "words: [ci, 配置项]", "words: ['#ci']",

@@ -118,6 +118,7 @@ class Remembers(ReadsHere):
     """A reader that writes down what it is asked to begin with."""
 
     def __init__(self):
+        super().__init__()
         self.begun = []
 
     def ahead(self, mails):

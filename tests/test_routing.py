@@ -175,7 +175,8 @@ def test_long_text_is_shown_by_the_place_that_met() -> None:
         ("size over", "big", "'big' is not a size; write it as 500 kB or 10 MB"),
         ("nature is", "humane", "no nature is called 'humane' (did you mean 'human'?)"),
         ("subject contains", [], "'contains' has an empty list; write at least one word"),
-        ("subject contains", None, "'contains' wants one text, got None"),
+        ("subject contains", None, "'contains' wants one text, got nothing: so YAML reads null, ~ and an empty place; put "
+             "quotes around the word, as in 'null'"),
         ("time between", "evening", "'evening' is not a span of time; write it as 18:00-08:00"),
         ("time between", "25:00-26:00", "'25:00' is not a time of day; write it as 09:00"),
         ("weekday is", "frosday", "'frosday' is not a weekday; write one of mon, tue, wed, thu, fri, sat, sun"),

@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 from email.policy import SMTP
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +16,9 @@ from daemon.cli import run_command
 from daemon.errors import ConfigError
 from daemon.intake.letter import RawMail
 from daemon.notify.postman import Fate
+from daemon.notify.render import check_templates
+from daemon.routing.check import check_addresses
+from daemon.service import Trust
 from daemon.words import HoldReason, State
 from tests.desk import ROOT, TestDesk, reply, write
 from tests.story import bounce_of
@@ -114,6 +118,29 @@ def test_the_mails_of_a_ticket_use_the_variant_where_its_language_has_one(tmp_pa
     assert "专人为您办理。" not in ack.letter.text and "We have your mail" in ack.letter.text
     row = desk.desk.store.base.rows("SELECT template FROM notice WHERE recipient = 'zoe@other.example'")
     assert [r[0] for r in row] == ["acknowledgement"], "it counts as what it is"
+
+
+@pytest.mark.parametrize(
+    ("words", "wrong"),
+    [("\n\n \n", "is empty"), ("{{ '' }}\n\n专人办理。\n", "is empty"), ("贵宾\n\n{{ '\u200b' }}\n", "is empty"),
+     ("贵宾\n\n{{ ticket.vip }}\n", "vip")],
+)  # fmt: skip
+def test_a_variant_that_says_nothing_gives_way_to_the_usual_template_and_operators_know(tmp_path, words, wrong):
+    rule = "  - {name: vip, when: {subject contains: VPN}, then: {template: {acknowledgement: acknowledgement_vip}}}\n"
+    desk_with(tmp_path / "x", rule)
+    templates = tmp_path / "x" / "templates"
+    templates.unlink()
+    (templates / "email" / "zh").mkdir(parents=True)
+    (templates / "email" / "zh" / "acknowledgement_vip.txt").write_text(words, "utf-8")
+    sent = TestDesk(tmp_path / "x").receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+    (ack,) = mails_to(sent, "zhang.san")
+    assert "您的来信已收到" in ack.letter.text and "VPN 连不上" in ack.subject
+    (alarm,) = [m for m in sent if "A mail template does not work" in m.subject]
+    assert "acknowledgement_vip.txt:" in alarm.letter.text and wrong in alarm.letter.text
+    assert "by the usual template instead" in alarm.letter.text
+    assert any(
+        "acknowledgement_vip.txt" in p.file for p in check_templates(templates / "email", ROOT / "templates" / "email")
+    )
 
 
 # --- telling people ---
@@ -263,6 +290,17 @@ def test_what_would_come_back_becomes_a_ticket_that_says_so(tmp_path):
     assert not mails_to(sent, "support")
 
 
+@pytest.mark.parametrize("ours", ["support@example.com.", "SUPPORT@Example.COM.", "Support+bills@example.com."])
+def test_our_own_address_is_ours_however_it_is_written(tmp_path, ours):
+    desk = desk_with(tmp_path / "x", FORWARD.replace("bills@partner.example", ours))
+    sent = desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票"))
+    assert "it is our own address" in desk.events(1, "Routed")[0].because[-1]
+    assert not [m for m in sent if m.to.lower().startswith("support")]
+    assert desk.desk.service.owns(ours)
+    problems = check_addresses(desk.desk.rulebook, desk.desk.service.owns)
+    assert "which is our own address" in problems[0].what
+
+
 def test_who_answers_that_they_meant_us_gets_a_ticket(tmp_path):
     desk = desk_with(tmp_path / "x", FORWARD)
     (told,) = mails_to(desk.receives(write(CUSTOMER, "打印发票的系统坏了。", subject="发票系统")), "zhang.san")
@@ -292,6 +330,87 @@ def test_so_many_mails_of_one_sender_in_an_hour_are_a_flood(tmp_path):
     for number in range(3):
         desk.receives(write(CUSTOMER, f"第 {number} 张发票。", subject=f"发票 {number}"))
     assert [s for s, _ in desk.mail_status()] == ["handled", "handled", "quarantined"]
+
+
+def helpdesk_answers(desk, sender, rounds, **headers):
+    """Let a robot at the other end answer every mail that is passed on there; return how many those were."""
+    sent, passed = desk.receives(write(CUSTOMER, "十月的发票请查收。", subject="发票 1")), 0
+    for number in range(rounds):
+        onward = mails_to(sent, "bills")
+        passed += len(onward)
+        desk.clock.at += timedelta(minutes=1)
+        again = f"Re: {onward[0].subject}" if onward else "Re: 转给您：发票 1"
+        said = {k: onward[0].mail.message_id for k in headers} if onward else {}
+        mail = write(sender.format(number), f"Thank you for your mail {number}.", subject=again, **said)
+        sent = desk.receives(mail)
+    return passed + len(mails_to(sent, "bills"))
+
+
+def test_a_help_desk_that_answers_from_another_address_of_its_own_starts_no_loop(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    assert helpdesk_answers(desk, "Billing <helper@partner.example>", 5) == 1
+    assert "the mail comes from partner.example itself" in desk.events(1, "Routed")[0].because[-1]
+    assert desk.events(1, "AnswerWithheld") and desk.mail_status()[-1][0] == "handled"
+
+
+def test_nor_does_one_whose_address_is_another_one_each_time(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    assert helpdesk_answers(desk, "Billing <helper{}@partner.example>", 5) == 1
+    assert not [m for m in desk.sink.sent if m.to.startswith("helper")], "nothing that it could answer"
+
+
+@pytest.mark.parametrize("header", ["in_reply_to", "references"])
+def test_an_answer_to_a_mail_that_was_passed_on_stays_here_whoever_it_is_from(tmp_path, header):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    assert helpdesk_answers(desk, "Desk <d{}@elsewhere.example>", 1, **{header: ""}) == 1
+    assert "it answers one that was passed on" in desk.events(1, "Routed")[0].because[-1]
+
+
+@pytest.mark.parametrize(
+    "sender", ["Desk <d@elsewhere.example>", "Desk <d{}@elsewhere.example>", "D <d{}@d{}.example>"]
+)
+def test_a_loop_without_any_sign_is_braked_becomes_tickets_and_the_operator_is_told_once(tmp_path, sender):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    limits = {"forwards_per_sender_per_day": 4, "forwards_per_subject_per_day": 4}
+    desk.desk.service = replace(desk.desk.service, **limits)
+    assert helpdesk_answers(desk, sender.replace("{}", "{0}"), 10) == 4
+
+    (kept,) = desk.events(1, "Routed")
+    assert kept.because[-1].startswith("forward: bills@partner.example: not done, ")
+    assert "went there within a day" in kept.because[-1] and desk.events(1, "AnswerWithheld")
+    alarms = [m for m in desk.sink.sent if b"passed on" in m.content and m.to.startswith("chen.jing")]
+    assert len(alarms) == 1
+
+
+def test_so_many_mails_in_a_day_are_all_that_goes_to_one_address(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    desk.desk.service = replace(desk.desk.service, forwards_per_target_per_day=2)
+    for number in range(3):
+        desk.receives(write(f"a{number}@a{number}.example", "请查收。", subject=f"{'一二三'[number]}月 发票，{number}"))
+    assert desk.ticket(1) is not None and desk.ticket(2) is None
+    assert "2 mails went there within a day" in desk.events(1, "Routed")[0].because[-1]
+    desk.waits(days=1, hours=1)
+    assert mails_to(desk.receives(write(CUSTOMER, "请查收。", subject="发票")), "bills"), "a new day"
+
+
+def test_colleagues_of_our_own_house_are_passed_on_to_each_other(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD.replace("bills@partner.example", "bills@example.com"))
+    assert mails_to(desk.receives(write("New <new@example.com>", "请报销。", subject="发票")), "bills")
+
+
+@pytest.mark.parametrize("suppressed", ["All", "all", "OOF, All"])
+def test_who_asks_for_no_answers_is_not_told_that_a_mail_was_passed_on(tmp_path, suppressed):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    mail = write("Shop <shop@robot.example>", "请查收。", subject="发票", x_auto_response_suppress=suppressed)
+    assert [m.to for m in desk.receives(mail)] == ["bills@partner.example"]
+
+
+def test_nor_an_address_that_nobody_reads_but_a_person_whose_program_wants_no_absence_notices_is(tmp_path):
+    desk = desk_with(tmp_path / "x", FORWARD)
+    sent = desk.receives(write("Shop <no-reply@robot.example>", "请查收。", subject="发票"))
+    assert [m.to for m in sent] == ["bills@partner.example"]
+    sent = desk.receives(write(CUSTOMER, "请查收。", subject="发票", x_auto_response_suppress="DR, OOF, AutoReply"))
+    assert mails_to(sent, "zhang.san")
 
 
 @pytest.mark.parametrize("word", ["drop", "ignore"])
@@ -324,7 +443,7 @@ def test_the_open_major_incident_of_the_same_customer_is_the_parent_and_no_other
 
     desk.receives(write(CUSTOMER, "VPN 断了，请看看。", subject="断网 一"))
     duty = desk.desk.rulebook.people_with("duty")[0]
-    desk.desk.service = replace(desk.desk.service, authserv_ids=frozenset({"mx.example.com"}))
+    desk.desk.service = replace(desk.desk.service, trust=Trust(authserv_ids=frozenset({"mx.example.com"})))
     proved = {"authentication_results": "mx.example.com; dmarc=pass header.from=example.com"}
     desk.receives(write(f"{duty.name} <{duty.address}>", "#重大 黄色", subject="[INC-2] 断网", **proved))
     assert desk.ticket(2).in_alarm
@@ -415,6 +534,11 @@ def test_operators_are_told_once_a_day_of_a_rule_that_fails_and_mail_goes_on(tmp
         ("{parent: soon}", "'parent' is the number of a ticket, as in 'parent: 12', or major, got 'soon'"),
         ("{template: vip}", "'template' says which variant to use for which template, got 'vip'"),
         ("{template: {resolved: vip}}", "a variant of 'resolved' is named after it; call it 'resolved_vip'"),
+        (
+            "{template: {acknowledgement: acknowledgement_../../x}}",
+            "'acknowledgement_../../x' cannot be the name of a file of templates; write letters, digits, _ and - only",
+        ),
+        ("{template: {acknowledgement: acknowledgement_}}", "as in acknowledgement_vip"),
         ("{source: telepathy}", "'source' knows no 'telepathy'; write one of mail, phone"),
         ("{affected: many}", "'affected' is how many customers are affected, as in 'affected: 1200', got 'many'"),
         ("{fordward: a@b.example}", "no action is called 'fordward' (did you mean 'forward'?)"),
@@ -525,9 +649,166 @@ def test_who_writes_keywords_decides_about_the_parent_and_the_forward(tmp_path):
     desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
     mail = write(ENGINEER, "#来源 电话\n#关联 1\n三楼交换机也掉线了。", subject="三楼", to="support@example.com")
     mail["Authentication-Results"] = "mx.example.com; dmarc=pass header.from=example.com"
-    desk.desk.service = replace(desk.desk.service, authserv_ids=frozenset({"mx.example.com"}))
+    desk.desk.service = replace(desk.desk.service, trust=Trust(authserv_ids=frozenset({"mx.example.com"})))
     desk.receives(mail)
 
     assert desk.ticket(2) is not None and desk.mail_status()[-1][0] == "handled"
     assert [(x.kind, x.ticket) for x in desk.ticket(2).links] == [("related", 1)]
     assert "it holds keywords of one of ours" in desk.events(2, "Routed")[0].because[-1]
+
+
+# --- what rules leave to people ---
+
+PROVED_STAFF = {"authentication_results": "mx.example.com; dmarc=pass header.from=example.com"}
+
+
+def proving(desk):
+    """Let the desk believe the mail server about who wrote a mail."""
+    desk.desk.service = replace(desk.desk.service, trust=Trust(authserv_ids=frozenset({"mx.example.com"})))
+    return desk
+
+
+@pytest.mark.parametrize("action", ["drop: 广告不处理", "ignore: 广告不处理", "reject: 不受理广告"])
+def test_no_rule_swallows_a_mail_in_which_one_of_ours_gives_commands(tmp_path, action):
+    rule = f"  - {{name: 广告, when: {{subject contains: 优惠}}, then: {{{action}}}}}\n"
+    desk = proving(desk_with(tmp_path / "x", rule))
+    mail = write(ENGINEER, "#来源 电话\n客户来电：优惠系统坏了。", subject="优惠系统", **PROVED_STAFF)
+    sent = desk.receives(mail)
+
+    assert desk.ticket(1).state in (State.NEW, State.ASSIGNED) and desk.ticket(1).source == "phone"
+    word = action.replace("ignore", "drop")
+    assert desk.events(1, "Routed")[0].because[-1] == f"{word}: not done, it holds keywords of one of ours"
+    assert [m for m in mails_to(sent, "wang.wei") if "已登记" in m.subject]
+
+
+@pytest.mark.parametrize("action", ["drop: 谢谢", "forward: bills@partner.example"])
+def test_no_rule_swallows_what_the_requester_writes_about_their_closed_ticket(tmp_path, action):
+    rule = f"  - {{name: 谢谢, when: {{text contains: 谢谢}}, then: {{{action}}}}}\n"
+    desk = desk_with(tmp_path / "x", rule)
+    sent = desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+    onward = mails_to(sent, "wang.wei")[0]
+    desk.receives(reply(onward, ENGINEER, "#受理"))
+    solved = mails_to(desk.receives(reply(onward, ENGINEER, "#解决 换了线")), "zhang.san")[0]
+    desk.receives(reply(solved, CUSTOMER, "#确认"))
+    desk.receives(reply(onward, DESK, "#归档"))
+    desk.waits(days=40)
+    state = desk.ticket(1).state
+    sent = desk.receives(reply(solved, CUSTOMER, "又坏了，请再看看，谢谢"))
+
+    assert sent, state
+    told = desk.ticket(2) if state is State.ARCHIVED else desk.ticket(1)
+    assert told is not None and desk.mail_status()[-1] == ("handled", "")
+    if state is State.ARCHIVED:
+        assert "takes part in the ticket" in desk.events(2, "Routed")[0].because[-1]
+
+
+def test_a_parent_by_its_number_is_none_where_it_is_another_customers(tmp_path):
+    desk = desk_with(tmp_path / "x", "  - {name: 同一故障, when: {subject contains: 三楼}, then: {parent: 1}}\n")
+    desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+    desk.receives(write("Zoe <zoe@other.example>", "三楼 is down", subject="三楼"))
+
+    assert not desk.ticket(2).links and not desk.ticket(1).links
+    assert desk.events(2, "Routed")[0].because[-1] == (
+        "parent: 1: it is another customer's, whose news is not for this one"
+    )
+
+
+PRINTER = "  - {name: 催, for: replies, when: {text contains: 打印}, then: {severity at least: 1, tags: [hurry]}}\n"
+
+
+def test_what_people_say_in_a_mail_wins_over_a_rule_and_they_are_told_what_the_rule_did(tmp_path):
+    desk = proving(desk_with(tmp_path / "x", PRINTER))
+    desk.receives(write(CUSTOMER, "打印机坏了", subject="打印机"))
+    sent = desk.receives(write(DESK, "#级别 3\n只有一台打印机", subject="[INC-1]", **PROVED_STAFF))
+
+    assert desk.ticket(1).severity == 3 and desk.ticket(1).tags == ("hurry",)
+    assert "severity at least: 1: not done, the mail itself says it" in desk.events(1, "RulesApplied")[0].because
+    (receipt,) = mails_to(sent, "chen.jing")
+    assert "按规则：催" in receipt.letter.text and "以您写的为准" in receipt.letter.text
+    assert "加上了 hurry" in receipt.letter.text
+
+    sent = desk.receives(write(DESK, "#备注 打印机还没有好", subject="[INC-1]", **PROVED_STAFF))
+    assert desk.ticket(1).severity == 1
+    assert [m for m in mails_to(sent, "chen.jing") if "级别升为一级" in m.letter.text]
+
+
+def test_a_rule_does_nothing_to_a_ticket_that_the_same_mail_ends(tmp_path):
+    desk = proving(desk_with(tmp_path / "x", PRINTER.replace("tags: [hurry]", "tags: [hurry], notify: [he.lei]")))
+    desk.receives(write(CUSTOMER, "打印机坏了", subject="打印机"))
+    sent = desk.receives(write(DESK, "#取消 重复了，打印机那张单在办", subject="[INC-1]", **PROVED_STAFF))
+
+    assert desk.ticket(1).state is State.CANCELLED and not desk.ticket(1).tags and not mails_to(sent, "he.lei")
+    assert desk.events(1, "RulesApplied")[0].because == ("催: nothing done, the mail ends the ticket",)
+
+
+# --- nothing goes past an approval ---
+
+
+def test_a_ticket_that_waits_for_approval_is_not_solved_with_its_parent(tmp_path):
+    desk = desk_with(tmp_path / "x", APPROVAL.replace("approval:", "parent: 1, approval:"))
+    first = desk.receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+    sent = desk.receives(write(CUSTOMER, "请采购两台笔记本电脑。", subject="采购申请"))
+    (question,) = [m for m in sent if "请审批" in m.subject]
+    manager = desk.desk.rulebook.people_with("manager")[0]
+    onward = mails_to(first, "wang.wei")[0]
+    desk.receives(reply(onward, ENGINEER, "#受理"))
+    sent = desk.receives(reply(onward, ENGINEER, "#解决 换了线"))
+
+    assert desk.ticket(1).state is State.RESOLVED and desk.ticket(2).awaits_approval
+    assert not [m for m in mails_to(sent, "zhang.san") if "采购" in m.subject]
+    (told,) = mails_to(sent, "chen.jing")
+    assert "还在等审批，没有跟着解决" in told.letter.text and "ParentEnded" in desk.history(2)
+    desk.receives(reply(question, f"{manager.name} <{manager.address}>", "#同意"))
+    assert desk.ticket(2).state is State.ASSIGNED
+
+
+@pytest.mark.parametrize("word", ["#合并 2", "#重复 2"])
+def test_a_ticket_that_waits_for_approval_is_merged_with_nothing(tmp_path, word):
+    desk, _, question, manager = asked_for_approval(tmp_path)
+    proving(desk).receives(write(CUSTOMER, "各位好，VPN 今早连不上。"))
+    (answer,) = desk.receives(write(DESK, word, subject="[INC-1]", **PROVED_STAFF))
+
+    assert desk.ticket(1).awaits_approval and not desk.ticket(1).links
+    assert "正在等部门经理审批，请等有了结果再并单" in answer.letter.text
+    desk.receives(reply(question, manager, "#同意"))
+    desk.receives(write(DESK, f"{word}\n", subject="Re: [INC-1]", **PROVED_STAFF))
+    assert desk.ticket(1).state is State.CANCELLED and desk.ticket(1).moved_to == 2
+
+
+def with_managers(desk, *keys):
+    """Make these people the managers of the desk."""
+    book = desk.desk.rulebook
+    people = {k: replace(p, roles=(p.roles - {"manager"}) | ({"manager"} if k in keys else set()))
+              for k, p in book.people.items()}  # fmt: skip
+    desk.desk.rulebook = replace(book, people=people)
+    return [people[k] for k in keys]
+
+
+def test_nobody_approves_their_own_request_where_another_one_can(tmp_path):
+    desk = proving(desk_with(tmp_path / "x", APPROVAL))
+    one, other = with_managers(desk, "zhou.qiang", "sun.li")
+    mine = f"{one.name} <{one.address}>"
+    sent = desk.receives(write(mine, "请采购两台笔记本电脑。", subject="采购申请", **PROVED_STAFF))
+    assert [m.to for m in sent if "请审批" in m.subject] == [other.address]
+
+    (answer,) = desk.receives(write(mine, "#同意", subject="[INC-1]", **PROVED_STAFF))
+    assert desk.ticket(1).awaits_approval
+    assert f"这是您自己的申请，要由别人审批：{other.name}" in answer.letter.text
+    (question,) = [m for m in sent if "请审批" in m.subject]
+    desk.receives(reply(question, f"{other.name} <{other.address}>", "#同意"))
+    assert desk.ticket(1).state is State.ASSIGNED
+
+
+def test_where_nobody_else_can_they_may_and_the_ticket_says_so(tmp_path, capsys):
+    desk = proving(desk_with(tmp_path / "x", APPROVAL))
+    (only,) = with_managers(desk, "zhou.qiang")
+    mine = f"{only.name} <{only.address}>"
+    sent = desk.receives(write(mine, "请采购两台笔记本电脑。", subject="采购申请", **PROVED_STAFF))
+    (question,) = [m for m in sent if "请审批" in m.subject]
+    assert question.to == only.address
+    sent = desk.receives(reply(question, mine, "#同意"))
+
+    assert desk.ticket(1).state is State.ASSIGNED and desk.events(1, "StateChanged")[0].own
+    assert [m for m in mails_to(sent, "zhou.qiang") if "没有其他人可以审批" in m.letter.text]
+    run_command(["--config", str(tmp_path / "x" / "ticketd.toml"), "ticket", "report", "1", "--language", "zh"])
+    assert "审批通过了自己的申请，没有其他人可以审批" in capsys.readouterr().out

@@ -1,5 +1,6 @@
 """The language of routing.yaml: every condition met, not met and misused; lists, names, includes, captures, limits."""
 
+import shutil
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ from daemon.routing.loader import RuleFiles, load_partly, load_rulebook
 from daemon.routing.ruling import MAX_RULES
 from daemon.routing.telltale import telltales
 from daemon.rulebook import Rulebook
+from daemon.service import Trust
 from daemon.words import Address, Kind, Proof, Severity, State
 from tests.desk import ROOT, TestDesk, write
 from tests.test_routing import MONDAY_MORNING, facts, letter
@@ -463,6 +465,31 @@ def test_a_file_that_nobody_includes_is_complained_of(folder: Path) -> None:
     ]
 
 
+def test_a_copy_of_the_rules_within_their_folder_is_told_once(folder: Path) -> None:
+    shutil.copytree(ROOT / "rules", folder / "old", ignore=shutil.ignore_patterns("schema"))
+    assert problems(folder, "rules: []\n") == [
+        "old: holds a whole set of rules, which nothing reads: move it out of the folder of the rules, and try it with "
+        "'ticketd rules backtest DIR'"
+    ]
+
+
+@pytest.mark.parametrize("word", ["any", "all"])
+def test_an_empty_list_of_conditions_is_refused(folder: Path, word: str) -> None:
+    (told,) = problems(folder, f"rules:\n  - {{name: x, when: {{{word}: []}}, then: {{tags: [x]}}}}\n")
+    assert told == f"routing.yaml:2: '{word}' has an empty list; write at least one condition, or take it out"
+
+
+@pytest.mark.parametrize(
+    ("word", "read"), [("null", "got nothing: so YAML reads null"), ("true", "got yes or no: so YAML reads true")]
+)
+def test_a_word_that_yaml_takes_for_something_else_is_told(folder: Path, word: str, read: str) -> None:
+    text = "rules:\n  - {name: x, when: {subject contains: [no, yes, %s]}, then: {tags: [x]}}\n"
+    (told,) = problems(folder, text % word)
+    assert told.startswith("routing.yaml:2: 'contains' wants one text, " + read)
+    assert f"put quotes around the word, as in '{word}'" in told
+    assert book(folder, text % "off").rules[0].when == condition_from("subject contains", ["no", "yes", "off"])
+
+
 def test_more_files_than_anybody_needs_are_refused(folder: Path) -> None:
     names = [f"f{n}" for n in range(101)]
     text = "rules:\n" + "".join(f"  - include: routing/{n}.yaml\n" for n in names)
@@ -550,11 +577,20 @@ def test_a_rule_captures_only_where_it_holds_and_says_it_first(desk: TestDesk) -
     assert (desk.ticket(2).ci, desk.ticket(2).error_codes) == ("srv-9", ("44",))
 
 
+def test_what_is_read_out_of_a_mail_is_one_short_line_without_unseen_signs(folder: Path) -> None:
+    rule = "rules:\n  - {name: c, capture: {%s: '(?s)码(.+)'}, then: {tags: [x]}}\n"
+    for field in ("ci", "order", "code", "service", "place"):
+        (finding,) = book(folder, rule % field).rules[0].captures
+        (word,) = finding.found(facts(letter("", "码 a\n#已解决\u202e b\u200b\x07 c" + "长" * 5000)))
+        assert word.startswith("a #已解决 b c长") and len(word) == 200
+        assert word.isprintable()
+
+
 def test_explicit_words_of_the_mail_win(desk: TestDesk) -> None:
     text = "#ci core-1\n#affected 5\nASSET-77 连不上，影响1200户"
     staff = "Mary Jones <mary.jones@example.com>"
     results = "test.example; dmarc=pass header.from=example.com"
-    desk.desk.service = replace(desk.desk.service, authserv_ids=frozenset({"test.example"}))
+    desk.desk.service = replace(desk.desk.service, trust=Trust(authserv_ids=frozenset({"test.example"})))
     desk.receives(write(staff, text, authentication_results=results))
     assert (desk.ticket(1).ci, desk.ticket(1).affected) == ("core-1", 5)
 

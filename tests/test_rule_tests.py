@@ -109,7 +109,8 @@ def test_an_example_may_be_a_mail_in_a_file_below_the_rules_and_nowhere_else(fol
         ("{at: 2026-11-24 22:00}", "a mail in short says what is in it", "write subject: or text:"),
         ("{subject: x, from: a@b.example, person: wang.wei}", "the sender is named by 'from' already", "take one"),
         ("{mail: a.eml, subject: x}", "'mail' has 'subject' already", "take one"),
-        ("{subject: x, at: tomorrow}", "'at' is a time", "2026-11-24 22:00"),
+        ("{subject: x, at: tomorrow}", "'at' is a time such as 2026-11-24 22:00", "got 'tomorrow'"),
+        ("{subject: x, at: 2026-02-30}", "got '2026-02-30'", "day is out of range for month"),
         ("{subject: x, customer: huaxing}", "no customer is called 'huaxing'", "'huaxin'"),
         ("{subject: x, headers: {X Prio: 1}}", "'X Prio' is no name of a header", "X-Priority"),
         ("{subject: x, attachments: [{name: a.pdf, size: big}]}", "'big' is not a size", "10 MB"),
@@ -208,6 +209,11 @@ def test_the_command_says_what_failed_and_exits_with_1(tmp_path: Path, capsys: p
         "VPN 归网络组 VPN goes to network\n    team: expected network, came desk, by the rule 'VPN 与专线 vpn'\n" in out
     )
     assert "tests, 1 failed" in out
+    for path in (draft / "tests").iterdir():
+        path.write_text("- {name: t, mial: VPN}\n", "utf-8")
+    assert run_command([*config, "--rules", str(draft)]) == 1
+    told = capsys.readouterr()
+    assert "no test was run: mend what is said above" in told.err and "there are no tests" not in told.err
     one = draft / "tests" / "one.yaml"
     one.write_text("- {name: t, mail: VPN, expect: {team: network}}\n", "utf-8")
     assert run_command([*config, "--rules", str(draft), "--json", str(one)]) == 1

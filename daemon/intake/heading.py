@@ -6,14 +6,18 @@ This file alone knows which headers may stand only once, and which of them name 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from daemon.intake.addresses import parse_addresses
+from daemon.intake.charset import clean_text
 from daemon.intake.headers import decode_header, message_ids, one_line, straight
 from daemon.words import Address
 
 _MOST = 1000
-_ONCE = (
+_LONGEST = 16_384
+_FOLD = re.compile(r"\r?\n|\r")
+ONCE = (
     "from",
     "sender",
     "subject",
@@ -25,7 +29,9 @@ _ONCE = (
     "in-reply-to",
     "references",
 )
+"""The headers that may stand only once."""
 _DELIVERED = ("delivered-to", "x-original-to", "envelope-to", "x-envelope-to", "x-delivered-to")
+_TRAIL = frozenset({"received", "authentication-results", "arc-seal", "arc-authentication-results"})
 _DAEMONS = ("", "mailer-daemon", "postmaster")
 
 
@@ -76,7 +82,18 @@ class Heading:
         path = self.return_path()
         return path is not None and path.partition("@")[0] in _DAEMONS
 
+    def trail(self) -> tuple[tuple[str, str], ...]:
+        """Return what mail servers write on the way, unfolded and not decoded; "" where it is absurdly long.
+
+        What a sender hides in it as an encoded word must stay one word.
+        """
+        return tuple(
+            (n, clean_text(_FOLD.sub("", v), _LONGEST) if len(v) <= _LONGEST else "")
+            for _, n, v in self.rows
+            if n in _TRAIL
+        )
+
     def repeated(self) -> list[str]:
         """Return a note for each header that may stand only once and does not."""
         names = [n for _, n, _ in self.rows]
-        return [f"more than one {name} header" for name in _ONCE if names.count(name) > 1]
+        return [f"more than one {name} header" for name in ONCE if names.count(name) > 1]

@@ -1,25 +1,49 @@
 """Who really sent a letter. From alone proves nothing.
 
-What comes in: a Letter, the address that a genuine reply token in it was issued to, and whose
-Authentication-Results we believe. What goes out: a Proof and the reason in words. The only importer of authres.
-Source: RFC 8601 §5 (believe only the topmost field of our own border), RFC 7489 §3.1 (alignment).
+What comes in: a Letter, the address that a genuine reply token in it was issued to, and whose word counts. What goes
+out: a Proof and the reason in words.
 """
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Collection
+from dataclasses import asdict, dataclass
 
-from authres import AuthenticationResultsHeader, FeatureContext, arc, core, dmarc
-from authres.core import AuthResError
-
+from daemon.intake.border import border_says
+from daemon.intake.heading import ONCE
 from daemon.intake.letter import Letter
+from daemon.intake.signatures import may_speak_for
+from daemon.service import Trust
 from daemon.words import Proof, domain_of
 
-_FIELDS = FeatureContext(core, dmarc, arc)
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """Which domain's DKIM signature on a mail was found good when it was first read, "" and why where none was.
+
+    Keys change, so this is written down with the mail and never found out again.
+    """
+
+    by: str = ""
+    why: str = ""
+
+    def __str__(self) -> str:
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def signed_from(text: str) -> Signed | None:
+    """Return what was written down of a mail's signatures, None where they were not checked."""
+    return Signed(**json.loads(text)) if text else None
 
 
 def prove(
-    letter: Letter, token_for: str | None, own_addresses: Collection[str], authserv_ids: Collection[str]
+    letter: Letter,
+    token_for: str | None,
+    own_addresses: Collection[str],
+    trust: Trust,
+    signed: Signed | None = None,
 ) -> tuple[Proof, str]:
     """Return how sure we are of the sender, and why.
 
@@ -28,65 +52,22 @@ def prove(
     """
     if len(letter.senders) != 1:
         return Proof.FAILED, "From does not name exactly one sender"
-    verdict, why = _server_says(letter, authserv_ids)
+    if twice := _twice(letter):
+        return Proof.NONE, f"it has more than one {twice} header, so that another program may read it otherwise"
+    domain = domain_of(letter.senders[0].address)
+    verdict, why = border_says(letter.trail, domain, trust)
     if verdict is not Proof.NONE:
         return verdict, why
+    if signed and signed.by and may_speak_for(signed.by, domain):
+        return Proof.VERIFIED, f"its DKIM signature by {signed.by} is good"
     if token_for is None:
-        return Proof.NONE, "no reply token of ours, and no verdict of a trusted mail server"
+        return Proof.NONE, "; ".join(["no reply token of ours", why, *([signed.why] if signed else [])])
     if token_for.lower() not in own_addresses:
         return Proof.NONE, "the reply token in it was given to somebody else"
     return Proof.TOKEN, "the reply token in it was given to this sender"
 
 
-def _server_says(letter: Letter, authserv_ids: Collection[str]) -> tuple[Proof, str]:
-    """Return the verdict of the topmost Authentication-Results field of a server that we trust."""
-    field = _topmost_trusted(letter, {i.lower() for i in authserv_ids})
-    if field is None:
-        return Proof.NONE, ""
-    domain = domain_of(letter.senders[0].address)
-    for result in field.results:
-        verdict = str(result.result).lower()
-        if result.method == "dmarc" and verdict == "fail":
-            return Proof.FAILED, f"{field.authserv_id} says that the sender is forged (dmarc=fail)"
-        if result.method == "dmarc" and verdict == "pass" and _named(result, "from") in ("", domain):
-            return Proof.VERIFIED, f"{field.authserv_id} vouches for the sender (dmarc=pass)"
-    if any(r.method == "dkim" and str(r.result).lower() == "pass" and _signs(r, domain) for r in field.results):
-        return Proof.VERIFIED, f"{field.authserv_id} vouches for the sender (dkim=pass, {domain})"
-    return Proof.NONE, ""
-
-
-def _topmost_trusted(letter: Letter, trusted: Collection[str]) -> AuthenticationResultsHeader | None:
-    """Return the first field of a trusted server; the sender can only have written those further below."""
-    if not trusted:
-        return None
-    for value in letter.header_all("Authentication-Results"):
-        try:
-            field = _FIELDS.parse(f"Authentication-Results: {value}")
-        except AuthResError:
-            if _may_be_of(value, trusted):
-                return None
-            continue
-        if str(field.authserv_id).lower() in trusted:
-            return field
-    return None
-
-
-def _may_be_of(value: str, trusted: Collection[str]) -> bool:
-    """Whether a field that cannot be read may be a trusted server's own: then nothing below it is believed either.
-
-    Otherwise a sender could make the true field unreadable, and a forged one further down would count.
-    """
-    server = value.partition(";")[0].split()[:1]
-    return not server or server[0].lower() in trusted or "=" in server[0]
-
-
-def _named(result: object, name: str) -> str:
-    """Return the value of property header.NAME of one result, lower-cased, or ""."""
-    found = [p.value for p in getattr(result, "properties", ()) if p.type == "header" and p.name == name]
-    return str(found[0]).lower() if found else ""
-
-
-def _signs(result: object, domain: str) -> bool:
-    """Whether a DKIM signature is by the very domain in From (or by a parent of it: relaxed alignment)."""
-    signer = _named(result, "d") or domain_of(_named(result, "i"))
-    return bool(signer) and (domain == signer or domain.endswith("." + signer)) and "." in signer
+def _twice(letter: Letter) -> str:
+    """Return the header that stands in it more than once and may not, or ""."""
+    counted = Counter(name.lower() for name, _ in letter.headers)
+    return next((name for name in ONCE if counted[name] > 1), "")

@@ -31,11 +31,11 @@ from daemon.intake.language import language_of
 from daemon.intake.mime import Bytes, Source
 from daemon.intake.nature import is_answer_of_a_machine, judge
 from daemon.intake.parts import SMIME, Contents
+from daemon.intake.signatures import MOST_BYTES, NOT_LOOKED_FOR, Signatures, read_signatures
 from daemon.words import Address, Confidence, Nature
 
 _CHUNK = 786_432
 _LONG_FROM = 8192
-_IN_MEMORY = 4_000_000
 _UNREADABLE = frozenset({"unreadable@invalid"})  # no such sender can be, so nobody has authority
 _PGP = "-----BEGIN PGP MESSAGE-----"
 _NOBODY = Address(name="", address="")
@@ -81,7 +81,9 @@ class Letter:
     their order, (name as written, value), capped. `text` is the whole mail as text, `html_text` the text of its
     HTML part or "", `new_text` the sender's own words and `quoted_text` what was cut from them; `confidence` says
     how sure that cut is and `cut_reason` what told it. `forwarded` is the mail that this one passes on.
-    `return_path` is None where the header is missing and "" where it is <>. `date` is aware or None.
+    `return_path` is None where the header is missing and "" where it is <>. `date` is aware or None. `trail` holds what
+    mail servers write on the way (Received, Authentication-Results, ARC), topmost first, (name in lower case, value as
+    it came). `signatures` are those that may vouch for its sender; they are looked for only where that is asked.
     """
 
     message_id: str
@@ -111,6 +113,8 @@ class Letter:
     confidence: Confidence = Confidence.HIGH
     cut_reason: str = ""
     forwarded: Forwarded | None = None
+    trail: tuple[tuple[str, str], ...] = ()
+    signatures: Signatures = NOT_LOOKED_FOR
 
     @property
     def words(self) -> str:
@@ -132,20 +136,23 @@ class Letter:
         return tuple(v for n, v in self.headers if n.lower() == name.lower())
 
 
-def read_letter(content: bytes, *, thorough: bool = True) -> Letter:
+def read_letter(content: bytes, *, thorough: bool = True, signatures: bool = False) -> Letter:
     """Read one mail from memory; never raises, whatever the bytes.
 
-    Unless `thorough`, `html_text` may stay empty where plain text stands beside the HTML; all else is the same.
+    Unless `thorough`, `html_text` may stay empty where plain text stands beside the HTML. `signatures`: check them too.
     """
-    return _read(Bytes(content), hashlib.sha256(content).hexdigest(), thorough)
+    letter = _read(Bytes(content), hashlib.sha256(content).hexdigest(), thorough)
+    if not signatures or len(letter.senders) != 1:
+        return letter
+    return replace(letter, signatures=read_signatures(content, letter.senders[0].address))
 
 
-def read_letter_file(path: str, *, thorough: bool = True) -> Letter:
+def read_letter_file(path: str, *, thorough: bool = True, signatures: bool = False) -> Letter:
     """Read one mail from a file, however large, in little memory; raises only OSError."""
     with open(path, "rb", buffering=0) as handle:
         source = _File(handle.fileno())
-        if source.size <= _IN_MEMORY:
-            return read_letter(source.at(0, source.size), thorough=thorough)
+        if source.size <= MOST_BYTES:
+            return read_letter(source.at(0, source.size), thorough=thorough, signatures=signatures)
         return _read(source, source.digest(), thorough)
 
 
@@ -243,6 +250,7 @@ def _letter(draft: _Draft, mail: Anatomy) -> Letter:
         confidence=split.confidence,
         cut_reason=split.reason,
         forwarded=_forwarded(subject, split, mail),
+        trail=heading.trail(),
     )
 
 

@@ -30,6 +30,7 @@ from imapclient.exceptions import IMAPClientError, ProtocolError
 
 from daemon.backoff import Trouble, suggested_wait
 from daemon.bearer import AccessToken, Bearer, answers_for
+from daemon.certificate import good_until
 from daemon.errors import TokenRefusedError, UnreachableError
 from daemon.intake.letter import RawMail
 from daemon.intake.wire import USUAL_ALLOWANCE, Lifeline, Wire
@@ -163,11 +164,16 @@ class Mailbox:
         now: Callable[[], datetime],
         bearer: Bearer | None = None,
         clock: Callable[[], float] = time.monotonic,
+        dial: Callable[..., Any] | None = None,
     ) -> None:
-        """Remember what is needed, without connecting. With a `bearer` a token takes the password's place."""
+        """Remember what is needed, without connecting; `dial` opens the line to the server.
+
+        With a `bearer` a token takes the password's place.
+        """
+        self._dial = dial or _Client
         self.settings = settings
         self.uidvalidity = 0
-        self.last_ok = clock()
+        self.last_ok: float | None = None
         self.problems: dict[str, str] = {}
         self._spool, self._now, self._clock = spool, now, clock
         self._bearer = bearer
@@ -211,6 +217,16 @@ class Mailbox:
         """Whether the token that we logged in with is about to end, and the session with it: connect anew."""
         return self._life_left() <= 0
 
+    @property
+    def capabilities(self) -> frozenset[str]:
+        """What the server has said that it can do."""
+        return frozenset(name.decode("ascii", "replace").upper() for name in self._able)
+
+    @property
+    def certificate_ends(self) -> datetime | None:
+        """Until when the server's certificate is good; None without TLS."""
+        return good_until(self._live().wire.sock)
+
     def noop(self) -> None:
         """Ask for a sign of life."""
         self._ask(self._live().noop)
@@ -227,7 +243,7 @@ class Mailbox:
         self._lifeline = Lifeline()
         self._idle_refused = False
         with self._watched(wanted.connect_timeout + wanted.read_timeout):
-            self._client = _Client(wanted, self._lifeline, self._context if wanted.tls == "implicit" else None)
+            self._client = self._dial(wanted, self._lifeline, self._context if wanted.tls == "implicit" else None)
 
     def _context(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.settings.ca_file or None)

@@ -33,6 +33,7 @@ MEMORY_BYTES = 224 << 20
 WORK_SECONDS, BYTES_A_SECOND = 5.0, 8 << 20
 """Processor time for a mail of any size, and the pace for what is large; ordinary mails take a thousandth of it."""
 _OUT_OF_MEMORY = 12
+_SIGNATURES = "--signatures"
 _ENDS = {
     _OUT_OF_MEMORY: "reading it takes more memory than any mail should",
     -signal.SIGPROF: "reading it takes more time than any mail should",
@@ -71,7 +72,10 @@ class Reads(Protocol):
 
 
 class ReadsHere:
-    """Reads in this very process: for commands that a person watches, and for tests."""
+    """Reads in this very process: for commands that a person watches, and for tests. `signatures`: checks them too."""
+
+    def __init__(self, *, signatures: bool = False) -> None:
+        self._signatures = signatures
 
     def ahead(self, mails: Iterable[Readable]) -> None:
         """Do nothing: reading takes place when asked."""
@@ -79,9 +83,9 @@ class ReadsHere:
     def letter(self, mail: Readable) -> Letter:
         """Return the Letter. Raises ReadingFailedError where its file cannot be read."""
         if mail.content is not None:
-            return read_letter(mail.content, thorough=False)
+            return read_letter(mail.content, thorough=False, signatures=self._signatures)
         try:
-            return read_letter_file(mail.path, thorough=False)
+            return read_letter_file(mail.path, thorough=False, signatures=self._signatures)
         except OSError as e:
             raise ReadingFailedError(f"its file in the spool cannot be read ({e.strerror})") from e
 
@@ -102,8 +106,8 @@ class _Child:
 class ReadsInChild:
     """Reads in a child process, in the order asked. For one calling thread."""
 
-    def __init__(self, silence: float = SILENCE_SECONDS) -> None:
-        self._silence = silence
+    def __init__(self, silence: float = SILENCE_SECONDS, *, signatures: bool = False) -> None:
+        self._silence, self._signatures = silence, signatures
         self._changed = threading.Condition()
         self._pending: dict[int, Readable] = {}
         self._letters: dict[int, Letter] = {}
@@ -172,7 +176,13 @@ class ReadsInChild:
 
     def _start(self) -> _Child:
         process = subprocess.Popen(
-            [sys.executable, *(["-P"] if sys.flags.safe_path else []), "-m", "daemon.intake.reader"],
+            [
+                sys.executable,
+                *(["-P"] if sys.flags.safe_path else []),
+                "-m",
+                "daemon.intake.reader",
+                *([_SIGNATURES] if self._signatures else []),
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
@@ -239,7 +249,7 @@ def serve() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     calm_collector()
-    reader = ReadsHere()
+    reader = ReadsHere(signatures=_SIGNATURES in sys.argv)
     try:
         while (order := _receive(sys.stdin.buffer)) is not None:
             number, content, path = pickle.loads(order)

@@ -32,6 +32,7 @@ from daemon.words import (
     Nature,
     Proof,
     State,
+    TokenSeen,
     Verb,
 )
 
@@ -88,6 +89,15 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PassedOn:
+    """How many mails rules passed on to one address within a day: all, this sender's, and those of this subject."""
+
+    total: int = 0
+    of_sender: int = 0
+    of_subject: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
     """What the database knew about a letter before anything was decided.
 
@@ -102,14 +112,16 @@ class Known:
     `pasts` the histories of those of which something is to be taken back, `steps_told` the steps of the timetable that
     the sender was told of; each is looked up only where a command asks for it; so are `complaints`: how many came
     today, and how many of them were escalated. `parents` are the tickets that rules may put a new one under, if any
-    rule does. `lost`: to whom a mail that we passed on did not arrive, and why. `alert`: a monitoring tool wrote the
-    mail, and `ticket` is the last one of that alert. `similar` are the open incidents that are like it, looked up only
-    where a rule asks.
+    rule does. `passed_on` counts, for each address that rules pass mails on to, how many went there lately, and
+    `answers_passed_on` says that this one answers such a mail, whoever it is from. `lost`: to whom a mail that we
+    passed on did not arrive, and why. `alert`: a monitoring tool wrote the mail, and `ticket` is the last one of that
+    alert. `similar` are the open incidents that are like it, looked up only where a rule asks.
     """
 
     sender: Sender
     proof: Proof = Proof.NONE
     proof_why: str = ""
+    token: TokenSeen = TokenSeen.NONE
     ticket: Ticket | None = None
     matched: Matched = Matched.NOTHING
     conflict: bool = False
@@ -139,6 +151,8 @@ class Known:
     mailbox: str = ""
     alert: Sighting | None = None
     parents: tuple[Ticket, ...] = ()
+    passed_on: Mapping[str, PassedOn] = field(default_factory=dict)
+    answers_passed_on: bool = False
     lost: tuple[str, str] | None = None
     received_at: datetime | None = None
     similar: tuple[int, ...] = ()
@@ -264,7 +278,7 @@ def _behalf(letter: Letter, known: Known, rulebook: Rulebook) -> Sender | None:
         return None
     address = inner.sender.address.lower()
     teams = {team.address.lower() for team in rulebook.teams.values()}
-    if not _can_be_answered(address) or rulebook.person_at(address) is not None or address in teams:
+    if not can_be_answered(address) or rulebook.person_at(address) is not None or address in teams:
         return None
     return Sender(address=address, name=inner.sender.name, customer=rulebook.customer_at(address))
 
@@ -277,7 +291,7 @@ def _passes_on(letter: Letter) -> bool:
     return says_forward(letter.subject) or letter.subject.strip() in ("", inner.subject.strip())
 
 
-def _can_be_answered(address: str) -> bool:
+def can_be_answered(address: str) -> bool:
     """Whether there is an address, and not one of a program."""
     local, at, domain = address.partition("@")
     bare = "".join(c for c in local if c.isalnum())

@@ -319,7 +319,8 @@ EXTRA: Mapping[str, tuple[object, str]] = {
     "lines": (
         (),
         "transcript: {text, outcome, why, detail, did_you_mean, number, subject}, outcome being done, refused, "
-        "unknown or unchanged; `line\\|sentence` says why, number which ticket was named. alarm: texts",
+        "unknown, unchanged or rule (what rules did); `line\\|sentence` says why, number which ticket was named. "
+        "alarm: texts",
     ),
     "applied": (False, "true when the keywords were carried out"),
     "proposals": (
@@ -786,9 +787,13 @@ SAMPLE_FACTS: Mapping[str, Mapping[str, object]] = {
 """Rich facts for every template: previews, `ticketd check` and the golden mails use them."""
 
 
+ABOUT_A_TICKET = frozenset(name for name, facts in SAMPLE_FACTS.items() if facts["ticket"] is not None)
+"""The templates that may belong to one ticket: only these can have variants."""
+
+
 def sparse_facts(name: str) -> dict[str, object]:
     """Return facts of which nothing optional is known, so that a template's other branches are tried."""
-    ticket = None if SAMPLE_FACTS[name]["ticket"] is None else {**NO_TICKET, "number": 1, "state": "new", "severity": 4}
+    ticket = {**NO_TICKET, "number": 1, "state": "new", "severity": 4} if name in ABOUT_A_TICKET else None
     return {"ticket": ticket, **{fact: EXTRA[fact][0] for fact in TEMPLATES[name].extra}}
 
 

@@ -13,7 +13,7 @@ from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from daemon.actors import could_be, of_ours
+from daemon.actors import could_be, of_ours, others_to_approve
 from daemon.aftermath import aftermath
 from daemon.closing import CLOCK, is_late
 from daemon.commands import TAKEN_UP, Line, Transcript, makes_sense
@@ -283,7 +283,7 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
     if isinstance(event, Opened) and ticket.awaits_approval and _AT_WORK & set(announcement.audience):
         return  # there is nothing to do yet
     for to in _concerned(announcement, event, ticket, scene):
-        if (to.key and to.key == scene.actor and not _by_dispatch(event)) or _waited_in_vain(to, event):
+        if _did_it(to, event, scene) or _waited_in_vain(to, event):
             continue
         if isinstance(event, Reminded) and asked_together(ticket, scene.records.get)[0].number != ticket.number:
             continue
@@ -291,6 +291,11 @@ def _notices(announcement: Announcement, event: Event, ticket: Ticket, scene: Sc
         facts = event_facts(event, ticket, to, scene, visibility)
         answer = announcement.template in _ANSWERS and isinstance(event, Opened | Rejected | Insisted)
         yield notice_to(announcement.template, to, ticket, facts, scene, visibility, automatic=answer)
+
+
+def _did_it(to: Recipient, event: Event, scene: Scene) -> bool:
+    """Whether this reader did it and need not be told; who asked for what they alone can approve has to know that."""
+    return bool(to.key) and to.key == scene.actor and not _by_dispatch(event) and not isinstance(event, ApprovalAsked)
 
 
 def _concerned(announcement: Announcement, event: Event, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
@@ -405,13 +410,22 @@ def _told(audience: tuple[str, ...], event: Event, ticket: Ticket, scene: Scene)
     if moment is None:
         found = chain(recipients(audience, ticket, scene), _deputies(audience, ticket, scene))
     else:
-        unreached = event.address if isinstance(event, StepPassedOn) else ""
-        found = chain.from_iterable(_in_line(n, _day(moment, scene), unreached, ticket, scene) for n in audience)
+        out = _kept_out(event, ticket, scene)
+        found = chain.from_iterable(_in_line(n, _day(moment, scene), out, ticket, scene) for n in audience)
     seen: set[str] = set()
     for to in found:
         if to.address not in seen:
             seen.add(to.address)
             yield to
+
+
+def _kept_out(event: Event, ticket: Ticket, scene: Scene) -> Mapping[str, str]:
+    """Return who is not told of this event, and why: the next in line is."""
+    if isinstance(event, StepPassedOn):
+        return {event.address: "bounced"}
+    asks = isinstance(event, ApprovalAsked | ApprovalOwed)
+    person = scene.rulebook.person_at(ticket.requester) if asks and others_to_approve(ticket, scene.rulebook) else None
+    return {person.address: "own"} if person else {}
 
 
 def _deputies(audience: tuple[str, ...], ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
@@ -421,7 +435,7 @@ def _deputies(audience: tuple[str, ...], ticket: Ticket, scene: Scene) -> Iterat
     """
     if scene.now is None or "assignee_or_team" not in audience:
         return
-    line = list(_in_line(_whose_turn(ticket, scene), _day(scene.now, scene), "", ticket, scene))
+    line = list(_in_line(_whose_turn(ticket, scene), _day(scene.now, scene), {}, ticket, scene))
     yield from line or recipients(("desk",), ticket, scene)
 
 
@@ -444,12 +458,12 @@ def _moment(event: Event) -> datetime | None:
             return None
 
 
-def _in_line(name: str, day: date, unreached: str, ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
+def _in_line(name: str, day: date, out: Mapping[str, str], ticket: Ticket, scene: Scene) -> Iterator[Recipient]:
     """Yield those who stand for this audience name on this day; where none of them is there, the next in line."""
     instead: list[Vacancy] = []
     while name:
         found = list(recipients((name,), ticket, scene))
-        missing = {to.address: _vacancy(to, name, day, unreached, scene) for to in found}
+        missing = {to.address: _vacancy(to, name, day, out, scene) for to in found}
         here = [to for to in found if missing[to.address] is None]
         if here:
             yield from (replace(to, told_as=name, instead=tuple(instead)) for to in here)
@@ -463,9 +477,9 @@ def _for_owner(name: str, ticket: Ticket, scene: Scene) -> str:
     return scene.rulebook.major.owner if ticket.major_run and ticket.major_run.owner == name else ""
 
 
-def _vacancy(to: Recipient, name: str, day: date, unreached: str, scene: Scene) -> Vacancy | None:
-    if to.address == unreached:
-        return Vacancy(told_as=name, why="bounced", name=to.name or to.address)
+def _vacancy(to: Recipient, name: str, day: date, out: Mapping[str, str], scene: Scene) -> Vacancy | None:
+    if to.address in out:
+        return Vacancy(told_as=name, why=out[to.address], name=to.name or to.address)
     person = scene.rulebook.people.get(to.key)
     until = person.away_until(day) if person else None
     return Vacancy(told_as=name, why="absent", name=to.name, until=until) if until else None

@@ -14,10 +14,13 @@ import smtplib
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, Protocol
 
 from daemon.bearer import Bearer, answers_for
+from daemon.certificate import good_until
 from daemon.errors import TicketdError, UnreachableError
 from daemon.notify.envelope import ascii_domain, clean_header, is_address
 from daemon.notify.notice import OutgoingMail
@@ -87,6 +90,33 @@ class Fate:
     refused_us: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greeting:
+    """What the server says of itself once the line is secured and we are logged in; `fault`: why it did not come to it.
+
+    `largest` is the size of a mail that it takes, in bytes, 0 where it does not say.
+    """
+
+    fault: str = ""
+    able: frozenset[str] = frozenset()
+    largest: int = 0
+    certificate_ends: datetime | None = None
+
+
+def greet(settings: SmtpSettings, bearer: Bearer | None = None) -> Greeting:
+    """Open a session as for sending, look at the server and say goodbye; nothing is sent."""
+    try:
+        server = _connect(settings, _dial, bearer)
+    except _NoSession as nothing:
+        return Greeting(fault=f"{nothing.fate.code or ''} {nothing.fate.text}".strip())
+    with contextlib.suppress(OSError):
+        ends, able = good_until(server.sock), frozenset(server.esmtp_features)
+        size = server.esmtp_features.get("size", "")
+        server.quit()
+    server.close()
+    return Greeting(able=able, largest=int(size) if size.isdecimal() else 0, certificate_ends=ends)
+
+
 class _NoSession(Exception):  # noqa: N818 - it is weather, and never leaves this file
     def __init__(self, code: int, text: str, *, refused_us: bool) -> None:
         super().__init__(text)
@@ -100,10 +130,20 @@ class _LineCut(Exception):  # noqa: N818 - likewise
 class Postman:
     """Keeps one connection and sends mails over it; to be used by one thread at a time."""
 
-    def __init__(self, settings: SmtpSettings, bearer: Bearer | None = None) -> None:
-        self._settings, self._bearer = settings, bearer
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        dial: Callable[[SmtpSettings], smtplib.SMTP] | None = None,
+        bearer: Bearer | None = None,
+    ) -> None:
+        """Remember what is needed, without connecting; `dial` opens the line to the server.
+
+        With a `bearer` a token takes the password's place.
+        """
+        self._settings, self._bearer, self._dial = settings, bearer, dial or _dial
         self._server: smtplib.SMTP | None = None
         self._used_at = 0.0
+        self.last_ok: float | None = None
 
     def send(self, mail: OutgoingMail) -> Fate:
         """Hand the mail to the server and return what became of it; never raises for anything of the network."""
@@ -133,7 +173,7 @@ class Postman:
     def _try(self, mail: OutgoingMail) -> Fate:
         try:
             if self._server is None:
-                self._server = _connect(self._settings, self._bearer)
+                self._server = _connect(self._settings, self._dial, self._bearer)
             fate = _transact(self._server, mail, self._settings)
         except _NoSession as nothing:
             return nothing.fate
@@ -141,6 +181,7 @@ class Postman:
             self._hang_up()
             return Fate(outcome="temporary", text=f"the connection broke before the mail was handed over: {cut}")
         self._used_at = time.monotonic()
+        self.last_ok = self._used_at if fate.code else self.last_ok
         gone = self._server.sock is None or fate.code in (_CLOSING, -1)
         if gone or fate.outcome == "uncertain" or fate.connection_lost:
             self._hang_up()
@@ -173,10 +214,12 @@ def _has_bare_line_end(content: bytes) -> bool:
 # ---- one session -----------------------------------------------------------------------------------------------
 
 
-def _connect(settings: SmtpSettings, bearer: Bearer | None) -> smtplib.SMTP:
+def _connect(
+    settings: SmtpSettings, dial: Callable[[SmtpSettings], smtplib.SMTP], bearer: Bearer | None
+) -> smtplib.SMTP:
     """Open a session that is encrypted, verified and logged in as configured, or raise _NoSession."""
     try:
-        server = _dial(settings)
+        server = dial(settings)
     except smtplib.SMTPResponseException as error:
         raise _NoSession(error.smtp_code, f"greeting: {_text(error.smtp_error)}", refused_us=True) from None
     except ssl.SSLError as error:

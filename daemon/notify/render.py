@@ -100,12 +100,14 @@ class ServiceFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered(OutgoingMail):
-    """The mail, and what was wrong with its template ("" for nothing): then this is the plain form.
+    """The mail, and what was wrong with its template ("" for nothing): then it is in the plain form, or by the usual
+    template if only a variant does not work.
 
     `remark` says what else it goes without.
     """
 
     problem: str = ""
+    plain: bool = False
     remark: str = ""
     language: str = ""
     subject: str = ""
@@ -123,6 +125,11 @@ class _Words:
     html: str
     enclosed: tuple[mime.Enclosed, ...] = ()
     remark: str = ""
+    plain: bool = False
+
+
+class _EmptyMailError(Exception):
+    """A template says nothing where the subject or the text should stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +175,7 @@ class Renderer:
             to=notice.to,
             content=mime.build(headers, words.text, words.html, f"ticketd_{notice_id}", words.enclosed),
             problem=problem,
+            plain=words.plain,
             remark=words.remark,
             language=words.language,
             subject=words.subject,
@@ -214,7 +222,7 @@ class Renderer:
         return self._choose("kpi_report", language).voice.listed()
 
     def _words(self, notice: Notice, ticket: int, at: datetime, post: _Post) -> tuple[_Words, str]:
-        """Return the words of the notice and, where its template failed, why these are the plain form."""
+        """Return the words of the notice and, where its template or the variant of it failed, why they are others."""
         context = {
             "tag": self._service.subject_tag,
             "ref": f"{self._service.subject_tag}-{ticket}",
@@ -223,13 +231,22 @@ class Renderer:
             "sent_at": at.astimezone(self._zone).isoformat(),
             "mailto": partial(_mailto, post.reply_to, f"Re: [{self._service.subject_tag}-{ticket}]" if ticket else ""),
         }
-        choice = self._choose(notice.template, notice.language, str(notice.facts.get("variant", "")))
+        variant = str(notice.facts.get("variant", ""))
+        words, problem = self._spoken(notice, variant, context, post)
+        if not (problem and variant):
+            return words, problem
+        usual, more = self._spoken(notice, "", context, post)
+        return usual, "; ".join(dict.fromkeys(filter(None, (problem, more))))
+
+    def _spoken(self, notice: Notice, variant: str, context: dict[str, Any], post: _Post) -> tuple[_Words, str]:
+        """Return what this variant of the template says ("" for the usual one), or the plain form and what is wrong."""
+        choice = self._choose(notice.template, notice.language, variant)
         try:
             report = self._report(notice, choice.voice, post.message_id)
             words = choice.speak({**_facts(notice), **context, **(_report_facts(report) if report else {})})
             return (_with_report(words, report, notice, post.message_id) if report else words), ""
         except Exception as error:  # noqa: BLE001 - a template may raise anything, and the mail must still go out
-            place = choice.place_of(error, notice.template)
+            place = choice.place_of(error, variant or notice.template)
             return _plain_form(notice, choice.voice), f"{place}: {_reason(error)}"
 
     def _report(self, notice: Notice, voice: _Voice, own_id: str) -> MailedReport | None:
@@ -397,7 +414,7 @@ def _plain_form(notice: Notice, voice: _Voice) -> _Words:
     ]
     text = "\n".join(line[:_TEXT_CHARS] for line in lines) + "\n"
     html = f'<pre style="white-space:pre-wrap;font-family:inherit">{escape(text)}</pre>\n'
-    return _Words(voice.language, subject, text, html)
+    return _Words(voice.language, subject, text, html, plain=True)
 
 
 def _plain_lines(lines: object) -> list[str]:
@@ -408,7 +425,8 @@ def _plain_lines(lines: object) -> list[str]:
 
 
 def _reason(error: BaseException) -> str:
-    return clean_header(f"{type(error).__name__}: {error}")
+    """Return in one line what went wrong, without the name of an error of our own."""
+    return clean_header(str(error) if isinstance(error, _EmptyMailError) else f"{type(error).__name__}: {error}")
 
 
 # ---- a language, and a template in it ----------------------------------------------------------------------
@@ -653,7 +671,10 @@ class _Voice:
         return joint.join(format_unit(n, f"duration-{unit}", "short", locale=self._locale) for n, unit in used)
 
 
-_DETAILS = {"not_yours": "who", "needs_approval": "role", "not_now": "state"}
+_DETAILS = {
+    "not_yours": "who", "needs_approval": "role", "not_now": "state", "rule_raised": "severity",
+    "rule_told": "audience", "approval_first": "role",
+}  # fmt: skip
 _TIMES = frozenset({"opened_at", "occurred_at", "respond_by", "resolve_by", "hold_until", "close_at"})
 _GROUPS = {
     "state": "state",
@@ -723,19 +744,23 @@ class _Choice:
                 self.voice.environment.get_template(file)
 
     def speak(self, facts: dict[str, Any]) -> _Words:
-        """Return the words; raises whatever the template raises."""
+        """Return the words; raises whatever the template raises, and where it says nothing."""
         environment, voice = self.voice.environment, self.voice
-        if facts["ticket"] and not facts["ticket"]["subject"]:
+        if facts["ticket"] and not clean_header(facts["ticket"]["subject"]):
             facts["ticket"]["subject"] = voice.word_at("no_subject")
         subject, _, body = environment.get_template(self._text).render(facts).lstrip("\n").partition("\n")
         body = _MUCH_SPACE.sub("\n\n", body).strip("\n") + "\n"
         html = environment.get_template(self._html).render(facts, headline=subject, text_body=body)
+        if not (clean_header(subject) and clean_header(body.strip()) and html.strip()):
+            raise _EmptyMailError("line 1 is the subject, line 3 begins the text: one is empty")
         return _Words(voice.language, subject, f"{voice.word_at('reply_line')}\n\n{body}", html)
 
     def place_of(self, error: BaseException, name: str) -> str:
         """Return file:line where the template failed, as well as it can be known."""
         if isinstance(error, jinja2.TemplateSyntaxError):
             return f"{error.filename or error.name}:{error.lineno}"
+        if isinstance(error, _EmptyMailError):
+            return f"{self.text_path}:1"
         for file in (self._html, self._text):
             found = self.voice.shelf.find(self.voice.language, file)
             line = _line_of(error, found[1]) if found else 0
@@ -870,11 +895,13 @@ def _rehearse(voice: _Voice, name: str) -> list[Problem]:
         notice = Notice(template=template, language=voice.language, to="", to_name="", facts=facts)
         try:
             words = choice.speak({**_facts(notice), "to_name": "", **context})
+        except _EmptyMailError as error:
+            if facts is SAMPLE_FACTS[template]:  # a mail that is only the words of somebody who wrote none is all right
+                return [Problem(choice.text_path, 1, _reason(error))]
+            continue
         except Exception as error:  # noqa: BLE001 - a template may raise anything; that is what we ask
             file, _, line = choice.place_of(error, name).rpartition(":")
             return [Problem(file, int(line), f"{_reason(error)}: mend it, or the mail goes out in a plain form")]
-        if not words.subject.strip() or not words.text.strip():
-            return [Problem(choice.text_path, 1, "line 1 is the subject, line 3 begins the text: one is empty")]
         if voice.word_at("reply_line") not in words.html:
             what = "lacks {{ words.reply_line }}: put it at the top, or extend _layout.html"
             return [Problem(choice.html_path, 1, what)]

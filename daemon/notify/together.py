@@ -15,7 +15,7 @@ _TELLS_THE_SAME: Mapping[str, str] = {
     "progress": "news", "major_update": "news", "shared_news": "news", "resolved": "resolved",
     "reopened": "reopened", "linked": "linked",
 }  # fmt: skip
-_ABOUT_A_PARENT = frozenset({"parent_solved", "parent_cancelled", "parent_out_of_scope"})
+_ABOUT_A_PARENT = frozenset({"parent_solved", "parent_cancelled", "parent_out_of_scope", "parent_resolved"})
 
 
 def one_for_each_reader(chosen: Iterable[tuple[Notice, ...]]) -> list[tuple[Notice, ...]]:

@@ -33,6 +33,7 @@ from daemon.events import (
     MessageAdded,
     NewsShared,
     Opened,
+    ParentEnded,
     PlanActivated,
     PlanEnded,
     ProgressTold,
@@ -292,8 +293,8 @@ def _sentence(event: Event, sources: Sources, wording: Wording) -> str:
 def _variant(event: Event) -> str:
     """Return what else than its kind decides how an event is told, as in `StateChanged.hold.until`."""
     match event:
-        case StateChanged(verb=verb, hold_until=until):
-            return f"{verb}.until" if until else str(verb)
+        case StateChanged(verb=verb, hold_until=until, own=own):
+            return f"{verb}.until" if until else f"{verb}.own" if own else str(verb)
         case ClockStopped() | AlertRepeated() | Rejected():
             return _turn(event)
         case StepReached():
@@ -304,6 +305,8 @@ def _variant(event: Event) -> str:
             return "to" if team or assignee else ""
         case Linked(link=link, opened=opened):
             return f"{link}.opened" if opened else str(link)
+        case ParentEnded(state=state):
+            return str(state)
         case _:
             return _placing_variant(event)
 

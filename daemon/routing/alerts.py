@@ -11,7 +11,7 @@ import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from daemon.routing.conditions import MailFacts, fold
+from daemon.routing.conditions import MailFacts, captured, fold
 from daemon.rulebook import Alert, Rulebook
 from daemon.words import Severity, domain_of
 
@@ -54,9 +54,9 @@ def sighted(mail: MailFacts, rulebook: Rulebook) -> Sighting | None:
         alert=alert,
         sign=_sign(alert, mail),
         key=_key(alert, told, mail) if told else "",
-        about=" / ".join(told),
+        about=" / ".join(map(captured, told)),
         severity=alert.severities.get(fold(values.get("level", ""))),
-        ci=values.get(alert.ci, ""),
+        ci=captured(values.get(alert.ci, "")),
         trusted=bool(alert.senders),
     )
 

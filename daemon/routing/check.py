@@ -15,7 +15,7 @@ from daemon.routing.actions import Action, AddWatchers, ForwardTo, NeedsApproval
 from daemon.routing.conditions import Always
 from daemon.routing.doubts import WARNING as WARNING
 from daemon.routing.doubts import Found, doubts
-from daemon.rulebook import Rulebook
+from daemon.rulebook import Rule, Rulebook
 from daemon.words import APPROVALS, STAFF_ROLES, Dispatch, Outside, Role
 
 _DECEMBER = 12  # by then the State Council has announced the holidays of the next year
@@ -69,24 +69,44 @@ def _written_to(action: Action) -> tuple[str, ...]:
             return ()
 
 
-def check_variants(rulebook: Rulebook, templates: Mapping[str, Collection[str]], folder: str = "") -> list[Problem]:
-    """Return the variants of templates that rules name and no language has, or not every one; `templates` is language
-    → names."""
-    every = set().union(*templates.values())
-    found = []
-    for rule in rulebook.rules:
-        for name, variant in (v for a in rule.then if isinstance(a, UseTemplates) for v in a.variants):
-            lacking = sorted(language for language, names in templates.items() if variant not in names)
-            if name not in every:
-                cure = did_you_mean(name, every) or f"; write one of {', '.join(sorted(every))}"
-                found.append((rule.where, f"the rule '{rule.name}' names the template '{name}', which is none{cure}"))
-            elif variant not in every:
-                cure = f"write a file {variant}.txt in the folder of each language"
-                found.append((rule.where, f"the rule '{rule.name}' names '{variant}', but there is none; {cure}"))
-            elif lacking:
-                there = f"there is no '{variant}' in {', '.join(lacking)}: readers there get '{name}'"
-                found.append((rule.where, f"{WARNING}{there}; add {variant}.txt to that folder, or leave it so"))
+def check_variants(
+    rulebook: Rulebook, templates: Mapping[str, Collection[str]], ours: Mapping[str, bool], folder: str = ""
+) -> list[Problem]:
+    """Return the variants of templates that rules name and nobody would get, or not in every language.
+
+    `templates` is language → names of files; `ours` says of each template that we send whether it may belong to one
+    ticket, which alone has variants.
+    """
+    found = [
+        (rule.where, _of_rule(rule, what))
+        for rule in rulebook.rules
+        for action in rule.then
+        for name, variant in (action.variants if isinstance(action, UseTemplates) else ())
+        if (what := _wrong_with_variant(name, variant, templates, ours))
+    ]
     return sorted(problem_at(where, what, folder) for where, what in found)
+
+
+def _of_rule(rule: Rule, what: str) -> str:
+    """Return what is wrong with a rule, with its name; a warning stays one."""
+    return f"{WARNING if what.startswith(WARNING) else ''}the rule '{rule.name}' {what.removeprefix(WARNING)}"
+
+
+def _wrong_with_variant(
+    name: str, variant: str, templates: Mapping[str, Collection[str]], ours: Mapping[str, bool]
+) -> str:
+    if name not in ours:
+        cure = did_you_mean(name, ours) or f"; write one of {', '.join(sorted(ours))}"
+        return f"names the template '{name}', which is none{cure}"
+    if not ours[name]:
+        return f"has no say in '{name}': it belongs to no single ticket, so a variant never applies; take it out"
+    if variant in ours:
+        return f"names '{variant}', which is a template of its own; call the variant otherwise"
+    lacking = sorted(language for language, names in templates.items() if variant not in names)
+    if len(lacking) == len(templates):
+        return f"names '{variant}', but there is none; write a file {variant}.txt in the folder of each language"
+    there = f"names '{variant}', but there is none in {', '.join(lacking)}: readers there get '{name}'"
+    return f"{WARNING}{there}; add {variant}.txt to that folder, or leave it so" if lacking else ""
 
 
 def check_calendars(rulebook: Rulebook, today: date, folder: str = "") -> list[Problem]:

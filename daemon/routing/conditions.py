@@ -19,6 +19,7 @@ from typing import Any
 import re2
 
 from daemon.errors import did_you_mean
+from daemon.notify.envelope import clean_header
 from daemon.routing.facts import (
     AGE_FIELDS,
     COUNT_FIELDS,
@@ -41,6 +42,7 @@ _SEES_SIGNS = re.compile(r"\[\^|\\[WDSpPxCQB]")
 """What a pattern needs to tell a full-width letter or a Chinese sign from the plain one."""
 _PATTERN_MEMORY = 2 << 20
 _SNIPPET = 120
+_LONGEST_CAPTURED = 200
 _MET_AROUND = 30
 
 
@@ -329,13 +331,18 @@ class Finding:
 
     def found(self, mail: MailFacts) -> tuple[str, ...]:
         """Return the words that are found, each by the name that is known."""
-        words = self.by.found(mail)
-        return tuple(filter(None, (self.known.get(fold(w), "") for w in words))) if self.known else words
+        words = map(captured, self.by.found(mail))
+        return tuple(filter(None, (self.known.get(fold(w), "") for w in words) if self.known else words))
 
     def describe(self) -> str:
         """Return it as a rule file would say it."""
         what = self.by.pattern if isinstance(self.by, Capture) else " | ".join(self.by.words)
         return f"{self.into} from {', '.join(self.by.fields)}: {what}"
+
+
+def captured(text: str) -> str:
+    """Return words of a mail fit for a field of the record: one short line without controls or unseen signs."""
+    return clean_header(text, _LONGEST_CAPTURED)
 
 
 def _values(mail: MailFacts, fields: tuple[str, ...]) -> Iterator[Text]:
@@ -820,9 +827,19 @@ def size_in_bytes(value: object) -> int:
 
 
 def _one_text(key: str, value: object) -> str:
-    if isinstance(value, bool) or not isinstance(value, str | int) or not str(value).strip():
+    if value is None or isinstance(value, bool):
+        raise ConditionError(f"'{key}' wants one text, got {_as_yaml_reads(value)}")
+    if not isinstance(value, str | int) or not str(value).strip():
         raise ConditionError(f"'{key}' wants one text, got {value!r}")
     return str(value)
+
+
+def _as_yaml_reads(value: bool | None) -> str:
+    """Return what stands there without quotes, how YAML takes it, and the cure."""
+    if value is None:
+        return "nothing: so YAML reads null, ~ and an empty place; put quotes around the word, as in 'null'"
+    word = str(value).lower()
+    return f"yes or no: so YAML reads {word}; put quotes around the word, as in '{word}'"
 
 
 def _texts(key: str, value: object) -> tuple[str, ...]:

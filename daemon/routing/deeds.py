@@ -6,6 +6,7 @@ never raised. This file alone knows which actions fit which mails, and which nam
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from daemon.notify.envelope import is_address
@@ -22,7 +23,7 @@ from daemon.routing.actions import (
     action_from,
 )
 from daemon.routing.items import Complaints, Item, Known, as_table, somebody
-from daemon.words import LooksAt
+from daemon.words import LooksAt, bare_address
 
 _ROLES = ("desk", "pm", "manager", "director", "sales", "duty")
 _READERS = (*_ROLES, "lead", "team", "assignee", "assignee_or_team", "line2", "line3")
@@ -52,7 +53,7 @@ def _with_known_names(action: Action, item: Item, known: Known, bad: Complaints)
             }[name]  # fmt: skip
             return SetField(name, names.find(item, str(word), bad))
         case AddWatchers(watchers):
-            return AddWatchers(tuple(w.lower() if "@" in w else known.people.find(item, w, bad) for w in watchers))
+            return AddWatchers(tuple(_follower(w, item, known, bad) for w in watchers))
         case Notify(audience):
             return Notify(tuple(_reader(word, item, known, bad) for word in audience))
         case NeedsApproval(by):
@@ -71,10 +72,15 @@ def _reader(word: str, item: Item, known: Known, bad: Complaints) -> str:
     return _address(word, item, bad) if "@" in word else somebody(item, word, _READERS, known, bad)
 
 
+def _follower(word: str, item: Item, known: Known, bad: Complaints) -> str:
+    """Return who this word under `watchers` means: an address, or a person."""
+    return _address(word, item, bad) if "@" in word else known.people.find(item, word, bad)
+
+
 def _address(word: str, item: Item, bad: Complaints) -> str:
     if not is_address(word):
         bad.add(item, f"'{word}' is no address; write one, as in bills@example.com")
-    return word.lower()
+    return bare_address(word)
 
 
 def _variants_named_after_them(variants: tuple[tuple[str, str], ...], item: Item, bad: Complaints) -> None:
@@ -82,3 +88,6 @@ def _variants_named_after_them(variants: tuple[tuple[str, str], ...], item: Item
     for name, variant in variants:
         if not variant.startswith(f"{name}_"):
             bad.add(item, f"a variant of '{name}' is named after it; call it '{name}_{variant}'")
+        elif not re.fullmatch(r"[\w-]+", variant.removeprefix(f"{name}_")):
+            cure = f"write letters, digits, _ and - only, as in {name}_vip"
+            bad.add(item, f"'{variant}' cannot be the name of a file of templates; {cure}")

@@ -23,8 +23,9 @@ from daemon.routing.actions import (
     SetField,
     SeverityAtLeast,
 )
-from daemon.routing.conditions import Always, Condition, Matches, Words, fold, leaves
+from daemon.routing.conditions import Always, Condition, Matches, Size, Words, fold, leaves
 from daemon.routing.implied import implies
+from daemon.routing.impossible import clashes
 from daemon.rulebook import Rule, Rulebook
 from daemon.words import LooksAt
 
@@ -33,18 +34,19 @@ Found = Iterator[tuple[str, str]]
 _MOST_COMPARED = 1000  # rules: to compare each with each takes long beyond that
 # Every mail has these, if only an empty one: a pattern that fits the empty text fits every mail.
 _ALWAYS_THERE = frozenset({"subject", "text", "whole text", "mailbox", "nature"})
+_SMALLEST_MEANT = 1000  # bytes
 _EXACT = frozenset({"is", "in"})
 
 
 def doubts(rulebook: Rulebook) -> Found:
     """Yield what is doubtful, in the order of the rules for each kind of doubt."""
     yield from _behind_a_stop(rulebook.rules)
-    if len(rulebook.rules) <= _MOST_COMPARED:
-        yield from _hidden(rulebook.rules)
+    yield from _hidden(rulebook.rules) if len(rulebook.rules) <= _MOST_COMPARED else _not_compared(rulebook.rules)
     for rule in (*rulebook.rules, *rulebook.switched_off):
         yield from _without_effect(rule)
+        yield from _never_met(rule)
         for leaf in leaves(rule.when):
-            for what in (*_of_words(leaf), *_of_pattern(leaf)):
+            for what in (*_of_words(leaf), *_of_pattern(leaf), *_of_size(leaf)):
                 warning = WARNING if what.startswith(WARNING) else ""
                 yield rule.where, f"{warning}the rule '{rule.name}': {what.removeprefix(WARNING)}"
     yield from _switched_off(rulebook.switched_off)
@@ -80,6 +82,13 @@ def _hidden(rules: tuple[Rule, ...]) -> Found:
         elif twin := next((r for r in before if r.when == rule.when and not isinstance(rule.when, Always)), None):
             cure = "join them into one, or say how they differ"
             yield rule.where, f"{WARNING}the rule '{rule.name}' asks the same as '{twin.name}' ({twin.where}); {cure}"
+
+
+def _not_compared(rules: tuple[Rule, ...]) -> Found:
+    """Yield that the rules were not compared with each other: nobody shall take silence for agreement."""
+    said = f"there are {len(rules)} rules: beyond {_MOST_COMPARED} they are not compared with each other"
+    cure = "whether one hides another is not said; join some with 'any:' or a list of words"
+    yield rules[_MOST_COMPARED].where, f"{WARNING}{said}; {cure}"
 
 
 def _stops_all(rule: Rule) -> bool:
@@ -147,6 +156,18 @@ _SHAPES: dict[str, Shape] = {
     "sender domain": (lambda w: "@" not in w, "has no @; write what stands after it"),
     "attachment type": (lambda w: "/" in w, "has a /; write it as application/pdf, or use 'attachment name ends with'"),
 }
+
+
+def _never_met(rule: Rule) -> Found:
+    for one, other in clashes(rule.when):
+        what = f"no mail can meet both '{one.describe()}' and '{other.describe()}'"
+        yield rule.where, f"{WARNING}the rule '{rule.name}': {what}; take one out, or write 'any:' above them"
+
+
+def _of_size(leaf: Condition) -> Iterator[str]:
+    if isinstance(leaf, Size) and leaf.bound < _SMALLEST_MEANT:
+        cure = f"write the unit, as in {leaf.bound} MB or {leaf.bound} kB"
+        yield f"{WARNING}'{leaf.describe()}' is smaller than any size that is worth asking for; {cure}"
 
 
 def _of_words(leaf: Condition) -> Iterator[str]:

@@ -38,7 +38,6 @@ from daemon.words import Kind, Level, LooksAt, Severity
 USUAL_IMPACT = Level.LOW
 USUAL_URGENCY = Level.MEDIUM
 _MOST_CODES = 10
-_LONGEST_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +145,7 @@ def value_of(finding: Finding, words: tuple[str, ...]) -> FieldValue:
     """Return what goes into the field: the first words, of numbers the largest; "" where nothing was found."""
     if finding.into == "affected":
         return max((figure_in(word) or 0 for word in words), default=0)
-    return next((word[:_LONGEST_WORDS] for word in words), "")
+    return next(iter(words), "")
 
 
 @dataclass(slots=True)

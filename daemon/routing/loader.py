@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,7 +21,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from daemon.errors import ConfigError, Problem, did_you_mean
-from daemon.routing import emergencies, ruling, sections
+from daemon.routing import emergencies, permits, ruling, sections
 from daemon.routing.items import Complaints, Item, Known, Names, Table
 from daemon.routing.specimens import tests_from
 from daemon.rulebook import MajorRules, Plan, Rule, Rulebook, RuleTest
@@ -36,6 +37,7 @@ FILES = {
     "customers.yaml": ("customers", "regions", "unknown_customers"),
     "categories.yaml": ("categories", "matrix"),
     "keywords.yaml": ("keywords",),
+    "authority.yaml": ("authority",),
     "announcements.yaml": ("announcements",),
     "phrases.yaml": ("phrases",),
     "duties.yaml": ("duties",),
@@ -43,8 +45,8 @@ FILES = {
     ruling.FILE: ruling.SECTIONS,
     "major.yaml": ("major",),
 }
-MAY_BE_MISSING = frozenset({"alerts.yaml", "major.yaml", "rota.yaml"})
-"""Files without which something is simply not done."""
+MAY_BE_MISSING = frozenset({"alerts.yaml", "authority.yaml", "major.yaml", "rota.yaml"})
+"""Files without which something is simply not done; without authority.yaml nobody commands who is not proved."""
 TESTS = "tests"
 """The folder of tests of the rules; it may be missing."""
 PLANS = "plans"
@@ -201,6 +203,7 @@ class _Book:
             categories=categories,
             matrix=self._make("matrix", sections.matrix_from),
             keywords=self._make("keywords", sections.keywords_from),
+            permits=self._make("authority", permits.permits_from),
             announcements=self._make("announcements", sections.announcements_from),
             phrases=self._make("phrases", sections.phrases_from),
             duties=self._make("duties", sections.duties_from),
@@ -287,8 +290,19 @@ def _read(path: Path, name: str, bad: Complaints) -> bytes | None:
 def _strangers(shelf: _Shelf) -> list[Problem]:
     """Return a problem for each YAML file that would be passed over in silence."""
     found = sorted(name for name in shelf.names - shelf.read.keys() if not name.startswith(BESIDE))
+    copies = _copies(found)
+    alone = [name for name in found if not name.startswith(tuple(f"{folder}/" for folder in copies))]
     known = ", ".join(FILES)
-    return [Problem(name, 0, _stranger(name, known)) for name in found]
+    said = "holds a whole set of rules, which nothing reads: move it out of the folder of the rules, and try it with "
+    told = [Problem(folder, 0, f"{said}'ticketd rules backtest DIR'") for folder in copies]
+    return [*told, *(Problem(name, 0, _stranger(name, known)) for name in alone)]
+
+
+def _copies(names: Iterable[str]) -> list[str]:
+    """Return the folders that hold rule files by the names that these have in the folder of the rules."""
+    folders = (name.rpartition("/")[0] for name in names if name.rpartition("/")[2] in FILES)
+    found = Counter(folder for folder in folders if folder)
+    return sorted(folder for folder, count in found.items() if count > 1)
 
 
 def _stranger(name: str, known: str) -> str:

@@ -344,6 +344,8 @@ def condition_from_item(item: Item, known: Known, bad: Complaints, depth: int = 
 
 def _part(key: str, item: Item, known: Known, bad: Complaints, depth: int) -> Condition | None:
     if key in ("all", "any"):
+        if item.value == []:
+            bad.add(item, f"'{key}' has an empty list; write at least one condition, or take it out")
         parts = tuple(condition_from_item(entry, known, bad, depth + 1) for entry in as_list(item, bad, f"'{key}'"))
         return AllOf(parts) if key == "all" else AnyOf(parts)
     if key == "not":

@@ -25,6 +25,7 @@ from daemon.routing.conditions import (
     WEEKDAYS,
 )
 from daemon.routing.facts import AGE_FIELDS, COUNT_FIELDS, FLAG_FIELDS, SIZE_FIELDS, TEXT_FIELDS, TextField
+from daemon.routing.permits import KEYS
 from daemon.routing.ruling import CAPTURES, RULE_KEYS
 from daemon.routing.sections import AUDIENCES, CLOCKS, EVENTS, GRADES, PHRASE_GROUPS, STEP_AUDIENCES
 from daemon.routing.specimens import EXPECTATIONS, LISTED, OUTCOMES, SPECIMEN_KEYS, TEST_KEYS
@@ -39,7 +40,9 @@ from daemon.words import (
     OnRecovery,
     Outside,
     Proof,
+    Risk,
     Role,
+    Ruling,
     Severity,
     Source,
     State,
@@ -197,7 +200,9 @@ def _definitions() -> Schema:
         "list": _said(_table({"list": TEXT}, ["list"]), "a list that stands under 'lists:'"),
         "words": _or_list(TEXT),
         "mail": _specimen(),
-        "keyword": _table({"words": TEXTS, "who": _some(_words(Who)), "help": BY_LANGUAGE}, ["words", "who"]),
+        "keyword": _table(
+            {"words": TEXTS, "who": _some(_words(Who)), "risk": _words(Risk), "help": BY_LANGUAGE}, ["words", "who"]
+        ),
         **chosen,
     }
 
@@ -312,6 +317,13 @@ def _keywords() -> Schema:
     return _table({"keywords": _table({str(verb): _ref("keyword") for verb in Verb})}, ["keywords"])
 
 
+def _authority() -> Schema:
+    row: dict[str, Schema] = {key: _some(_words(kind)) for key, kind in KEYS.items()}
+    rulings = _words(Ruling)
+    row["then"] = {"anyOf": [rulings, _table(dict.fromkeys(map(str, Risk), rulings), map(str, Risk))]}
+    return _table({"authority": _list(_table(row, ["then"]))}, ["authority"])
+
+
 def _announcements() -> Schema:
     events = {"enum": list(EVENTS), "description": "; ".join(f"{name}: {what}" for name, what in EVENTS.items())}
     keys = {
@@ -393,6 +405,7 @@ _MAKERS: Mapping[str, Callable[[], Schema]] = {
     "service_levels": _service_levels,
     "calendars": _calendars,
     "keywords": _keywords,
+    "authority": _authority,
     "phrases": _phrases,
     "announcements": _announcements,
     "rota": _rota,

@@ -63,6 +63,7 @@ from daemon.rulebook import (
 )
 from daemon.words import (
     CASES,
+    QUESTIONS,
     Dispatch,
     Duty,
     HoldReason,
@@ -71,6 +72,7 @@ from daemon.words import (
     LinkKind,
     OnRecovery,
     Outside,
+    Risk,
     Role,
     Severity,
     State,
@@ -112,7 +114,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "Unlinked": "a link to another record was taken away; `links:` says which",
         "NewsShared": "there is news of the case that it was merged with, or is the same as",
         "ParentSolved": "its parent was solved, and it together with that",
-        "ParentEnded": "its parent came to an end without being solved: it goes on for itself",
+        "ParentEnded": "its parent came to an end: not solved, or this one waits for approval; it goes on for itself",
         "NoticeFailed": "a mail of ours did not arrive",
         "AlertRepeated": "a monitoring alert came again, and those at work are to hear of it",
         "AlertRecovered": "a monitoring tool says that its alert is over",
@@ -846,12 +848,23 @@ def keywords_from(item: Item, _known: Known, bad: Complaints) -> tuple[Keyword, 
 
 
 def _keyword(verb: Verb, item: Item, taken: dict[str, tuple[Verb, int]], bad: Complaints) -> Keyword:
-    table = Table(item, ("words", "who", "help"), bad, f"the keyword '{verb}'")
+    table = Table(item, ("words", "who", "risk", "help"), bad, f"the keyword '{verb}'")
     words = table.need("words", f"[{verb}]")
     table.need("who", "[staff]")
     for entry in each(words) if words else ():
         _take_word(as_text(entry, bad, "words"), verb, entry, taken, bad)
-    return Keyword(verb=verb, words=table.texts("words"), who=table.choices("who", Who), help=table.by_language("help"))
+    return Keyword(
+        verb=verb, words=table.texts("words"), who=table.choices("who", Who), risk=_risk(verb, table),
+        help=table.by_language("help"),
+    )  # fmt: skip
+
+
+def _risk(verb: Verb, table: Table) -> Risk:
+    """Return the risk of a keyword; what is not said counts as high, unless the keyword only asks."""
+    (risk,) = table.choices("risk", Risk)[:1] or ((Risk.ASK if verb in QUESTIONS else Risk.HIGH),)
+    if risk is Risk.ASK and verb not in QUESTIONS:
+        table.bad.add(table.entries["risk"], f"'{verb}' changes something: write low, medium or high")
+    return risk
 
 
 def _take_word(word: str, verb: Verb, item: Item, taken: dict[str, tuple[Verb, int]], bad: Complaints) -> None:

@@ -63,6 +63,7 @@ LISTED = frozenset({"tags", "watchers", "notify", "error_codes", "rules", "not_r
 """The expectations that may hold several things."""
 TEST_KEYS = ("name", "mail", "at", "expect")
 _MAIL = ".eml"
+_LIKE_A_TIME = re.compile(r"'\d{4}-\d\d-\d\d\b")
 _HEADER = re.compile(r"[!-9;-~]{1,76}")
 
 
@@ -147,8 +148,10 @@ def _moment(table: Table) -> datetime | None:
     item = table.get("at")
     try:
         return datetime.fromisoformat(str(item.value)) if item else None
-    except ValueError:
-        table.bad.add(item or table.item, "'at' is a time such as 2026-11-24 22:00")
+    except ValueError as error:
+        shown = item.shown() if item else ""
+        no_such = f" ({error})" if _LIKE_A_TIME.match(shown) else ""
+        table.bad.add(item or table.item, f"'at' is a time such as 2026-11-24 22:00, got {shown}{no_such}")
         return None
 
 

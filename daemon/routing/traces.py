@@ -6,7 +6,7 @@ path (daemon.routing.evaluate); beside each condition stands the text that met i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -75,6 +75,15 @@ class RuleTrace:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """Whose word counts: the rules that matched, those behind each word under `then:`, and the one that stopped."""
+
+    because: tuple[str, ...] = ()
+    by: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stopper: str = ""
+
+
 def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
     """Return one trace for each rule that looks at such mails, in their order; the same trials as in `route`."""
     said, traces, tried = _Said(), [], []
@@ -84,6 +93,18 @@ def explain_routing(mail: MailFacts, rulebook: Rulebook) -> list[RuleTrace]:
         tried.append(trial.rule.name)
     stopper = tried[-1] if tried else ""
     return traces + [_not_reached(rule, stopper) for rule in rules_for(mail, rulebook) if rule.name not in set(tried)]
+
+
+def ruling_of(mail: MailFacts, rulebook: Rulebook) -> Ruling:
+    """Return whose word counts, without the conditions of each rule."""
+    said, by, met = _Said(), dict[str, tuple[str, ...]](), []
+    for rule in (trial.rule for trial in trials(mail, rulebook) if trial.verdict.met):
+        met.append(rule)
+        for effect in said.effects(rule, mail):
+            word = effect.action.partition(":")[0]
+            by[word] = by.get(word, ()) + ((rule.name,) if effect.came in ("sets", "adds") else ())
+    stopper = met[-1].name if met and met[-1].stop else ""
+    return Ruling(because=tuple(rule.name for rule in met), by=by, stopper=stopper)
 
 
 def who_said(traces: list[RuleTrace]) -> dict[str, str]:
@@ -164,7 +185,11 @@ class _Said:
         """Return what each action of a rule that matched comes to, and what it reads out of the mail; take it down."""
         done = [self._effect(action, rule.name) for action in rule.then]
         read = [(c.into, value) for c in rule.captures if (value := value_of(c, found(c, mail)[0]))]
-        return (*done, *(self._first(f"{into}: {value}", into, rule.name) for into, value in read))
+        return (*done, *(self._read(into, str(value), rule.name) for into, value in read))
+
+    def _read(self, into: str, value: str, name: str) -> Effect:
+        said = f"{into}: {value}"
+        return self._added(said, (value,), name) if into == "code" else self._first(said, into, name)
 
     def _effect(self, action: Action, name: str) -> Effect:
         said = action.describe()
@@ -177,6 +202,8 @@ class _Said:
                 return Effect(action=said, came="sets")
             case AddTags(words) | AddWatchers(words) | Notify(words):
                 return self._added(said, words, name)
+            case SetField("code", word):
+                return self._added(said, (str(word),), name)
             case UseTemplates(variants):
                 return self._added(said, tuple(template for template, _ in variants), name)
             case _:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from daemon.store.outbox import Outbox, OwedNotice, stem
 from daemon.store.register import Register
 from daemon.store.tables import stamp
 from daemon.store.versions import Versions
+from daemon.store.vitals import Vitals
 
 __all__ = ["SPOOL", "KeptMail", "OwedNotice", "Store", "core_of", "failed_key", "hint_key", "moved_key", "stem"]
 
@@ -25,13 +27,14 @@ SPOOL = "spool"
 class Store:
     """Everything durable: the ledger of mails, the register of tickets, the outbox, the rules, and small notes."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.base = Database(url, folder)
+    def __init__(self, url: str, folder: Path, line: type[sqlite3.Connection] = sqlite3.Connection) -> None:
+        self.base = Database(url, folder, line)
         self.ledger = Ledger(self.base, folder / SPOOL)
         self.register = Register(self.base)
         self.outbox = Outbox(self.base)
         self.duties = DutyBook(self.base)
         self.versions = Versions(self.base)
+        self.vitals = Vitals(self.base)
         self.lookup = Lookup(self.base, self.register, self.outbox)
 
     def transaction(self) -> AbstractContextManager[None]:

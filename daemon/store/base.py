@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import threading
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,10 +28,11 @@ _ONE_INSTANCE = 0x7469636C  # and the one that a running daemon holds
 class Database:
     """One database, SQLite or PostgreSQL, seen alike. Each thread has a connection of its own."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, folder: Path, line: type[sqlite3.Connection] = sqlite3.Connection) -> None:
+        """Open it; `line` is how a connection to an SQLite file is made."""
         self.sqlite = url.startswith("sqlite:")
         self._local = threading.local()
-        self.db = _open_sqlite(url, folder) if self.sqlite else _open_postgres(url)
+        self.db = _open_sqlite(url, folder, line) if self.sqlite else _open_postgres(url)
         self._sql: dict[str, str] = {}
         try:
             with self._weather():
@@ -153,7 +155,7 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-def _open_sqlite(url: str, folder: Path) -> pw.SqliteDatabase:
+def _open_sqlite(url: str, folder: Path, line: type[sqlite3.Connection]) -> pw.SqliteDatabase:
     name = re.sub(r"^sqlite:///?", "", url)
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -163,7 +165,7 @@ def _open_sqlite(url: str, folder: Path) -> pw.SqliteDatabase:
     # otherwise fail at once with "database is locked", whatever the busy timeout.
     pragmas = {"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "busy_timeout": 10_000,
                "cache_size": -4_000}  # fmt: skip
-    return pw.SqliteDatabase(str(path), pragmas=pragmas, lock_type="immediate")
+    return pw.SqliteDatabase(str(path), pragmas=pragmas, lock_type="immediate", factory=line)
 
 
 def _open_postgres(url: str) -> Any:

@@ -5,12 +5,13 @@ What comes in: RawMails and verdicts. What goes out: kept mails to handle, and U
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from daemon.intake.identity import Signed, signed_from
 from daemon.intake.letter import RawMail
 from daemon.store.base import Database, marks
 from daemon.store.tables import stamp, unstamp
@@ -26,7 +27,7 @@ _FINAL = (
 _KEEP = """INSERT INTO mail (mailbox, uidvalidity, uid, received_at, size, sha256, path, status, reason, attempts,
  quiet, filed, message_id, core, ticket) VALUES (?,?,?,?,?,?,?,?,?,0,?,?,'','',0)
  ON CONFLICT (mailbox, uidvalidity, uid) DO NOTHING"""
-_MAIL = "SELECT id, mailbox, uidvalidity, uid, received_at, size, sha256, path, attempts, quiet FROM mail"
+_MAIL = "SELECT id, mailbox, uidvalidity, uid, received_at, size, sha256, path, attempts, quiet, signed FROM mail"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ class KeptMail:
     quiet: bool
     content: bytes | None
     path: str
+    signed: Signed | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +142,7 @@ class Ledger:
         return KeptMail(
             id=row[0], mailbox=row[1], uidvalidity=row[2], uid=row[3], received_at=unstamp(row[4]), size=row[5],
             sha256=row[6], path=str(self._spool / row[7]) if row[7] else "", attempts=row[8], quiet=bool(row[9]),
-            content=content,
+            content=content, signed=signed_from(row[10]),
         )  # fmt: skip
 
     def attempt(self, mails: Collection[int]) -> None:
@@ -152,6 +154,16 @@ class Ledger:
         with self._base.transaction():
             for mail in mails:
                 self._base.run("UPDATE mail SET attempts = attempts - 1 WHERE id = ? AND attempts > 0", (mail,))
+
+    def note_signed(self, verdicts: Mapping[int, Signed]) -> None:
+        """Write down what these mails' signatures were worth, for good: the first word counts."""
+        for mail, signed in verdicts.items():
+            self._base.run("UPDATE mail SET signed = ? WHERE id = ? AND signed = ''", (str(signed), mail))
+
+    def signed(self, sha256: str) -> Signed | None:
+        """Return what was written down of the signatures of a mail with these bytes, None where nothing was."""
+        row = self._base.one("SELECT signed FROM mail WHERE sha256 = ? AND signed <> '' LIMIT 1", (sha256,))
+        return signed_from(row[0]) if row else None
 
     def take(self, mail: int) -> bool:
         """Take a mail that still waits, inside the transaction that handles it; False where somebody else had it."""
@@ -201,6 +213,22 @@ class Ledger:
                 "UPDATE mail SET filed = ? WHERE mailbox = ? AND uidvalidity <> ? AND filed = ?",
                 (True, mailbox, uidvalidity, False),
             )
+
+    def latest(self, count: int) -> list[KeptMail]:
+        """Return the newest mails that are kept with their bytes, the newest first."""
+        sql = f"{_MAIL} WHERE size > 0 ORDER BY id DESC LIMIT ?"
+        return [self._kept(row) for row in self._base.rows(sql, (count,))]
+
+    def known_as(self, message_id: str) -> tuple[str, MailStatus, int] | None:
+        """Return (mailbox, status, ticket) of the mail with this Message-ID, once it was handled."""
+        sql = "SELECT mailbox, status, ticket FROM mail WHERE message_id = ? ORDER BY id"
+        row = self._base.one(sql, (message_id.strip("<>"),))
+        return (str(row[0]), MailStatus(row[1]), int(row[2])) if row else None
+
+    def generations(self, mailbox: str) -> set[int]:
+        """Return every UIDVALIDITY that this mailbox has had."""
+        sql = "SELECT uidvalidity FROM mailbox_seen WHERE mailbox = ?"
+        return {int(row[0]) for row in self._base.rows(sql, (mailbox,))}
 
     # --- quarantine ---
 

@@ -20,7 +20,7 @@ from daemon.intake.arguments import leading_numbers, numbers_in
 from daemon.intake.identity import prove
 from daemon.intake.keywords import Command, find_commands, spoken
 from daemon.intake.letter import FailedRecipient, Letter
-from daemon.intake.understand import FailedNotice, Happened, Known, Past, Sender, sender_of
+from daemon.intake.understand import FailedNotice, Happened, Known, PassedOn, Past, Sender, sender_of
 from daemon.linking import follow
 from daemon.notify.envelope import (
     Keys,
@@ -31,7 +31,7 @@ from daemon.notify.envelope import (
     is_echo,
     token_ticket,
 )
-from daemon.notify.notice import FORWARDED
+from daemon.notify.notice import FORWARDED, PASSED_ON
 from daemon.routing.actions import AddToParent, ForwardTo
 from daemon.routing.alerts import Sighting
 from daemon.rulebook import Rulebook
@@ -53,6 +53,7 @@ from daemon.words import (
     Nature,
     NoticeState,
     State,
+    TokenSeen,
     Verb,
 )
 
@@ -95,7 +96,7 @@ class Lookup:
         """Return everything that deciding on this letter needs to know."""
         sender = sender_of(letter, rulebook)
         match = self._match(letter, sender, rulebook, service, keys)
-        proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.authserv_ids)
+        proof, why = prove(letter, match.issued_to, _addresses_of(sender, rulebook), service.trust, mail.signed)
         asking = Known(sender=sender, mailbox=mail.mailbox, received_at=mail.received_at, proof=proof)
         answer = match.matched is Matched.TOKEN  # who answers a mail of ours sounds no alert
         alert = None if answer else alert_in(letter, asking, rulebook, service, now)
@@ -118,6 +119,7 @@ class Lookup:
             sender=sender,
             proof=proof,
             proof_why=why,
+            token=_token_seen(match.issued_to, sender, rulebook),
             ticket=match.ticket,
             matched=match.matched,
             conflict=match.conflict,
@@ -148,6 +150,8 @@ class Lookup:
             mailbox=mail.mailbox,
             alert=alert,
             parents=self._parents(rulebook),
+            passed_on=self._passed_on(letter, sender, rulebook, service, now),
+            answers_passed_on=self._answers_passed_on(letter),
             lost=self._lost(letter, service, keys),
             answered=self._answered(letter, sender, rulebook),
             received_at=mail.received_at,
@@ -365,12 +369,39 @@ class Lookup:
         return own + int(self._base.one(sql, (since, f'%"recorded_by": "{sender.address}"%'))[0])
 
     def _passed_on_lately(self, sender: Sender, rulebook: Rulebook, since: str) -> int:
-        to = {a.address for rule in rulebook.rules for a in rule.then if isinstance(a, ForwardTo)}
+        to = _targets(rulebook)
         if not to:
             return 0
-        sql = f"""SELECT COUNT(*) FROM notice WHERE recipient IN ({",".join("?" * len(to))}) AND created_at > ?
+        sql = f"""SELECT COUNT(*) FROM notice WHERE recipient IN ({marks(to)}) AND created_at > ?
          AND template = ? AND facts LIKE ?"""
         return int(self._base.one(sql, (*to, since, FORWARDED, f'%"reply_to": "{sender.address}"%'))[0])
+
+    def _passed_on(
+        self, letter: Letter, sender: Sender, rulebook: Rulebook, service: Service, now: datetime
+    ) -> dict[str, PassedOn]:
+        """Return how many mails went to each address that rules pass mails on to, within a day.
+
+        Each turn of a loop puts words before the subject: it is the same where one ends with the other.
+        """
+        to = _targets(rulebook)
+        if not to:
+            return {}
+        sql = f"""SELECT recipient, COUNT(*), SUM(CASE WHEN facts LIKE ? THEN 1 ELSE 0 END),
+         SUM(CASE WHEN stem = ? OR (stem <> '' AND (? LIKE '%' || stem OR stem LIKE ?)) THEN 1 ELSE 0 END) FROM notice
+         WHERE recipient IN ({marks(to)}) AND created_at > ? AND template = ? GROUP BY recipient"""
+        subject, since = stem(letter.subject, service.subject_tag), stamp(now - timedelta(days=1))
+        theirs = f'%"reply_to": "{sender.address}"%'
+        ends = f"%{subject}" if subject else ""
+        rows = self._base.rows(sql, (theirs, subject, subject, ends, *to, since, FORWARDED))
+        return {a: PassedOn(total=int(n), of_sender=int(s), of_subject=int(t)) for a, n, s, t in rows}
+
+    def _answers_passed_on(self, letter: Letter) -> bool:
+        """Whether this answers a mail by which a rule passed another one on, or the word about that to its sender."""
+        ids = list(dict.fromkeys((*letter.in_reply_to[:_MOST_ANSWERED], *letter.references[::-1][:_MOST_REFERENCES])))
+        if not ids:
+            return False
+        sql = f"SELECT 1 FROM notice WHERE message_id IN ({marks(ids)}) AND template IN (?,?) LIMIT 1"
+        return self._base.one(sql, (*ids, FORWARDED, PASSED_ON)) is not None
 
     def _reopened_lately(self, ticket: Ticket, now: datetime) -> bool:
         sql = """SELECT 1 FROM event WHERE ticket = ? AND kind = 'StateChanged' AND at > ? AND data LIKE ? LIMIT 1"""
@@ -435,6 +466,11 @@ class Lookup:
         return 0
 
 
+def _targets(rulebook: Rulebook) -> list[str]:
+    """Return the addresses that rules pass mails on to."""
+    return sorted({a.address for rule in rulebook.rules for a in rule.then if isinstance(a, ForwardTo)})
+
+
 def failed_key(notice: int) -> str:
     """Return the key of the note that this mail of ours is known not to have arrived."""
     return f"failed:{notice}"
@@ -471,6 +507,13 @@ def _addresses_of(sender: Sender, rulebook: Rulebook) -> tuple[str, ...]:
         return (sender.address,)
     teams = [t.address for t in rulebook.teams.values() if t.address and person.key in t.members]
     return tuple(dict.fromkeys((sender.address, *person.addresses, *teams)))
+
+
+def _token_seen(issued_to: str | None, sender: Sender, rulebook: Rulebook) -> TokenSeen:
+    """Return whose genuine token came with a letter."""
+    if issued_to is None:
+        return TokenSeen.NONE
+    return TokenSeen.OWN if issued_to.lower() in _addresses_of(sender, rulebook) else TokenSeen.OTHER
 
 
 def _on_record(ticket: Ticket, sender: Sender) -> bool:

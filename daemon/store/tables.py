@@ -62,6 +62,7 @@ class Mail(Table):
     message_id = pw.TextField(default="")
     core = pw.TextField(default="")
     ticket = pw.IntegerField(default=0)
+    signed = pw.TextField(default="")
 
     class Meta:
         table_name = "mail"
