@@ -26,8 +26,10 @@ import schedule
 import structlog
 
 from daemon import flow, inforce
+from daemon.access import TokenSources, bearer_of, token_sources
 from daemon.backoff import Backoff
 from daemon.backtest import Question, back_test, trial_data
+from daemon.bearer import Bearer
 from daemon.clock import Clock
 from daemon.config import Config, MailboxConfig, TrustConfig, secret_file_fault, shipped
 from daemon.disk import room_in
@@ -215,11 +217,13 @@ def run_once(config: Config, as_of: datetime | None = None) -> int:
         calm_collector()
         desk.store.outbox.release_leases()
         spool = _open_spool(config)
-        links = [(m, link) for m in config.mailbox if (link := _opened(m, spool, desk))]
+        tokens = token_sources(config)
+        links = [(m, link) for m in config.mailbox if (link := _opened(m, bearer_of(m, config, tokens), spool, desk))]
         while flow.handle_waiting(desk):
             pass
         flow.handle_tick(desk)
-        _offer_everything(config, desk)
+        _offer_everything(Postman(config.smtp, bearer=bearer_of(config.smtp, config, tokens)), desk)
+        _tell_of_tokens(desk, tokens)
         for settings, link in links:
             _file_and_close(settings, link, desk)
         desk.reader.close()
@@ -239,9 +243,9 @@ def _open_spool(config: Config) -> Spool:
     return spool
 
 
-def _opened(settings: MailboxConfig, spool: Spool, desk: Desk) -> Mailbox | None:
+def _opened(settings: MailboxConfig, bearer: Bearer | None, spool: Spool, desk: Desk) -> Mailbox | None:
     """Connect and keep what is new; a mailbox that fails does not stop the others."""
-    link = Mailbox(settings, spool, desk.clock.now)
+    link = Mailbox(settings, spool, desk.clock.now, bearer)
     try:
         link.connect()
         flow.keep_new(link, settings.name, settings.first_run, desk)
@@ -252,8 +256,7 @@ def _opened(settings: MailboxConfig, spool: Spool, desk: Desk) -> Mailbox | None
     return link
 
 
-def _offer_everything(config: Config, desk: Desk) -> None:
-    postman = Postman(config.smtp)
+def _offer_everything(postman: Postman, desk: Desk) -> None:
     try:
         while flow.deliver_outbox(desk, postman)[0]:
             pass
@@ -304,9 +307,11 @@ class Daemon:
     refused: int = 0
     fresh: Fresh | None = None
     failed: str = ""
+    tokens: TokenSources = field(init=False)
 
     def __post_init__(self) -> None:
         self.started = self.desk.clock.now()
+        self.tokens = token_sources(self.config)
 
     def run(self) -> int:
         """Run until SIGTERM or SIGINT; 0 then, 1 where a loop has died (systemd starts us again)."""
@@ -372,14 +377,15 @@ class Daemon:
     def _fetcher(self, settings: MailboxConfig) -> threading.Thread:
         """Return the loop of one mailbox: it is alive as long as the server answers what we ask."""
         name = mailbox_loop(settings.name)
-        link = Mailbox(settings, self.spool, self.desk.clock.now)
+        bearer = bearer_of(settings, self.config, self.tokens)
+        link = Mailbox(settings, self.spool, self.desk.clock.now, bearer)
         self.nudges[settings.name] = threading.Event()
         patience = _STUCK_AFTER + settings.poll_seconds
         return self._thread(name, partial(self._fetch, settings, link), patience, lambda: link.last_ok)
 
     def _sender(self) -> threading.Thread:
         """Return the loop that sends: it is alive as long as the server answers, mail by mail."""
-        postman = Postman(self.config.smtp)
+        postman = Postman(self.config.smtp, bearer=bearer_of(self.config.smtp, self.config, self.tokens))
         patience = _STUCK_AFTER + self.config.smtp.data_timeout
         return self._thread("sending", partial(self._send, postman), patience, lambda: postman.last_ok)
 
@@ -411,7 +417,7 @@ class Daemon:
         while not self.stop.is_set():
             try:
                 link.connect()
-                while not self.stop.is_set():
+                while not (self.stop.is_set() or link.stale):
                     nudge.clear()  # before the turn: a nudge that comes during it must end the wait
                     self._fetch_turn(link, settings)
                     backoff.succeeded()
@@ -595,6 +601,7 @@ class Daemon:
                     flow.raise_alarm(self.desk, f"trouble:{pulse.name}", f"ticketd: {pulse.name} is in trouble",
                                      [pulse.trouble, "It goes on trying by itself."])  # fmt: skip
             _tell_of_broken_rules(self.desk, self.faults)
+            _tell_of_tokens(self.desk, self.tokens)
         except UnreachableError as e:
             log.warning("alarm.waits", why=str(e))
 
@@ -627,6 +634,13 @@ def _tell_of_broken_rules(desk: Desk, faults: Iterable[Problem]) -> None:
         flow.raise_alarm(
             desk, "rules", "The rule files are broken; the last rules that were in force count", [*said, cure]
         )
+
+
+def _tell_of_tokens(desk: Desk, tokens: TokenSources) -> None:
+    """Tell the operator, every day until it is mended, that a token server will not have us, and what to do."""
+    for name, source in tokens.items():
+        if trouble := source.trouble:
+            flow.raise_alarm(desk, f"oauth:{name}", "Tokens for the mail server are refused", [trouble])
 
 
 def _refuse_bad_templates(config: Config) -> None:

@@ -1,5 +1,6 @@
-"""The command line: what a person or a script types. Its group `rules` is in cli_rules, the commands that keep it
-running in cli_ops, what they share in terminal: these four alone know click and rich.
+"""The command line: what a person or a script types. Its groups `rules` and `oauth` are in cli_rules and
+cli_oauth, the commands that keep it running in cli_ops, what they share in terminal: these five alone know click and
+rich.
 
 What comes in: arguments. What goes out: text, JSON and an exit status: 0 done, 1 problems found, 64 usage,
 78 configuration.
@@ -27,6 +28,7 @@ from click.core import ParameterSource
 import daemon
 from daemon import app, log, rota, simulation, timetable, views
 from daemon.authority import MATRIX_HEAD, cells, matrix
+from daemon.cli_oauth import oauth
 from daemon.cli_ops import backup, doctor, outbox, restore_command, status
 from daemon.cli_rules import rules
 from daemon.clock import Clock
@@ -693,6 +695,7 @@ def _each(ctx: click.Context, mails: Iterable[int], deed: Callable[[Store, int],
 
 
 cli.add_command(rules)
+cli.add_command(oauth)
 for _command in (status, doctor, backup, restore_command, outbox):
     cli.add_command(_command)
 

@@ -7,6 +7,7 @@ error: a Config only knows where a secret lies, and `secret()` fetches it when i
 
 from __future__ import annotations
 
+import importlib.util
 import ipaddress
 import json
 import os
@@ -16,6 +17,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import (
@@ -34,6 +36,7 @@ from daemon.errors import ConfigError, Problem, did_you_mean
 from daemon.words import bare_address
 
 SECRET_KEYS = ("password_file", "password_env", "password_credential")
+CLIENT_SECRET_KEYS = ("client_secret_file", "client_secret_env", "client_secret_credential")
 _IMAP_PORTS = {"implicit": 993, "starttls": 143, "none": 143}
 _SMTP_PORTS = {"implicit": 465, "starttls": 587, "none": 25}
 _LEAST_FIXED = 5
@@ -79,6 +82,7 @@ def load_config(path: Path, *, check_secrets: bool = True) -> Config:
     data = _parse(path, text)
     folder = path.resolve().parent
     faults = list(_name_faults(data))
+    faults += _oauth_faults(data)
     faults += _secret_faults(data, folder) if check_secrets else []
     config = None
     try:
@@ -166,6 +170,24 @@ def is_loopback(host: str) -> bool:
         return host.casefold() == "localhost"
 
 
+def _endpoint(url: str) -> str:
+    """Take https anywhere and http on this very machine: tokens and secrets go there."""
+    try:
+        parts = urlsplit(url)
+        safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    except ValueError:
+        safe = False
+    if url and not (safe and parts.hostname and parts.username is None):
+        raise ValueError("write an address that begins with https:// (http:// only for 127.0.0.1, ::1 and localhost)")
+    return url
+
+
+def _provider_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
+        raise ValueError("call it by letters, digits, '-' and '_', as in [oauth.microsoft]")
+    return name
+
+
 def _server(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.:-]+", name):
         raise ValueError("write one name of a server, as in mx.example.com")
@@ -181,12 +203,14 @@ def _server_pattern(name: str) -> str:
 AnchoredPath = Annotated[str, AfterValidator(_anchored)]
 EmailAddress = Annotated[str, AfterValidator(_address)]
 Text = Annotated[str, AfterValidator(_not_empty)]
+Endpoint = Annotated[str, AfterValidator(_endpoint)]
 ServerName = Annotated[str, AfterValidator(_server)]
 ServerPattern = Annotated[str, AfterValidator(_server_pattern)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
 Tls = Literal["implicit", "starttls", "none"]
+Auth = Literal["password", "xoauth2", "oauthbearer"]
 _TLS_CHOICES = "`implicit` (TLS from the first byte), `starttls`, or `none` for a server on this very machine"
 
 
@@ -252,6 +276,13 @@ class ServerConfig(Table):
     )
     port: Port = Field(default=0, validate_default=False, description="The server's port; by default the usual one")
     username: str = Field(default="", description="The name to log in with")
+    auth: Auth = Field(
+        default="password",
+        description="How: `password`, or with a token: `xoauth2` (Microsoft 365, Gmail) or `oauthbearer` (RFC 7628)",
+    )
+    oauth: str = Field(
+        default="", description="The [oauth.NAME] whose tokens are used; may be left out where there is only one"
+    )
     password_file: AnchoredPath = Field(
         default="",
         description="A file (mode 0600) whose first line is the password; or give one of the next two",
@@ -282,6 +313,8 @@ class ServerConfig(Table):
         given = [key for key in SECRET_KEYS[:2] if info.data.get(key)] + ([SECRET_KEYS[2]] if value else [])
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} are both given; keep one of them")
+        if info.data.get("auth", "password") != "password":
+            return _no_password(value, given, info)
         if info.data.get("username") and not given:
             raise ValueError("a username needs a password; write one of " + ", ".join(SECRET_KEYS))
         if given and not info.data.get("username", "?"):
@@ -290,13 +323,15 @@ class ServerConfig(Table):
 
     def secret(self) -> str:
         """Return the password, "" where none is configured; raise ConfigError with the cure if it is gone."""
-        fault = _secret_fault(self.password_file, self.password_env, self.password_credential)
-        if fault:
-            raise ConfigError([Problem(self.password_file or fault[0], 0, fault[1])])
-        if self.password_env:
-            return os.environ[self.password_env]
-        path = Path(self.password_file) if self.password_file else _credential(self.password_credential)
-        return path.read_text("utf-8").rstrip("\r\n") if path else ""
+        return _fetched(SECRET_KEYS, (self.password_file, self.password_env, self.password_credential))
+
+
+def _no_password(value: str, given: list[str], info: ValidationInfo) -> str:
+    if given:
+        raise ValueError(f'{given[0]} is not used with auth = "{info.data["auth"]}"; take it out')
+    if not info.data.get("username", "?"):
+        raise ValueError(f'auth = "{info.data["auth"]}" needs a username: the mailbox that the token is for')
+    return value
 
 
 class MailboxConfig(ServerConfig):
@@ -354,6 +389,126 @@ class SmtpConfig(ServerConfig):
     @classmethod
     def _usual_port(cls, data: Any) -> Any:
         return _with_port(data, _SMTP_PORTS, "starttls")
+
+
+_MICROSOFT = "https://login.microsoftonline.com/{tenant}/oauth2/v2.0"
+_MICROSOFT_SCOPES = {
+    "client_credentials": "https://outlook.office365.com/.default",
+    "refresh_token": "offline_access https://outlook.office.com/IMAP.AccessAsUser.All "
+    "https://outlook.office.com/SMTP.Send",
+}
+_GOOGLE = ("https://oauth2.googleapis.com/token", "https://accounts.google.com/o/oauth2/v2/auth")
+_GOOGLE_SCOPE = "https://mail.google.com/"
+
+
+class OAuthConfig(Table):
+    """[oauth.NAME]: who gives us tokens; several servers may share one."""
+
+    flow: Literal["client_credentials", "refresh_token"] = Field(
+        description="`client_credentials`: the application has rights of its own (Microsoft 365). `refresh_token`: a "
+        "person gives consent once, with `ticketd oauth login NAME` (Gmail and others)",
+        examples=["client_credentials"],
+    )
+    client_id: Text = Field(
+        description="What the provider calls this application", examples=["00000000-0000-0000-0000-000000000000"]
+    )
+    client_secret_file: AnchoredPath = Field(
+        default="",
+        description="A file (mode 0600) whose first line is the application's secret; or give one of the next two",
+    )
+    client_secret_env: str = Field(default="", description="An environment variable that holds it")
+    client_secret_credential: str = Field(default="", description="The name of a systemd credential that holds it")
+    tenant: str = Field(
+        default="", description="Microsoft 365: the tenant's id or domain; it fills in what stands below"
+    )
+    scope: str = Field(
+        default="",
+        description="What is asked for. Microsoft: `https://outlook.office365.com/.default`; Gmail: "
+        "`https://mail.google.com/`",
+    )
+    token_endpoint: Endpoint = Field(
+        default="", description="Where tokens come from; filled in for Microsoft, and for Gmail without `tenant`"
+    )
+    device_endpoint: Endpoint = Field(
+        default="", description="Where a login by typing a code on another device begins; filled in for Microsoft"
+    )
+    authorization_endpoint: Endpoint = Field(
+        default="", description="The page where a person gives consent; filled in for Gmail"
+    )
+    client_auth: Literal["post", "basic"] = Field(
+        default="post", description="How the secret is shown: in the question itself, or by HTTP Basic"
+    )
+    ca_file: AnchoredPath = Field(
+        default="", description="The certificates to trust instead of the usual ones, for a server with a private CA"
+    )
+
+    @field_validator("tenant")
+    @classmethod
+    def _plain_tenant(cls, value: str) -> str:
+        if value and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9.-]*", value):
+            raise ValueError("write the tenant's id or domain, as in example.onmicrosoft.com")
+        return value
+
+    @field_validator("client_secret_credential")
+    @classmethod
+    def _one_secret(cls, value: str, info: ValidationInfo) -> str:
+        given = [key for key in CLIENT_SECRET_KEYS[:2] if info.data.get(key)]
+        given += [CLIENT_SECRET_KEYS[2]] if value else []
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} are both given; keep one of them")
+        if not given and info.data.get("flow") == "client_credentials":
+            raise ValueError("client_credentials needs the application's secret; write one of "
+                             + ", ".join(CLIENT_SECRET_KEYS))  # fmt: skip
+        return value
+
+    @field_validator("token_endpoint")
+    @classmethod
+    def _somewhere(cls, value: str, info: ValidationInfo) -> str:
+        if not value and not info.data.get("tenant") and info.data.get("flow") == "client_credentials":
+            raise ValueError("client_credentials needs tenant (Microsoft 365) or token_endpoint; write one of them")
+        return value
+
+    @field_validator("authorization_endpoint")
+    @classmethod
+    def _consent_somewhere(cls, value: str, info: ValidationInfo) -> str:
+        own = info.data.get("token_endpoint") and not info.data.get("tenant")
+        if own and not value and not info.data.get("device_endpoint") and info.data.get("flow") == "refresh_token":
+            raise ValueError("write device_endpoint or this one beside token_endpoint, for the consent")
+        return value
+
+    @property
+    def scopes(self) -> str:
+        """What is asked for."""
+        if self.scope or not (self.tenant or self._google):
+            return self.scope
+        return _MICROSOFT_SCOPES[self.flow] if self.tenant else _GOOGLE_SCOPE
+
+    @property
+    def token_url(self) -> str:
+        """Where tokens come from."""
+        return self.token_endpoint or self._microsoft("token") or _GOOGLE[0]
+
+    @property
+    def device_url(self) -> str:
+        """Where a login by device begins, "" where that cannot be had."""
+        return self.device_endpoint or ("" if self.token_endpoint else self._microsoft("devicecode"))
+
+    @property
+    def authorization_url(self) -> str:
+        """The page where a person gives consent, "" where that cannot be had."""
+        return self.authorization_endpoint or (_GOOGLE[1] if self._google else self._microsoft("authorize"))
+
+    @property
+    def _google(self) -> bool:
+        return not self.tenant and not self.token_endpoint
+
+    def _microsoft(self, what: str) -> str:
+        return f"{_MICROSOFT.format(tenant=self.tenant)}/{what}" if self.tenant else ""
+
+    def secret(self) -> str:
+        """Return the application's secret, "" where it has none; raise ConfigError with the cure if it is gone."""
+        places = (self.client_secret_file, self.client_secret_env, self.client_secret_credential)
+        return _fetched(CLIENT_SECRET_KEYS, places)
 
 
 class DatabaseConfig(Table):
@@ -454,6 +609,7 @@ class Config(Table):
     service: ServiceConfig
     mailbox: tuple[MailboxConfig, ...]
     smtp: SmtpConfig
+    oauth: Mapping[Annotated[str, AfterValidator(_provider_name)], OAuthConfig] = Field(default_factory=dict)
     database: DatabaseConfig = DatabaseConfig()
     paths: PathsConfig = Field(default_factory=dict, validate_default=True)
     trust: TrustConfig = TrustConfig()
@@ -465,6 +621,10 @@ class Config(Table):
         if not isinstance(value, list) or not value:
             raise ValueError("write [[mailbox]] in double brackets, once for each mailbox (at least one)")
         return value
+
+    def provider_name(self, server: ServerConfig) -> str:
+        """Return the name of the [oauth.NAME] whose tokens this server gets, "" where it takes a password."""
+        return "" if server.auth == "password" else server.oauth or next(iter(self.oauth), "")
 
     @property
     def own_addresses(self) -> frozenset[str]:
@@ -499,13 +659,44 @@ def secret_file_fault(path: Path) -> str:
 
 
 def _secret_faults(data: dict[str, Any], folder: Path) -> Iterator[tuple[Location, str]]:
-    """Yield what is wrong with the passwords; reads the raw tables, so that other faults hide none."""
-    for where, server in _servers(data):
-        file, variable, credential = (server.get(key) for key in SECRET_KEYS)
+    """Yield what is wrong with the secrets; reads the raw tables, so that other faults hide none."""
+    places = [(where, table, SECRET_KEYS) for where, table in _servers(data)]
+    places += [(where, table, CLIENT_SECRET_KEYS) for where, table in _providers(data)]
+    for where, table, keys in places:
+        file, variable, credential = (table.get(key) for key in keys)
         path = str(folder / file) if isinstance(file, str) and file else ""
-        fault = _secret_fault(path, str(variable or ""), str(credential or ""))
+        fault = _secret_fault(keys, (path, str(variable or ""), str(credential or "")))
         if fault:
             yield (*where, fault[0]), fault[1]
+
+
+def _oauth_faults(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
+    """Yield the servers that are to be logged in to with a token which nobody gives them."""
+    known = [where[1] for where, _ in _providers(data)]
+    for where, server in _servers(data):
+        name, auth = server.get("oauth") or "", server.get("auth", "password")
+        if auth == "password" and name:
+            yield (*where, "oauth"), 'oauth goes with auth = "xoauth2" or "oauthbearer"; write that too'
+        elif auth in ("xoauth2", "oauthbearer"):
+            yield from _source_faults(where, name, [str(k) for k in known])
+
+
+def _source_faults(where: Location, name: object, known: list[str]) -> Iterator[tuple[Location, str]]:
+    if importlib.util.find_spec("authlib") is None:
+        yield (*where, "auth"), "tokens need the extra 'oauth'; do: pip install 'ticketd[oauth]'"
+    if not known:
+        yield (*where, "auth"), "there is nobody to give us tokens; write a section [oauth.NAME]"
+    elif not name and len(known) > 1:
+        yield (*where, "auth"), f'say whose tokens, as in oauth = "{known[0]}"; there are {", ".join(known)}'
+    elif name and name not in known:
+        yield (*where, "oauth"), f"there is no [oauth.{name}]{did_you_mean(str(name), known)}; write that section"
+
+
+def _providers(data: dict[str, Any]) -> Iterator[tuple[Location, dict[str, Any]]]:
+    sections = data.get("oauth")
+    for name, section in sections.items() if isinstance(sections, dict) else ():
+        if isinstance(section, dict):
+            yield ("oauth", name), section
 
 
 def _servers(data: dict[str, Any]) -> Iterator[tuple[Location, dict[str, Any]]]:
@@ -517,18 +708,30 @@ def _servers(data: dict[str, Any]) -> Iterator[tuple[Location, dict[str, Any]]]:
         yield ("smtp",), data["smtp"]
 
 
-def _secret_fault(file: str, variable: str, credential: str) -> tuple[str, str] | None:
-    """Return (key, what is wrong with the password that it names), or None if it can be fetched."""
+def _secret_fault(keys: tuple[str, str, str], places: tuple[str, str, str]) -> tuple[str, str] | None:
+    """Return (key, what is wrong with the secret that it names), or None if it can be fetched."""
+    file, variable, credential = places
     if file:
         what = secret_file_fault(Path(file))
-        return ("password_file", what) if what else None
+        return (keys[0], what) if what else None
     if variable and not os.environ.get(variable):
-        return ("password_env", f"the environment has no {variable}; set it, or use password_file")
+        return (keys[1], f"the environment has no {variable}; set it, or use {keys[0]}")
     path = _credential(credential)
     if credential and (path is None or not path.is_file()):
         cure = f"add LoadCredential={credential}:/path/to/file to the unit"
-        return ("password_credential", f"systemd gives no credential {credential}; {cure}")
+        return (keys[2], f"systemd gives no credential {credential}; {cure}")
     return None
+
+
+def _fetched(keys: tuple[str, str, str], places: tuple[str, str, str]) -> str:
+    """Return the secret that lies in one of these places, "" where none is named; raise ConfigError if it is gone."""
+    file, variable, credential = places
+    if fault := _secret_fault(keys, places):
+        raise ConfigError([Problem(file or fault[0], 0, fault[1])])
+    if variable:
+        return os.environ[variable]
+    path = Path(file) if file else _credential(credential)
+    return path.read_text("utf-8").rstrip("\r\n") if path else ""
 
 
 def _name_faults(data: dict[str, Any]) -> Iterator[tuple[Location, str]]:
@@ -599,7 +802,9 @@ def _what(where: Location, detail: ErrorDetails, value: Any) -> str:
         return _unknown(where)
     if detail["type"] == "missing":
         return _missing(where)
-    if detail["type"] == "value_error" and (len(where) == 1 or where[-1:] == SECRET_KEYS[-1:]):
+    if detail["type"] == "value_error" and (
+        len(where) == 1 or where[-1:] in (SECRET_KEYS[-1:], CLIENT_SECRET_KEYS[-1:])
+    ):
         return str(detail["ctx"]["error"])
     if len(where) == 1:
         return f"'{where[0]}' is a table; write [{where[0]}] on a line of its own and its keys below"
@@ -631,7 +836,7 @@ _WANTED = {
 
 
 def _harmless(key: str) -> bool:
-    return key not in {"url", *SECRET_KEYS} and not re.search(r"pass|secret|token", key)
+    return key not in {"url", *SECRET_KEYS} and not re.search(r"pass|secret|token(?!_endpoint)", key)
 
 
 def _unknown(where: Location) -> str:
@@ -660,6 +865,8 @@ def _bracketed_keys(where: Location) -> str:
 def _bracketed(where: Location) -> str:
     if not where:
         return "the file"
+    if where[0] == "oauth":
+        return f"[oauth.{where[1]}]" if len(where) > 1 else "[oauth.NAME]"
     return "[[mailbox]]" if where[0] == "mailbox" else f"[{where[0]}]"
 
 
@@ -667,6 +874,7 @@ TABLES: Mapping[str, type[Table]] = {
     "service": ServiceConfig,
     "mailbox": MailboxConfig,
     "smtp": SmtpConfig,
+    "oauth": OAuthConfig,
     "database": DatabaseConfig,
     "paths": PathsConfig,
     "trust": TrustConfig,

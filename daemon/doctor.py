@@ -17,6 +17,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from daemon.access import TokenSources, bearer_of, token_sources
 from daemon.app import is_running, open_store, read_keys, service_of
 from daemon.clock import Clock
 from daemon.config import Config, MailboxConfig, load_config
@@ -63,6 +64,7 @@ class _Shop:
     store: Store
     clock: Clock
     spool: Spool = field(repr=False)
+    tokens: TokenSources = field(repr=False)
 
 
 def examine(path: Path, clock: Clock, *, send: bool = False, patience: float = 60.0) -> Iterator[Finding]:
@@ -79,7 +81,9 @@ def examine(path: Path, clock: Clock, *, send: bool = False, patience: float = 6
         yield Finding("database", "fail", str(e), "see [database] url; or restore a backup")
         return
     with closing(store), tempfile.TemporaryDirectory() as folder:
-        yield from _services(_Shop(config, store, clock, Spool(Path(folder))), send=send, patience=patience)
+        yield from _services(
+            _Shop(config, store, clock, Spool(Path(folder)), token_sources(config)), send=send, patience=patience
+        )
 
 
 def _services(shop: _Shop, *, send: bool, patience: float) -> Iterator[Finding]:
@@ -146,7 +150,7 @@ def _database(shop: _Shop) -> Finding:
 
 def _mailbox(settings: MailboxConfig, shop: _Shop) -> Iterator[Finding]:
     name = f"mailbox {settings.name}"
-    link = Mailbox(settings, shop.spool, shop.clock.now)
+    link = _link(settings, shop)
     with closing(link):
         try:
             link.connect()
@@ -161,6 +165,10 @@ def _mailbox(settings: MailboxConfig, shop: _Shop) -> Iterator[Finding]:
         yield from _abilities(name, link.capabilities, settings)
         yield from _certificate(name, ends, shop)
         yield from _numbering(name, link.uidvalidity, settings, shop)
+
+
+def _link(settings: MailboxConfig, shop: _Shop) -> Mailbox:
+    return Mailbox(settings, shop.spool, shop.clock.now, bearer_of(settings, shop.config, shop.tokens))
 
 
 def _abilities(name: str, able: frozenset[str], settings: MailboxConfig) -> Iterator[Finding]:
@@ -229,7 +237,7 @@ def _ours(letter: Letter) -> bool:
 
 def _smtp(shop: _Shop) -> Iterator[Finding]:
     settings = shop.config.smtp
-    said = greet(settings)
+    said = greet(settings, bearer_of(settings, shop.config, shop.tokens))
     if said.fault:
         yield Finding("smtp", "fail", said.fault, "mend host, port, tls, username or password in [smtp]")
         return
@@ -281,7 +289,10 @@ def _canary_mail(target: str, keys: Keys, shop: _Shop) -> OutgoingMail:
 
 def _canary(mail: OutgoingMail, shop: _Shop, patience: float) -> Iterator[Finding]:
     """Send one and wait for it: in the ledger of the running daemon, else in the mailboxes themselves."""
-    subject, postman = f"canary to {mail.to}", Postman(shop.config.smtp)
+    subject, postman = (
+        f"canary to {mail.to}",
+        Postman(shop.config.smtp, bearer=bearer_of(shop.config.smtp, shop.config, shop.tokens)),
+    )
     with closing(postman):
         began = Clock.monotonic()
         fate = postman.send(mail)
@@ -325,7 +336,7 @@ def _awaited(message_id: str, shop: _Shop, until: float) -> _Found | None:
 def _in_mailboxes(message_id: str, shop: _Shop) -> _Found | None:
     """Look for it on the servers ourselves; it is left there: the next start knows it for our own, and files it."""
     for settings in shop.config.mailbox:
-        link = Mailbox(settings, shop.spool, shop.clock.now)
+        link = _link(settings, shop)
         with closing(link):
             try:
                 link.connect()

@@ -54,6 +54,10 @@ class UnreachableError(TicketdError):
     """Weather: a server does not answer as it should. To be tried again later, never a mail's fault."""
 
 
+class TokenRefusedError(TicketdError):
+    """The token server will not have us: trying again helps nobody, a person has to act. The message says how."""
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return ` (did you mean 'x'?)` for the nearest known word, or "" where nothing is near."""
     near = nearest(word, known)

@@ -55,9 +55,9 @@ class Incoming:
         target = place(self._folder, sha256)
         if not target.parent.is_dir():
             target.parent.mkdir(mode=0o700, exist_ok=True)
-            _sync_folder(self._folder)
+            sync_folder(self._folder)
         self._passing.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
         return Kept(target, sha256, self.size)
 
     def discard(self) -> None:
@@ -117,7 +117,7 @@ def place(folder: Path, sha256: str) -> Path:
     return folder / sha256[:2] / sha256
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make names in a folder durable: without it a power cut may take the name and leave the bytes."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -69,7 +69,7 @@ def config_table() -> str:
     rows = []
     for name, model in TABLES.items():
         for key, field in model.model_fields.items():
-            place = f"[[{name}]]" if name == "mailbox" else f"[{name}]"
+            place = {"mailbox": "[[mailbox]]", "oauth": "[oauth.NAME]"}.get(name, f"[{name}]")
             rows.append((place, f"`{key}`", _default(name, key, field), field.description or ""))
     return table(("table", "key", "default", "what it says"), rows)
 

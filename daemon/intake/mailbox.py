@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import math
 import re
 import ssl
 import threading
@@ -28,8 +29,9 @@ from imapclient import DELETED, IMAPClient, SocketTimeout
 from imapclient.exceptions import IMAPClientError, ProtocolError
 
 from daemon.backoff import Trouble, suggested_wait
+from daemon.bearer import AccessToken, Bearer, answers_for
 from daemon.certificate import good_until
-from daemon.errors import UnreachableError
+from daemon.errors import TokenRefusedError, UnreachableError
 from daemon.intake.letter import RawMail
 from daemon.intake.wire import USUAL_ALLOWANCE, Lifeline, Wire
 from daemon.spool import Incoming, Spool
@@ -160,16 +162,22 @@ class Mailbox:
         settings: MailboxSettings,
         spool: Spool,
         now: Callable[[], datetime],
+        bearer: Bearer | None = None,
         clock: Callable[[], float] = time.monotonic,
         dial: Callable[..., Any] | None = None,
     ) -> None:
-        """Remember what is needed, without connecting; `dial` opens the line to the server."""
+        """Remember what is needed, without connecting; `dial` opens the line to the server.
+
+        With a `bearer` a token takes the password's place.
+        """
         self._dial = dial or _Client
         self.settings = settings
         self.uidvalidity = 0
         self.last_ok: float | None = None
         self.problems: dict[str, str] = {}
         self._spool, self._now, self._clock = spool, now, clock
+        self._bearer = bearer
+        self._token: AccessToken | None = None
         self._client: Any = None
         self._lifeline = Lifeline()
         self._able: frozenset[bytes] = frozenset()
@@ -205,6 +213,11 @@ class Mailbox:
         return self._client is not None
 
     @property
+    def stale(self) -> bool:
+        """Whether the token that we logged in with is about to end, and the session with it: connect anew."""
+        return self._life_left() <= 0
+
+    @property
     def capabilities(self) -> frozenset[str]:
         """What the server has said that it can do."""
         return frozenset(name.decode("ascii", "replace").upper() for name in self._able)
@@ -236,14 +249,44 @@ class Mailbox:
         return ssl.create_default_context(cafile=self.settings.ca_file or None)
 
     def _login(self) -> None:
-        user, secret = self.settings.username, self.settings.secret()
         try:
-            if (user + secret).isascii() and (user + secret).isprintable():
-                self._call(self._client.login, _quoted(user), secret)
-            else:  # LOGIN can carry neither; PLAIN carries any bytes
-                self._call(self._client.plain_login, user, secret)
+            if self._bearer is not None:
+                self._show_token(self._bearer)
+            else:
+                self._say_password(self.settings.username, self.settings.secret())
         except _RefusedError as no:
             self._lose(str(no), otherwise="transport" if "[UNAVAILABLE]" in str(no) else "login")
+
+    def _say_password(self, user: str, secret: str) -> None:
+        if (user + secret).isascii() and (user + secret).isprintable():
+            self._call(self._client.login, _quoted(user), secret)
+        else:  # LOGIN can carry neither; PLAIN carries any bytes
+            self._call(self._client.plain_login, user, secret)
+
+    def _show_token(self, bearer: Bearer) -> None:
+        """Log in with a token; one that the server does not take is not shown to it again."""
+        try:
+            self._token = token = bearer.tokens.fresh()
+        except UnreachableError as e:
+            self._give_up(str(e), "transport")
+        except TokenRefusedError as e:
+            self._give_up(str(e), "login")
+        answers = answers_for(bearer.mechanism, self.settings.username, token)
+        try:
+            self._call(self._client.sasl_login, bearer.mechanism, answers)
+        except _RefusedError:
+            bearer.tokens.refused(token)
+            raise
+
+    def _give_up(self, what: str, kind: Trouble) -> NoReturn:
+        self._drop()
+        raise MailboxUnreachableError(f"{self.settings.host}: {what}", kind) from None
+
+    def _life_left(self) -> float:
+        """Return for how many seconds this session may still last."""
+        if self._bearer is None or self._token is None:
+            return math.inf
+        return self._bearer.tokens.seconds_left(self._token)
 
     def _select(self) -> None:
         answer = self._ask(self._client.select_folder, self._spelt(self.settings.folder))
@@ -271,14 +314,16 @@ class Mailbox:
     def wait(self, seconds: float, stop: threading.Event) -> bool:
         """Wait for news for at most so many seconds (and 9 minutes) and return whether there may be some.
 
+        It never outlasts the token that we logged in with: ask `stale` afterwards.
         With IDLE, False only means that the server told us nothing: look all the same. Returns soon after
         `stop` is set. Raises MailboxUnreachableError when the link is found dead.
         """
         live = self._live()
+        seconds = max(0.0, min(seconds, LONGEST_IDLE, self._life_left()))
         if self._idles() and self._ask(live.enter_idle):
-            return self._listen(self._clock() + min(seconds, LONGEST_IDLE), stop)
+            return self._listen(self._clock() + seconds, stop)
         self._idle_refused = self._idles()
-        return not stop.wait(min(seconds, LONGEST_IDLE))
+        return not stop.wait(seconds)
 
     def _idles(self) -> bool:
         return self.settings.idle and b"IDLE" in self._able and not self._idle_refused

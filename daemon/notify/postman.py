@@ -17,10 +17,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
+from daemon.bearer import Bearer, answers_for
 from daemon.certificate import good_until
-from daemon.errors import TicketdError
+from daemon.errors import TicketdError, UnreachableError
 from daemon.notify.envelope import ascii_domain, clean_header, is_address
 from daemon.notify.notice import OutgoingMail
 
@@ -102,10 +103,10 @@ class Greeting:
     certificate_ends: datetime | None = None
 
 
-def greet(settings: SmtpSettings) -> Greeting:
+def greet(settings: SmtpSettings, bearer: Bearer | None = None) -> Greeting:
     """Open a session as for sending, look at the server and say goodbye; nothing is sent."""
     try:
-        server = _connect(settings, _dial)
+        server = _connect(settings, _dial, bearer)
     except _NoSession as nothing:
         return Greeting(fault=f"{nothing.fate.code or ''} {nothing.fate.text}".strip())
     with contextlib.suppress(OSError):
@@ -129,9 +130,17 @@ class _LineCut(Exception):  # noqa: N818 - likewise
 class Postman:
     """Keeps one connection and sends mails over it; to be used by one thread at a time."""
 
-    def __init__(self, settings: SmtpSettings, dial: Callable[[SmtpSettings], smtplib.SMTP] | None = None) -> None:
-        """Remember what is needed, without connecting; `dial` opens the line to the server."""
-        self._settings, self._dial = settings, dial or _dial
+    def __init__(
+        self,
+        settings: SmtpSettings,
+        dial: Callable[[SmtpSettings], smtplib.SMTP] | None = None,
+        bearer: Bearer | None = None,
+    ) -> None:
+        """Remember what is needed, without connecting; `dial` opens the line to the server.
+
+        With a `bearer` a token takes the password's place.
+        """
+        self._settings, self._bearer, self._dial = settings, bearer, dial or _dial
         self._server: smtplib.SMTP | None = None
         self._used_at = 0.0
         self.last_ok: float | None = None
@@ -164,7 +173,7 @@ class Postman:
     def _try(self, mail: OutgoingMail) -> Fate:
         try:
             if self._server is None:
-                self._server = _connect(self._settings, self._dial)
+                self._server = _connect(self._settings, self._dial, self._bearer)
             fate = _transact(self._server, mail, self._settings)
         except _NoSession as nothing:
             return nothing.fate
@@ -205,7 +214,9 @@ def _has_bare_line_end(content: bytes) -> bool:
 # ---- one session -----------------------------------------------------------------------------------------------
 
 
-def _connect(settings: SmtpSettings, dial: Callable[[SmtpSettings], smtplib.SMTP]) -> smtplib.SMTP:
+def _connect(
+    settings: SmtpSettings, dial: Callable[[SmtpSettings], smtplib.SMTP], bearer: Bearer | None
+) -> smtplib.SMTP:
     """Open a session that is encrypted, verified and logged in as configured, or raise _NoSession."""
     try:
         server = dial(settings)
@@ -216,7 +227,7 @@ def _connect(settings: SmtpSettings, dial: Callable[[SmtpSettings], smtplib.SMTP
     except (OSError, UnicodeError, ValueError) as error:
         raise _NoSession(0, f"{settings.host}:{settings.port}: {_text(error)}", refused_us=False) from None
     try:
-        _secure_and_log_in(server, settings)
+        _secure_and_log_in(server, settings, bearer)
     except BaseException:
         server.close()
         raise
@@ -242,7 +253,7 @@ def _context(settings: SmtpSettings) -> ssl.SSLContext:
     return context
 
 
-def _secure_and_log_in(server: smtplib.SMTP, settings: SmtpSettings) -> None:
+def _secure_and_log_in(server: smtplib.SMTP, settings: SmtpSettings, bearer: Bearer | None) -> None:
     """Bring the open line to where mail may be sent. No secret is spoken before the line is safe."""
     step = "EHLO"
     try:
@@ -255,13 +266,15 @@ def _secure_and_log_in(server: smtplib.SMTP, settings: SmtpSettings) -> None:
             raise _NoSession(0, f"{settings.host} is not this machine, and tls is 'none'", refused_us=True)
         if settings.username:
             step = "login"
-            server.login(settings.username, settings.secret())
+            _log_in(server, settings, bearer)
     except smtplib.SMTPResponseException as error:
         closing = error.smtp_code == _CLOSING
         text = f"{step}: {_text(error.smtp_error)}"
         raise _NoSession(error.smtp_code, text, refused_us=not closing) from None
     except UnicodeError:  # its arguments hold the password
         raise _NoSession(0, "login: name and password have to be ASCII", refused_us=True) from None
+    except UnreachableError as error:
+        raise _NoSession(0, f"{step}: {_text(error)}", refused_us=False) from None
     except (smtplib.SMTPNotSupportedError, ssl.SSLError, TicketdError) as error:
         raise _NoSession(0, f"{step}: {_text(error)}", refused_us=True) from None
     except smtplib.SMTPException as error:
@@ -269,6 +282,21 @@ def _secure_and_log_in(server: smtplib.SMTP, settings: SmtpSettings) -> None:
         raise _NoSession(0, f"{step}: {_text(error)}", refused_us=not lost) from None
     except (OSError, ValueError) as error:
         raise _NoSession(0, f"{step}: {_text(error)}", refused_us=False) from None
+
+
+def _log_in(server: smtplib.SMTP, settings: SmtpSettings, bearer: Bearer | None) -> None:
+    """Log in with the password, or with a token; one that the server does not take is not shown to it again."""
+    if bearer is None:
+        server.login(settings.username, settings.secret())
+        return
+    token = bearer.tokens.fresh()
+    try:
+        answers: Any = answers_for(bearer.mechanism, settings.username, token)
+        server.auth(bearer.mechanism, answers)
+    except smtplib.SMTPAuthenticationError as error:
+        if error.smtp_code // 100 == _NEVER:
+            bearer.tokens.refused(token)
+        raise
 
 
 def _at_home(server: smtplib.SMTP) -> bool:
