@@ -525,5 +525,9 @@ def test_what_makes_no_sense_gets_one_clear_line(place, command, tmp_path):  # n
     for status, what, line in ODD:
         said = command(*(word.format(**names) for word in line.split()))
         assert (said.status, what in said.out + said.err) == (status, True), (line, said)
-        lines = [x for x in (said.out + said.err).splitlines() if x and not x.startswith(("Usage:", "Try ", "no test was run"))]
+        lines = [
+            x
+            for x in (said.out + said.err).splitlines()
+            if x and not x.startswith(("Usage:", "Try ", "no test was run"))
+        ]
         assert len(lines) == 1, (line, said)
