@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 JOBS ?= 2
-PACKAGES := dovecot-imapd dovecot-lmtpd postfix postgresql strace
+PACKAGES := dovecot-imapd dovecot-lmtpd postfix postgresql strace systemd
 
 .PHONY: demo test faults fuzz agreement month check bench format lock docs clean packages
 
