@@ -109,7 +109,7 @@ BROKEN: dict[str, tuple[str, str, str, str]] = {
     'a rule for mails that there are not': ('routing.yaml', 'rules:\n', 'rules:\n  - name: x\n    for: answers\n    when: {subject contains: fax}\n    then: {tags: a}\n',
         "routing.yaml:L+2: 'for' knows no 'answers'; write one of new mails, replies, all"),
     'a keyword that means two things': ('keywords.yaml', 'words: [accept', 'words: [resolved, accept',
-        "keywords.yaml:L+20: 'resolved' already stands for accept (line L+0); a word means one thing, choose another"),
+        "keywords.yaml:L+25: 'resolved' already stands for accept (line L+0); a word means one thing, choose another"),
     'an address of two people': ('people.yaml', 'addresses: [zhao.min@example.com]', 'addresses: [wang.wei@example.com]',
         "people.yaml:L+-2: 'wang.wei@example.com' belongs to 'wang.wei' already; an address is one person's or customer's"),
     'a role that is none': ('people.yaml', 'roles: [pm]', 'roles: [pn]',

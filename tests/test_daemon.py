@@ -18,13 +18,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.message import EmailMessage
 from email.policy import SMTP
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.desk import Sent, reply, write
+from tests import desk
+from tests.desk import Sent
 from tests.office import ROOT, Office, as_sent
 from tests.servers.dovecot import Dovecot, running_dovecot
 from tests.servers.smtp_sink import SmtpSink
@@ -34,6 +38,21 @@ pytestmark = pytest.mark.servers
 PATIENCE = 30.0
 ZHANG = "张三 <zhang.san@huaxin.example>"
 WANG = "王伟 <wang.wei@example.com>"
+TODAY = format_datetime(datetime.now(UTC))
+
+
+def write(sender: str, text: str, *, subject: str = "VPN 连不上") -> EmailMessage:
+    """Return a mail written today: the clock is the real one, and an old mail would bring escalations with it."""
+    return _dated(desk.write(sender, text, subject=subject))
+
+
+def reply(to: Sent, sender: str, text: str) -> EmailMessage:
+    return _dated(desk.reply(to, sender, text))
+
+
+def _dated(mail: EmailMessage) -> EmailMessage:
+    mail.replace_header("Date", TODAY)
+    return mail
 
 
 def until(happened: Callable[[], Any], what: str) -> Any:
@@ -43,6 +62,12 @@ def until(happened: Callable[[], Any], what: str) -> Any:
         assert time.monotonic() < give_up, f"{what}: not within {PATIENCE} seconds"
         time.sleep(0.05)
     return found
+
+
+def all_told(place: Office, *tickets: int) -> bool:
+    """Whether all that these tickets told has gone out, and nothing besides: who hears of it differs by day and night."""
+    owed = [n["state"] for t in tickets for n in place.ticket(t)["notices"]]
+    return set(owed) == {"sent"} and len(owed) == len(place.sink.mails)
 
 
 @dataclass
@@ -267,10 +292,9 @@ def test_mail_waits_while_the_mail_server_is_away_and_goes_out_once_it_is_back(
         place.sink = SmtpSink(port=port)
         with place.sink:
             ticketd.gets("zhang.san")
-            until(lambda: len(place.sink.mails) == 3, "all three arrive")
-            until(lambda: {n["state"] for n in place.ticket(1)["notices"]} == {"sent"}, "all are settled")
+            until(lambda: all_told(place, 1), "all arrive")
             assert ticketd.ends() == 0
-            assert len(place.sink.mails) == 3
+            assert all_told(place, 1), "each once"
 
 
 def test_it_goes_on_after_the_imap_server_was_restarted(sink: SmtpSink, tmp_path: Path) -> None:
@@ -294,7 +318,7 @@ def test_a_mailbox_that_was_numbered_anew_brings_no_second_tickets_and_no_answer
         for mail in old:
             place.arrives(mail)
         until(lambda: place.folder_sizes()["Handled"] == 3, "all are filed")
-        until(lambda: len(place.sink.mails) == 9, "all are told")
+        until(lambda: all_told(place, 1, 2, 3), "all are told")
         assert ticketd.ends() == 0
     before = [place.ticket(n) for n in (1, 2, 3)]
     unseen = write(ZHANG, "这一封没有人见过。", subject="打印机卡纸")

@@ -61,7 +61,7 @@ _UNSHOWN = frozenset({
     "recovery_told_at", "scope_to", "major_run", "templates", "approval", "plans", "tasks", "not_for",
 })  # fmt: skip
 _INTERNAL_FIELDS = frozenset({
-    "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom",
+    "cause", "workaround", "watchers", "tags", "returned", "handed_up", "liaison", "symptom", "looks_like",
     "alert", "links", "solved_with", "scope_final", "service_level", "approval_by", "because", "queued_at",
 })  # fmt: skip
 _FOR_COLLEAGUES = frozenset({

@@ -88,6 +88,7 @@ class PoisonedReader(ReadsHere):
     """A reader that the whole process dies over with certain mails."""
 
     def __init__(self, ports: Ports) -> None:
+        super().__init__()
         self._ports = ports
 
     def letter(self, mail: Any) -> Letter:
