@@ -18,10 +18,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
-from email.utils import format_datetime
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +37,7 @@ pytestmark = pytest.mark.servers
 PATIENCE = 30.0
 ZHANG = "张三 <zhang.san@huaxin.example>"
 WANG = "王伟 <wang.wei@example.com>"
-TODAY = format_datetime(datetime.now(UTC))
+TODAY = formatdate()
 
 
 def write(sender: str, text: str, *, subject: str = "VPN 连不上") -> EmailMessage:
