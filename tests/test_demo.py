@@ -263,10 +263,18 @@ def test_nothing_that_people_write_becomes_markup():
 # --- serving ---
 
 
-def test_served_the_daemon_goes_on_answering_a_mail_client(tmp_path):
+def _as_a_background_job() -> None:
+    """A shell starts what it puts in the background with Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_served_the_daemon_goes_on_answering_a_mail_client(tmp_path, ending):
     command = [sys.executable, "-m", "daemon", "demo", "--quick", "--serve", "--out", str(tmp_path / "out")]
     env = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env, encoding="utf-8") as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, env=env, encoding="utf-8", preexec_fn=_as_a_background_job
+    ) as process:
         imap_port, smtp_port = (_port(process, name) for name in ("IMAP", "SMTP"))
         mail = EmailMessage()
         mail["From"], mail["To"], mail["Subject"] = "张三 <zhang.san@huaxin.example>", SUPPORT, "打印机卡纸"
@@ -275,7 +283,7 @@ def test_served_the_daemon_goes_on_answering_a_mail_client(tmp_path):
         with smtplib.SMTP(HOST, smtp_port) as client:
             client.send_message(mail)
         subjects = _subjects_until(imap_port, b"[INC-3]", seconds=30)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(ending)
         rest = process.stdout.read()
         assert process.wait(30) == 0
     assert any(b"[INC-3]" in s for s in subjects) and "closed" in rest

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -186,6 +187,8 @@ def _serve(office: Office, say: Say) -> None:
     say(f"  SMTP  127.0.0.1 port {servers.smtp_port}, no encryption, no login")
     say("  Answer a mail as its reader, or write a new one to support@example.com.")
     office.clock.run()
+    for ending in (signal.SIGINT, signal.SIGTERM):  # also where it was started in the background, deaf to Ctrl-C
+        signal.signal(ending, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             for mail in office.goes_on():
