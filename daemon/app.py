@@ -352,6 +352,9 @@ class Daemon:
             self.work.set()
         except ConfigError as e:
             self._kept(e.problems)
+        except OSError as e:
+            what = f"cannot be read ({e.strerror}); give it to the user that runs ticketd"
+            self._kept([Problem(str(e.filename or places.rules), 0, what)])
         except UnreachableError as e:
             log.error("rules.kept", version=self.desk.rulebook.version, problems=[str(e)])
 

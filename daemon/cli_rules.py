@@ -26,6 +26,7 @@ from daemon.config import Config
 from daemon.errors import ConfigError, Problem, TicketdError
 from daemon.inforce import Found, Placed, Places, Wish
 from daemon.overruled import CATEGORY, TEAM, standing
+from daemon.placing import write_whole
 from daemon.plain import iso
 from daemon.proving import run_tests
 from daemon.routing.changes import changed, diff_of
@@ -109,15 +110,20 @@ def _half_done(version: Version, shop: _Shop) -> str:
 @rules.command()
 @click.argument("version")
 @click.argument("file", default="")
+@click.option("--out", default=None, type=click.Path(file_okay=False, path_type=Path),
+              help="Write its files to this new folder, as 'rules apply' takes them.")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, default=False, help="One JSON object, with all files.")
 @click.pass_context
-def show(ctx: click.Context, version: str, file: str, as_json: bool) -> int:
+def show(ctx: click.Context, version: str, file: str, out: Path | None, as_json: bool) -> int:
     """Show a version that was in force: who put it there and what changed; or one FILE of it, as it was."""
     shop = _shop(ctx)
     found = shop.store.versions.named(version)
     files = shop.store.versions.files(found.id)
     if file and file not in files:
         raise TicketdError(f"there is no file '{file}' in version {found.version}; there are {', '.join(files)}")
+    if out is not None:
+        _write_files({name: content for name, content in files.items() if file in ("", name)}, out)
+        return OK
     if as_json:
         told = {name: content.decode("utf-8", "replace") for name, content in files.items() if file in ("", name)}
         put_whole({**_version_data(found, shop.zone), "diff": found.diff, "trial": dict(found.trial), "files": told})
@@ -129,6 +135,15 @@ def show(ctx: click.Context, version: str, file: str, as_json: bool) -> int:
     put_table(("", ""), [*rows, ("files", ", ".join(files))])
     click.echo(f"\n{safe(found.diff)}" if found.diff else "", nl=False)
     return OK
+
+
+def _write_files(files: Mapping[str, bytes], folder: Path) -> None:
+    """Write the files of a version into a folder of their own; nothing that is there already is written over."""
+    if folder.exists() and any(folder.iterdir()):
+        raise TicketdError(f"{folder} is not empty: name a new folder with --out")
+    for name, content in files.items():
+        write_whole(folder / name, content)
+    click.echo(f"wrote {len(files)} files to {folder}; to put them in force: ticketd rules apply {folder}", err=True)
 
 
 def _put_file(content: bytes) -> None:

@@ -64,6 +64,7 @@ from daemon.routing.actions import ForwardTo
 from daemon.routing.alerts import Sighting, sighted
 from daemon.routing.evaluate import Routing, route, with_alert
 from daemon.routing.facts import MailFacts, TicketFacts
+from daemon.routing.notes import without_parent
 from daemon.rulebook import Contact, Rulebook
 from daemon.ruled import Said, Stays, at_first, did, no_parent, on_reply, parent_for, stays_here, unswallowed
 from daemon.scope import contract_state, insistence, outside, scope_events
@@ -465,7 +466,7 @@ def _routed_under(opened: Opened, routing: Routing, sender: Sender, desk: _Desk)
     parent = parent_for(routing.parent, ticket, desk.known.parents, desk.rulebook)
     if parent is None:
         none = no_parent(routing.parent, ticket, desk.known.parents, desk.rulebook)
-        return (replace(routed, because=(*routed.because, f"{routing.parent.describe()}: {none}")),)
+        return (replace(routed, because=(*routed.because, without_parent(routing.parent.describe(), none))),)
     return (routed, Linked(link=LinkKind.PARENT, ticket=parent.number, by=RULE))
 
 

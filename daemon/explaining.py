@@ -25,6 +25,7 @@ from daemon.notify.notice import Notice
 from daemon.notify.notices import choose_notices, passed_on_notices, transcript_notice
 from daemon.notify.together import one_for_each_reader
 from daemon.plain import iso, to_plain
+from daemon.routing.notes import is_of_parent
 from daemon.routing.traces import RuleTrace, explain_routing, who_said
 from daemon.rulebook import Rulebook
 from daemon.store import KeptMail
@@ -233,7 +234,9 @@ def _decided(events: list[Event]) -> dict[str, Any]:
     routed = next((e for e in events if isinstance(e, Routed)), None)
     if routed is None:
         return {}
-    lists = {name: list(getattr(routed, name)) for name in ("tags", "watchers", "because", "problems")}
+    lists = {name: list(getattr(routed, name)) for name in ("tags", "watchers", "problems")}
+    # Which tickets could be a parent then is not known today: that a rule now finds none says nothing of the rules.
+    lists["because"] = [name for name in routed.because if not is_of_parent(name)]
     return {fact: _plain(getattr(routed, fact)) for fact in _COMPARED} | lists | {"rules": routed.rules}
 
 

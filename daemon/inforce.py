@@ -86,24 +86,35 @@ def at_start(places: Places, store: Store, now: datetime) -> InForce:
     with _locked(places):
         faults = _finished(places, store)
         try:
-            rulebook = _at_first(places, last, now) if not faults else None
+            found = _at_first(places, last, now) if not faults else None
         except ConfigError as e:
-            rulebook, faults = None, tuple(e.problems)
-    if rulebook is None:
+            found, faults = None, tuple(e.problems)
+    if found is None:
         return _kept(last, store, faults)
     wish = Wish(who=DAEMON, how="start", at=now, trial={})
-    files = files_of(places.rules, rulebook)
-    return InForce(rulebook=rulebook, number=put_in_force(rulebook, files, wish, store, last.id if last else _FIRST))
+    number = put_in_force(found.rulebook, found.files, wish, store, last.id if last else _FIRST)
+    return InForce(rulebook=found.rulebook, number=number)
 
 
-def _at_first(places: Places, last: Version | None, now: datetime) -> Rulebook:
+def _at_first(places: Places, last: Version | None, now: datetime) -> Found:
     """Return what is in the folder; it is looked at more closely where there is something to fall back on."""
     rulebook = load_rulebook(places.rules)
-    if last is None or last.version == rulebook.version:
-        return rulebook
-    return sound(places.rules, places, now).rulebook
+    if last is not None and last.version != rulebook.version:
+        rulebook = sound(places.rules, places, now).rulebook
+    return Found(rulebook=rulebook, files=files_of(places.rules, rulebook))
 
 
+@contextlib.contextmanager
+def _told_if_unreadable() -> Iterator[None]:
+    """Say of a file beside the rules that cannot be read what is said of a rule file: it is no reason to stop work."""
+    try:
+        yield
+    except OSError as e:
+        what = f"cannot be read ({e.strerror}); give it to the user that runs ticketd, or take it away"
+        raise ConfigError([Problem(str(e.filename), 0, what)]) from e
+
+
+@_told_if_unreadable()
 def sound(folder: Path, places: Places, now: datetime) -> Tried:
     """Return the rules in this folder that may be put in force: read, checked, with all of their tests passed.
 
@@ -158,6 +169,7 @@ def found_in(folder: Path, places: Places, store: Store, now: datetime) -> Found
         return Found(rulebook=tried.rulebook, files=files_of(folder, tried.rulebook), warnings=tried.warnings)
 
 
+@_told_if_unreadable()
 def files_of(folder: Path, rulebook: Rulebook) -> dict[str, bytes]:
     """Return the files of the rules, with their tests and the mails that they name, by their names in the folder."""
     examples = (e.file for r in (*rulebook.rules, *rulebook.switched_off) for e in (*r.examples, *r.counter_examples))
@@ -231,6 +243,7 @@ def never_applied(places: Places, store: Store) -> tuple[str, ...]:
     return changed(store.versions.files(store.versions.last_id()), files_here(places))
 
 
+@_told_if_unreadable()
 def files_here(places: Places) -> dict[str, bytes]:
     """Return the rule files as they are in their folder, right or wrong, also those that nothing includes."""
     names = (name for name in RuleFiles(places.rules).names() if not _is_hidden(name))
@@ -297,6 +310,8 @@ def _finished(places: Places, store: Store) -> tuple[Problem, ...]:
         placed = _finish(places, store, last.id)
     except OSError as e:
         return (_not_placed(e, places),)
+    except ConfigError as e:
+        return tuple(e.problems)
     log.warning("rules.finished", version=last.version, by=last.who, set_aside=list(map(str, placed.aside)))
     return ()
 

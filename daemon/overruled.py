@@ -15,6 +15,7 @@ from daemon.events import Assigned, Event, Graded, HandedUp, Opened, Returned, R
 from daemon.plans import RULE
 from daemon.routing.actions import SetField
 from daemon.routing.conditions import Always
+from daemon.routing.notes import is_note
 from daemon.rulebook import Rule, Rulebook
 
 CATEGORY, TEAM = "category", "team"
@@ -121,7 +122,7 @@ def standing(found: Iterable[Ruled], rulebook: Rulebook) -> Standing:
     mails, missed = 0, []
     for ruled in found:
         mails += 1
-        for name in ruled.because:
+        for name in _names(ruled, rules):
             tallies.setdefault(name, Tally(rule=name)).add(ruled)
         if ruled.opened and ruled.number and _missed(ruled, rules):
             missed.append(ruled.number)
@@ -131,6 +132,11 @@ def standing(found: Iterable[Ruled], rulebook: Rulebook) -> Standing:
     here = tuple(t for name, t in tallies.items() if name in rules)
     gone = tuple(t for name, t in tallies.items() if name not in rules)
     return Standing(mails=mails, tallies=here, missed=tuple(missed), gone=gone)
+
+
+def _names(ruled: Ruled, rules: Mapping[str, Rule]) -> Iterator[str]:
+    """Yield the rules that matched, also those that are gone, without the notes that stand among them."""
+    return (name for name in ruled.because if name in rules or not is_note(name))
 
 
 def setter(fact: str, because: Iterable[str], rules: Mapping[str, Rule]) -> str:
@@ -148,5 +154,5 @@ def _sets(rule: Rule, fact: str) -> bool:
 def _missed(ruled: Ruled, rules: Mapping[str, Rule]) -> bool:
     """Whether no rule has classified it, or one that fits everything."""
     name = setter(CATEGORY, ruled.because, rules)
-    unknown = any(n not in rules for n in ruled.because)
+    unknown = any(n not in rules for n in _names(ruled, rules))
     return isinstance(rules[name].when, Always) if name else not unknown

@@ -100,7 +100,7 @@ def _snippet(changes: Iterable[tuple[str, str, str]], alike: Sequence[Ruled], ri
 def _condition(alike: Sequence[Ruled], right: Sequence[Ruled]) -> str:
     """Return what tells the corrected mails from the others: words of the subject, else where they come from."""
     if words := _words(alike, right):
-        return f"subject contains: [{', '.join(map(_quoted, words))}]"
+        return f"subject mentions: [{', '.join(map(_quoted, words))}]"
     domains = {domain_of(r.requester) for r in alike}
     elsewhere = {domain_of(r.requester) for r in right}
     if "" in domains or domains & elsewhere or len(domains) > _MOST_WORDS:

@@ -20,6 +20,7 @@ from daemon.notify.notice import PASSED_ON
 from daemon.plans import RULE
 from daemon.routing.actions import AddToParent, ForwardTo
 from daemon.routing.evaluate import Routing
+from daemon.routing.notes import NO_PARENT, NOT_FOR_THIS_ONE, not_done, nothing_done
 from daemon.rulebook import Rulebook
 from daemon.service import Service
 from daemon.silence import may_pass_on
@@ -55,7 +56,7 @@ def parent_for(wanted: AddToParent, ticket: Ticket, open_ones: Iterable[Ticket],
 def no_parent(wanted: AddToParent, ticket: Ticket, open_ones: Iterable[Ticket], rulebook: Rulebook) -> str:
     """Return why a rule's parent is none."""
     kept = any(not _may_hear(ticket, t, rulebook) for t in _meant(wanted, ticket, open_ones))
-    return "it is another customer's, whose news is not for this one" if kept else "there is none that is open"
+    return NOT_FOR_THIS_ONE if kept else NO_PARENT
 
 
 def _meant(wanted: AddToParent, ticket: Ticket, open_ones: Iterable[Ticket]) -> Iterator[Ticket]:
@@ -82,7 +83,7 @@ def unswallowed(routing: Routing, why: str) -> Routing:
     ends = {"reject": routing.rejected, "drop": routing.ignored}
     said = [f"{word}: {reason}" for word, reason in ends.items() if reason]
     said += [routing.forward.describe()] if routing.forward else []
-    kept = tuple(f"{one}: not done, {why}" for one in said)
+    kept = tuple(not_done(one, why) for one in said)
     return replace(routing, rejected="", ignored="", forward=None, because=(*routing.because, *kept))
 
 
@@ -161,13 +162,15 @@ def on_reply(routing: Routing, said: Said, rulebook: Rulebook) -> tuple[Event, .
         return ()
     applied = RulesApplied(mail=said.mail, because=routing.because, rules=rulebook.version, problems=routing.problems)
     if said.ends:
-        nothing = (f"{', '.join(routing.because)}: nothing done, the mail ends the ticket",) if routing.because else ()
+        names = ", ".join(routing.because)
+        nothing = (nothing_done(names, "the mail ends the ticket"),) if names else ()
         return (replace(applied, because=nothing),)
     ticket, proved = said.now, said.known.proof in PROVED
     tags = tuple(t for t in routing.tags if t not in ticket.tags)
     watchers = tuple(w for w in routing.watchers if proved and not ticket.concerns(w))
     raises = proved and _would_raise(routing, ticket)
-    left = (f"{_LEFT}{int(routing.at_least)}: not done, the mail itself says it",) if raises and said.graded else ()
+    itself = not_done(f"{_LEFT}{int(routing.at_least)}", "the mail itself says it")
+    left = (itself,) if raises and said.graded else ()
     applied = replace(applied, tags=tags, watchers=watchers, because=(*routing.because, *left))
     raised = (_raised(routing, ticket),) if raises and not said.graded else ()
     return (applied, *raised, *_notified(routing, said.known, first=False))

@@ -223,7 +223,7 @@ def test_words_that_are_not_what_they_seem_are_told() -> None:
     found = said(rule("r", c("subject contains", [" vpn", "ＷＩＦＩ", "wifi"])))
     assert [what.partition(";")[0] for what in found] == [
         "warning: the rule 'r': ' vpn' has spaces around it, which count too",
-        "warning: the rule 'r': 'wifi' is there twice (as 'ＷＩＦＩ': case and width do not count)",
+        "warning: the rule 'r': 'wifi' is there twice (as 'ＷＩＦＩ': case, width and the form of signs do not count)",
     ]
 
 

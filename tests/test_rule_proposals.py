@@ -38,7 +38,7 @@ def test_words_that_tell_the_corrected_from_the_others_become_a_rule():
     (one,) = proposed(found)
     assert (one.rule, one.tickets, one.right) == (VPN, (1, 2, 3), 2)
     assert one.changes == (("category", "network/vpn", "security"), ("team", "network", "security"))
-    assert "subject contains: [防火墙]" in one.snippet and "{category: security, team: security}" in one.snippet
+    assert "subject mentions: [防火墙]" in one.snippet and "{category: security, team: security}" in one.snippet
     files = with_proposal(BOOK.files, one)
     book = load_rulebook(RuleFiles(Path("new"), files))
     names = [r.name for r in book.rules]

@@ -23,7 +23,8 @@ from daemon.routing.actions import (
     SetField,
     SeverityAtLeast,
 )
-from daemon.routing.conditions import Always, Condition, Matches, Size, Words, fold, leaves
+from daemon.routing.conditions import Always, Condition, Matches, Size, SomeOf, Words, leaves
+from daemon.routing.folding import alike
 from daemon.routing.implied import implies
 from daemon.routing.impossible import clashes
 from daemon.rulebook import Rule, Rulebook
@@ -171,18 +172,22 @@ def _of_size(leaf: Condition) -> Iterator[str]:
 
 
 def _of_words(leaf: Condition) -> Iterator[str]:
-    if not isinstance(leaf, Words):
+    if not isinstance(leaf, Words | SomeOf):
         return
     seen: dict[str, str] = {}
     for word in leaf.words:
         if word != word.strip():
             yield f"{WARNING}'{word}' has spaces around it, which count too; take them out, or use 'mentions'"
-        if (same := fold(word)) in seen:
-            yield f"{WARNING}'{word}' is there twice (as '{seen[same]}': case and width do not count); take one out"
+        if (same := alike(word, leaf.simplified)) in seen:
+            how = "case, width and the form of signs do not count"
+            yield f"{WARNING}'{word}' is there twice (as '{seen[same]}': {how}); take one out"
         seen[same] = word
         fits, said = _SHAPES.get(leaf.field, (lambda _: True, ""))
         if leaf.operator in _EXACT and not fits(word):
             yield f"no mail has '{leaf.field} {leaf.operator}: {word}': a {leaf.field} {said}"
+
+    if isinstance(leaf, SomeOf) and len(seen) < leaf.least:
+        yield f"no mail has '{leaf.describe()}': that are {len(seen)} different words; write more, or ask for fewer"
 
 
 def _of_pattern(leaf: Condition) -> Iterator[str]:

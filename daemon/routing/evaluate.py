@@ -31,6 +31,7 @@ from daemon.routing.actions import (
 )
 from daemon.routing.alerts import Sighting
 from daemon.routing.conditions import NOT_MET, Finding, MailFacts, Verdict
+from daemon.routing.notes import of_alert
 from daemon.rulebook import Category, Rule, Rulebook
 from daemon.words import Kind, Level, LooksAt, Severity
 
@@ -95,7 +96,7 @@ def route(mail: MailFacts, rulebook: Rulebook) -> Routing:
 def with_alert(routing: Routing, sighting: Sighting) -> Routing:
     """Return the routing of a mail that is an alert: an incident, about this CI, at least as grave as the tool says."""
     graver = min(routing.severity, sighting.severity or routing.severity)
-    because = (*routing.because, f"alert: {sighting.alert.name}")
+    because = (*routing.because, of_alert(sighting.alert.name))
     unclear = () if sighting.key else (f"the alert '{sighting.alert.name}' has no key: nothing in it was found",)
     return replace(
         routing, kind=Kind.INCIDENT, severity=graver, ci=routing.ci or sighting.ci, because=because,

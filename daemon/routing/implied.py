@@ -21,8 +21,8 @@ from daemon.routing.conditions import (
     Size,
     Weekday,
     Words,
-    fold,
 )
+from daemon.routing.folding import alike
 
 # A field that has a word in this way has a part of that word in those ways.
 _SO_ALSO: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -79,8 +79,8 @@ def _leaf_implies(one: Condition, other: Condition) -> bool:
 def _words_imply(one: Words, other: Words) -> bool:
     if replace(one, operator=other.operator, words=other.words) != other:
         return False  # another field, header or way to compare
-    wider = [fold(word) for word in other.words]
-    return all(_word_implies(one.operator, fold(word), other.operator, wider) for word in one.words)
+    wider = [alike(word, one.simplified) for word in other.words]
+    return all(_word_implies(one.operator, alike(word, one.simplified), other.operator, wider) for word in one.words)
 
 
 def _word_implies(operator: str, word: str, other: str, wider: list[str]) -> bool:

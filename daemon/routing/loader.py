@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -88,7 +89,10 @@ class RuleFiles:
 
     def leads_out(self, name: str) -> bool:
         """Return whether this file is a link to one that lies outside the folder."""
-        return self.given is None and not (self.folder / name).resolve().is_relative_to(self.folder.resolve())
+        try:
+            return self.given is None and not (self.folder / name).resolve().is_relative_to(self.folder.resolve())
+        except (OSError, RuntimeError):  # a link that leads to itself leads nowhere; who reads it hears of that
+            return False
 
 
 def load_rulebook(source: Path | RuleFiles) -> Rulebook:
@@ -277,7 +281,11 @@ class _Shelf:
 def _read(path: Path, name: str, bad: Complaints) -> bytes | None:
     """Return the bytes of the file, None with a complaint where they cannot be had."""
     try:
-        if path.stat().st_size > MAX_BYTES:
+        found = path.stat()
+        if not stat.S_ISREG(found.st_mode):
+            bad.problems.append(Problem(name, 0, "is no file (but a pipe, a folder or a device); put a file there"))
+            return None
+        if found.st_size > MAX_BYTES:
             bad.problems.append(Problem(name, 0, f"is larger than {MAX_BYTES} bytes; make it smaller"))
             return None
         return path.read_bytes()

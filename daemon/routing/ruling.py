@@ -58,6 +58,7 @@ CAPTURES: Mapping[str, str] = MappingProxyType(
     }
 )
 _LOOKED_FOR_IN = ("subject", "text")
+_LONGEST_NAME = 200
 _CAPTURED_FIELDS = frozenset({"ci", "order", "error code", "region", "mail"})
 RULE_KEYS = {
     "name": "what it is called in histories",
@@ -294,7 +295,7 @@ def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
     if capture and looks_at is LooksAt.REPLIES:
         bad.add(capture, "'capture' fills in the record of a new ticket; take 'for: replies' or the capture out")
     return Rule(
-        name=table.text("name"),
+        name=_name(table, bad),
         when=_of_limited_size(when, known, bad) if when else Always(),
         then=tuple(actions_from(then, looks_at, known, bad)) if then else (),
         stop=stop,
@@ -305,6 +306,14 @@ def _rule(item: Item, known: Known, bad: Complaints) -> Rule:
         examples=specimens_from(table.get("examples"), known, bad),
         counter_examples=specimens_from(table.get("counter_examples"), known, bad),
     )
+
+
+def _name(table: Table, bad: Complaints) -> str:
+    """Return what a rule is called; it stands in histories, logs and mails, so it is one line that people can read."""
+    name = table.text("name")
+    if not name.replace("\u3000", " ").isprintable() or len(name) > _LONGEST_NAME:
+        bad.add(table.entries["name"], f"a name is one line of visible text, at most {_LONGEST_NAME} characters long")
+    return name
 
 
 def _captures_of_a_rule(item: Item, known: Known, bad: Complaints) -> Iterator[Finding]:
