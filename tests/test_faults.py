@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults import checker, layer1
+from tests.faults import checker, kills, layer1
 from tests.faults.hunt import straight
 from tests.faults.planted import PLANTED, planted
 from tests.faults.scenes import SCENES
@@ -37,6 +37,14 @@ def test_a_planted_bug_is_found_by_what_it_breaks(bug: str) -> None:
 
 def test_there_are_thirty_planted_bugs_and_more() -> None:
     assert len(PLANTED) >= 30
+
+
+@pytest.mark.servers
+def test_killed_again_and_again_in_a_stream_of_mails_it_loses_none_and_does_nothing_twice() -> None:
+    ((outcome, said),) = kills.run(kills=8, mails=32, seed=3)
+    print(said)
+    assert outcome.violations == []
+    assert ": 0 lost, 0 doubled (" in said and "0 of them at work" not in said
 
 
 def test_the_checker_shares_no_code_with_the_daemon() -> None:

@@ -3,6 +3,7 @@
 python -m tests.faults                                          all of it (make faults)
 python -m tests.faults --layer L1                               one layer
 python -m tests.faults --layer L1 --scene new --call 17 --fault kill [--lasting]      one run again
+python -m tests.faults --layer kills --kills 500 --mails 2000 [--seed 7]
 python -m tests.faults --layer planted [--bug 'plain EXPUNGE']
 """
 
@@ -17,7 +18,7 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
-from tests.faults import layer1
+from tests.faults import kills, layer1
 from tests.faults.hunt import Caught, hunt
 from tests.faults.outcome import Outcome, Row, keep, table
 from tests.faults.planted import PLANTED
@@ -38,6 +39,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--call", type=int, help="L1: only this call")
     parser.add_argument("--fault", default="", help="L1: only this fault")
     parser.add_argument("--lasting", action="store_true", help="L1: the fault lasts for a while")
+    parser.add_argument("--kills", type=int, default=100, help="kills: how many")
+    parser.add_argument("--mails", type=int, default=400, help="kills: how many mails come meanwhile")
+    parser.add_argument("--seed", type=int, default=1, help="kills: when the process dies")
     parser.add_argument("--bug", default="", help="planted: only this bug")
     return parser.parse_args(given)
 
@@ -58,7 +62,14 @@ def exhaustive(options: argparse.Namespace, pool: Any) -> Iterator[list[Outcome]
     yield from pool.imap_unordered(layer1.run, work)
 
 
-LAYERS: dict[str, Callable[[argparse.Namespace, Any], Iterator[list[Outcome]]]] = {"L1": exhaustive}
+def killed(options: argparse.Namespace, _: Any) -> Iterator[list[Outcome]]:
+    """The real process, killed with -9."""
+    for outcome, said in kills.run(options.kills, options.mails, options.seed):
+        print(said, flush=True)
+        yield [outcome]
+
+
+LAYERS: dict[str, Callable[[argparse.Namespace, Any], Iterator[list[Outcome]]]] = {"L1": exhaustive, "kills": killed}
 
 
 # --- all of them ---

@@ -97,6 +97,47 @@ def judge(evidence: Evidence) -> list[Violation]:
     return sorted(set(found))
 
 
+@dataclass(frozen=True)
+class Count:
+    """What became of a stream of mails, in numbers; `copies`: mails that left once more after their taker died."""
+
+    lost: int
+    doubled: int
+    copies: int
+    quarantined: int
+
+    def __str__(self) -> str:
+        return (
+            f"{self.lost} lost, {self.doubled} doubled ({self.quarantined} in quarantine with a reason; "
+            f"{self.copies} of our mails left a second time, byte for byte)"
+        )
+
+
+def count(evidence: Evidence) -> Count:
+    """Count by canary: lost is what lies in no folder of the server or has no fate; doubled is what happened twice."""
+    with closing(sqlite3.connect(f"file:{evidence.database}?mode=ro", uri=True)) as db:
+        db.row_factory = sqlite3.Row
+        books = Books(db, evidence)
+    held = Counter(raw for f in evidence.folders.values() for mails in f.values() for raw in mails)
+    answers: dict[str, set[str]] = defaultdict(set)
+    for taken in evidence.accepted:
+        for to in taken.to:
+            answers[to].add(message_id(taken.raw))
+    fates = {m.canary: [row["status"] for row in books.rows_of(m)] for m in evidence.delivered}
+    lost = [m for m in evidence.delivered if not held[m.raw] or not set(fates[m.canary]) & FINAL]
+    twice = [m for m in evidence.delivered if held[m.raw] > 1 or _twice(m, fates[m.canary], answers[m.sender], books)]
+    left = Counter(message_id(taken.raw) for taken in evidence.accepted)
+    quarantined = sum("quarantined" in fate for fate in fates.values())
+    return Count(len(lost), len(twice), sum(n - 1 for n in left.values()), quarantined)
+
+
+def _twice(mail: Delivered, fate: list[str], answers: set[str], books: Books) -> bool:
+    causes = {f"mail:{row['id']}" for row in books.by_canary[mail.canary]}
+    opened = sum(e["kind"] == "Opened" and e["cause"] in causes for e in books.events)
+    owed = sum(n["recipient"] == mail.sender and n["cause"] in causes for n in books.notices)
+    return len(fate) > 1 or opened > 1 or owed > 1 or len(answers) > 1
+
+
 class Books:
     """The tables, and the evidence beside them."""
 
