@@ -15,6 +15,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -91,6 +92,8 @@ BATCH = 25
 """Mails handled in one transaction, each in a savepoint of its own: one sync to disk serves them all."""
 LEASE = timedelta(minutes=30)
 GIVE_UP = timedelta(days=5)
+_MOST_COPIES = 2
+"""So many copies of a mail may have arrived where nobody saw the server's answer; then it counts as sent."""
 _KEEP_AT_ONCE = 50
 _KEEP_BYTES = 8 << 20
 _UNREADABLE_TRIES = 3
@@ -832,7 +835,7 @@ def deliver_outbox(desk: Desk, postman: Postman, limit: int = 50) -> tuple[int, 
         return 0, True
     mails = _rendered(owed, desk)
     for done, (item, mail) in enumerate(zip(owed, mails, strict=True)):
-        fate = postman.send(mail)
+        fate = _offered(item, mail, postman, desk)
         if fate.connection_lost:
             log.warning("smtp.unreachable", text=fate.text)
             if fate.refused_us:
@@ -841,6 +844,13 @@ def deliver_outbox(desk: Desk, postman: Postman, limit: int = 50) -> tuple[int, 
             return done, False
         settle(item, fate, desk)
     return len(owed), True
+
+
+def _offered(item: OwedNotice, mail: OutgoingMail, postman: Postman, desk: Desk) -> Fate:
+    """Offer a mail to the server, unless it may have arrived as often as any mail may."""
+    if item.handed >= _MOST_COPIES:
+        return Fate(outcome="uncertain", text=f"handed over {item.handed} times, and ticketd died before the answer")
+    return postman.send(mail, partial(desk.store.outbox.handing_over, item))
 
 
 def _instead(rendered: Rendered) -> str:
@@ -887,12 +897,13 @@ def settle(item: OwedNotice, fate: Fate, desk: Desk) -> None:
         desk.store.outbox.sent(item.id, reply, now)
     elif fate.outcome == "permanent" or now - item.created_at > GIVE_UP:
         _give_up(item, reply, desk, now)
-    elif fate.outcome == "uncertain" and item.attempts > 0:
-        # The line broke after the final dot twice: the mail has very likely arrived; a third copy helps nobody.
+    elif fate.outcome == "uncertain" and item.handed + 1 >= _MOST_COPIES:
+        # No answer to the final dot, twice: the mail has very likely arrived; a third copy helps nobody.
         desk.store.outbox.sent(item.id, f"uncertain: {reply}", now)
     else:
         again = _RETRY[min(item.attempts, len(_RETRY) - 1)] if fate.outcome == "temporary" else timedelta(minutes=30)
-        desk.store.outbox.retry(item.id, reply, now + again)
+        copies = item.handed + 1 if fate.outcome == "uncertain" else 0
+        desk.store.outbox.retry(item.id, reply, now + again, copies)
         log.info(
             "notice.later",
             notice=item.id,

@@ -6,6 +6,7 @@ Real store, real rules, real templates; only the two servers are left out (they 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import EmailMessage
@@ -72,7 +73,9 @@ class CarefulPostman:
     sent: list[OutgoingMail] = field(default_factory=list)
     fates: dict[str, Fate] = field(default_factory=dict)
 
-    def send(self, mail: OutgoingMail) -> Fate:
+    def send(self, mail: OutgoingMail, at_the_end: Callable[[], None] | None = None) -> Fate:
+        if at_the_end:
+            at_the_end()
         fate = self.fates.get(mail.to)
         if fate is None:
             self.sent.append(mail)

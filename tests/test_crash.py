@@ -413,10 +413,10 @@ def test_the_servers_are_only_touched_once_it_is_committed(
             )
             return real_file(link, uids, where, uidvalidity=uidvalidity)
 
-        def send(postman: Postman, mail: Any) -> Any:
+        def send(postman: Postman, mail: Any, at_the_end: Any) -> Any:
             offered.extend(look("SELECT recipient, content FROM notice WHERE content IS NOT NULL AND state = 'owed'"))
             assert (mail.to, mail.content) in offered, "its words were committed before it went out"
-            return real_send(postman, mail)
+            return real_send(postman, mail, at_the_end)
 
         real_file, real_send = Mailbox.file, Postman.send
         monkeypatch.setattr(Mailbox, "file", file)

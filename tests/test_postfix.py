@@ -61,8 +61,8 @@ class ThroughPostfix:
     way: Way
     sent: list[OutgoingMail] = field(default_factory=list)
 
-    def send(self, mail: OutgoingMail) -> Fate:
-        fate = self.way.postman.send(mail)
+    def send(self, mail: OutgoingMail, at_the_end: Callable[[], None] | None = None) -> Fate:
+        fate = self.way.postman.send(mail, at_the_end)
         if fate.outcome == "sent":
             self.sent.append(mail)
         return fate

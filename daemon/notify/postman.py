@@ -145,18 +145,22 @@ class Postman:
         self._used_at = 0.0
         self.last_ok: float | None = None
 
-    def send(self, mail: OutgoingMail) -> Fate:
-        """Hand the mail to the server and return what became of it; never raises for anything of the network."""
+    def send(self, mail: OutgoingMail, at_the_end: Callable[[], None] | None = None) -> Fate:
+        """Hand the mail to the server and return what became of it; never raises for anything of the network.
+
+        `at_the_end` is called before the bytes leave that end with the final dot: from then on nobody knows what the
+        server has, until it answers. What it raises passes through, and the mail has not left.
+        """
         unfit = _unfit(mail)
         if unfit:
             return Fate(outcome="permanent", text=unfit)
         if self._server and time.monotonic() - self._used_at > _IDLE_SECONDS:
             self.close()
         kept = self._server is not None
-        fate = self._try(mail)
+        fate = self._try(mail, at_the_end)
         if fate.outcome == "temporary" and kept and self._server is None:
             # The kept connection was dead or said goodbye before it took the mail: that is no failure yet.
-            fate = self._try(mail)
+            fate = self._try(mail, at_the_end)
         return fate
 
     def close(self) -> None:
@@ -170,11 +174,11 @@ class Postman:
             server.quit()
         server.close()
 
-    def _try(self, mail: OutgoingMail) -> Fate:
+    def _try(self, mail: OutgoingMail, at_the_end: Callable[[], None] | None) -> Fate:
         try:
             if self._server is None:
                 self._server = _connect(self._settings, self._dial, self._bearer)
-            fate = _transact(self._server, mail, self._settings)
+            fate = self._transacted(self._server, mail, at_the_end)
         except _NoSession as nothing:
             return nothing.fate
         except _LineCut as cut:
@@ -186,6 +190,15 @@ class Postman:
         if gone or fate.outcome == "uncertain" or fate.connection_lost:
             self._hang_up()
         return fate
+
+    def _transacted(self, server: smtplib.SMTP, mail: OutgoingMail, at_the_end: Callable[[], None] | None) -> Fate:
+        try:
+            return _transact(server, mail, self._settings, at_the_end)
+        except _LineCut:
+            raise
+        except BaseException:  # the server waits for a mail that will not come
+            self._hang_up()
+            raise
 
     def _hang_up(self) -> None:
         if self._server:
@@ -307,7 +320,9 @@ def _at_home(server: smtplib.SMTP) -> bool:
 # ---- one mail --------------------------------------------------------------------------------------------------
 
 
-def _transact(server: smtplib.SMTP, mail: OutgoingMail, settings: SmtpSettings) -> Fate:
+def _transact(
+    server: smtplib.SMTP, mail: OutgoingMail, settings: SmtpSettings, at_the_end: Callable[[], None] | None
+) -> Fate:
     """Carry one mail through MAIL, RCPT, DATA and the dot; raise _LineCut if the line breaks before the dot."""
     sender, to = ascii_domain(mail.envelope_from), ascii_domain(mail.to)
     international = not (sender + to).isascii()
@@ -319,6 +334,11 @@ def _transact(server: smtplib.SMTP, mail: OutgoingMail, settings: SmtpSettings) 
         refused = _announce(server, commands)
         if refused:
             return refused
+    except (OSError, smtplib.SMTPException) as error:
+        raise _LineCut(_text(error)) from None
+    if at_the_end:
+        at_the_end()
+    try:
         _set_timeout(server, settings.timeout)
         _write(server, _dotted(mail.content))
     except (OSError, smtplib.SMTPException) as error:

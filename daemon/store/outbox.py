@@ -23,13 +23,16 @@ _OWE = """INSERT INTO notice (ticket, template, language, recipient, recipient_n
  VALUES """
 _OWED = "(?,?,?,?,?,?,?,?,?,?,?,?,'owed',0,?,?,'','','')"
 _CLAIMED = """SELECT id, ticket, template, language, recipient, recipient_name, facts, visibility, automatic, answers,
- thread, created_at, attempts, message_id, envelope_from, content FROM notice"""
+ thread, created_at, attempts, message_id, envelope_from, content, handed FROM notice"""
 _OPEN = "state = 'owed' AND next_try_at <= ? AND (leased_until IS NULL OR leased_until <= ?)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwedNotice:
-    """A notice with its place in the outbox; `mail` is set once it was rendered."""
+    """A notice with its place in the outbox; `mail` is set once it was rendered.
+
+    `handed`: how often it was handed to the server to its last byte without our having seen what the server said to it.
+    """
 
     id: int
     ticket: int
@@ -37,6 +40,7 @@ class OwedNotice:
     attempts: int
     notice: Notice
     mail: OutgoingMail | None
+    handed: int = 0
 
 
 def stem(subject: str, tag: str) -> str:
@@ -82,6 +86,10 @@ class Outbox:
                     (mail.message_id.strip("<>"), mail.envelope_from, mail.content, notice),
                 )
 
+    def handing_over(self, item: OwedNotice) -> None:
+        """Note that the server is about to get the end of this mail: who dies now leaves it unknown whether it left."""
+        self._base.run_soon("UPDATE notice SET handed = ? WHERE id = ?", (item.handed + 1, item.id))
+
     def sent(self, notice: int, reply: str, now: datetime) -> None:
         """Settle a mail as sent."""
         self._settle(notice, NoticeState.SENT, reply, None, stamp(now))
@@ -90,9 +98,9 @@ class Outbox:
         """Settle a mail as undeliverable."""
         self._settle(notice, NoticeState.DEAD, reply, None, None)
 
-    def retry(self, notice: int, reply: str, at: datetime) -> None:
-        """Leave a mail for a later try."""
-        self._settle(notice, NoticeState.OWED, reply, stamp(at), None)
+    def retry(self, notice: int, reply: str, at: datetime, handed: int = 0) -> None:
+        """Leave a mail for a later try. `handed`: how many copies of it may have arrived."""
+        self._settle(notice, NoticeState.OWED, reply, stamp(at), None, handed)
 
     def give_back(self, notices: Sequence[int]) -> None:
         """End the lease on mails that were not tried, because the server could not be reached at all."""
@@ -100,11 +108,13 @@ class Outbox:
             for notice in notices:
                 self._base.run("UPDATE notice SET leased_until = NULL WHERE id = ?", (notice,))
 
-    def _settle(self, notice: int, state: NoticeState, reply: str, again: str | None, sent: str | None) -> None:
+    def _settle(
+        self, notice: int, state: NoticeState, reply: str, again: str | None, sent: str | None, handed: int = 0
+    ) -> None:
         sql = """UPDATE notice SET state = ?, last_reply = ?, next_try_at = ?, sent_at = ?, leased_until = NULL,
-         attempts = attempts + 1 WHERE id = ?"""
+         handed = ?, attempts = attempts + 1 WHERE id = ?"""
         # One statement is a transaction of its own, and cheaper without BEGIN and COMMIT around it.
-        self._base.run(sql, (str(state), reply[:500], again, sent, notice))
+        self._base.run(sql, (str(state), reply[:500], again, sent, handed, notice))
 
     def release_leases(self) -> None:
         """End every lease: for the moment of starting, when the instance lock proves that nobody holds one."""
@@ -184,4 +194,5 @@ def _owed(row: Any) -> OwedNotice:
     mail = None
     if row[15] is not None:
         mail = OutgoingMail(message_id=f"<{row[13]}>", envelope_from=row[14], to=row[4], content=bytes(row[15]))
-    return OwedNotice(id=row[0], ticket=row[1], created_at=unstamp(row[11]), attempts=row[12], notice=notice, mail=mail)
+    return OwedNotice(id=row[0], ticket=row[1], created_at=unstamp(row[11]), attempts=row[12], notice=notice, mail=mail,
+                      handed=row[16])  # fmt: skip

@@ -198,6 +198,7 @@ class NoticeRow(Table):
     cause = pw.TextField(default="")
     state = pw.TextField(default="owed")
     attempts = pw.IntegerField(default=0)
+    handed = pw.IntegerField(default=0)
     created_at = Moment()
     next_try_at = Moment(null=True)
     leased_until = Moment(null=True)
