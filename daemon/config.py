@@ -583,7 +583,19 @@ class LimitsConfig(Table):
         default=20, description="Automatic answers to one address in an hour; more are withheld and noted"
     )
     answers_per_subject_per_day: Count = Field(
-        default=3, description="Automatic answers to one address about one subject in a day"
+        default=3,
+        description="Automatic answers to one address about one subject in a day. Where a domain is no customer's, "
+        "and not yours, all its senders whom nothing proves count as one address",
+    )
+    answers_per_domain_per_hour: Count = Field(
+        default=100,
+        description="Automatic answers to one domain in an hour",
+    )
+    answers_per_ticket_per_hour: Count = Field(
+        default=30, description="Automatic answers about one ticket in an hour, to whomever"
+    )
+    answers_per_hour: Count = Field(
+        default=1000, description="Automatic answers in an hour altogether; the operator is told when it comes to that"
     )
     attempts: Count = Field(default=3, description="How often a mail is tried before it goes to quarantine")
     max_ticket_opens_per_address_per_hour: Count = Field(

@@ -81,6 +81,7 @@ from daemon.reports.wording import Wording
 from daemon.routing.loader import RuleFiles, load_rulebook
 from daemon.rulebook import Rulebook
 from daemon.service import LATE, Service
+from daemon.silence import NOTHING_LEFT
 from daemon.store import KeptMail, OwedNotice, Store, core_of, failed_key, hint_key, moved_key, stem
 from daemon.store.ledger import Generation
 from daemon.ticket import Ticket
@@ -383,14 +384,24 @@ def handle_mail(mail: KeptMail, letter: Letter, desk: Desk, now: datetime) -> De
         raise_alarm(
             desk, f"flood:{known.sender.address}", "Mails of one sender go to quarantine", [decision.note, waits]
         )
+    _tell_operators(decision, changes, known, number, desk)
+    log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
+             events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
+    return decision
+
+
+def _tell_operators(decision: Decision, changes: Iterable[Change], known: Known, number: int, desk: Desk) -> None:
+    """Tell them what this mail brought to light: of rules, of mails that were lost, of a storm, of answers used up."""
     _tell_of_rules(changes, desk)
     if known.lost:
         _tell_of_lost(*known.lost, desk)
     if decision.storm:
         _tell_of_storm(*decision.storm, number, desk)
-    log.info("mail.handled", mail=mail.id, ticket=number, status=str(decision.status), note=decision.note,
-             events=[type(e).__name__ for c in changes for e in c.events])  # fmt: skip
-    return decision
+    if decision.withheld == NOTHING_LEFT:
+        most = desk.service.answers_per_hour
+        lines = [f"{most} went out within an hour (answers_per_hour). Mail is handled, and people are told, as ever.",
+                 "If no outage explains it, a loop may: ticketd status, and the newest tickets"]  # fmt: skip
+        raise_alarm(desk, "answers", "Automatic answers are used up", lines)
 
 
 def _tell_of_rules(changes: Iterable[Change], desk: Desk) -> None:

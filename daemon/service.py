@@ -46,6 +46,9 @@ class Service:
     plus_addresses: bool = True
     answers_per_address_per_hour: int = 20
     answers_per_subject_per_day: int = 3
+    answers_per_domain_per_hour: int = 100
+    answers_per_ticket_per_hour: int = 30
+    answers_per_hour: int = 1000
     opens_per_address_per_hour: int = 60
     forwards_per_target_per_day: int = 300
     forwards_per_sender_per_day: int = 30

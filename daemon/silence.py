@@ -9,12 +9,14 @@ from __future__ import annotations
 from daemon.intake.letter import Letter
 from daemon.intake.understand import Known, can_be_answered
 from daemon.service import Service
-from daemon.words import PROVED, Nature, Proof
+from daemon.words import PROVED, Nature, Proof, domain_of
 
 # People who work by mail give many commands an hour on one ticket, and each is answered.
 _STAFF_FACTOR = 5
 _COLLEAGUES_WORDS = 3
 _REQUESTERS_WORDS = 12
+
+NOTHING_LEFT = "all the automatic answers of an hour have been given"
 
 
 def may_answer(letter: Letter, known: Known, service: Service, *, commanded: bool = False) -> str:
@@ -67,11 +69,34 @@ def may_pass_on(known: Known) -> str:
 
 def _too_many(known: Known, service: Service, *, commanded: bool) -> str:
     """Return which cap is reached. Caps look at no header: a robot that hides what it is falls silent all the same."""
-    proved = known.proof in PROVED
+    had, proved = known.answered_lately, known.proof in PROVED
     of_ours = known.sender.person is not None and proved
-    hourly = service.answers_per_address_per_hour * (_STAFF_FACTOR if of_ours else 1)
-    if not (of_ours or (proved and commanded)) and known.answers_to_subject >= service.answers_per_subject_per_day:
-        return f"{known.answers_to_subject} answers about this subject went to this address within a day"
-    if known.answers_to_address >= hourly:
-        return f"{known.answers_to_address} answers went to this address within an hour"
-    return ""
+    factor = _STAFF_FACTOR if of_ours else 1
+    daily, hourly = service.answers_per_subject_per_day, service.answers_per_address_per_hour * factor
+    if not (of_ours or (proved and commanded)):
+        if had.subject >= daily:
+            return f"{had.subject} answers about this subject went to this address within a day"
+        if _as_one(known, service) and had.subject_in_domain >= daily:
+            return f"{had.subject_in_domain} answers about this subject went to addresses of this domain within a day"
+    if had.address >= hourly:
+        return f"{had.address} answers went to this address within an hour"
+    if not of_ours and had.domain >= service.answers_per_domain_per_hour:
+        return f"{had.domain} answers went to addresses of this domain within an hour"
+    if had.ticket >= service.answers_per_ticket_per_hour * factor:
+        return f"{had.ticket} answers about this ticket went out within an hour"
+    return NOTHING_LEFT if is_used_up(known, service) else ""
+
+
+def _as_one(known: Known, service: Service) -> bool:
+    """Whether the addresses of this domain count as one: a robot may take a new one for every mail.
+
+    It is a domain of nobody whom we know, and nothing says that the mail is from there; or the mail claims a ticket
+    that its sender has no part in, as an answer does that comes from another address than we wrote to.
+    """
+    at_home = domain_of(known.sender.address) == service.domain
+    return known.claimed > 0 or not (at_home or known.sender.customer or known.proof in PROVED)
+
+
+def is_used_up(known: Known, service: Service) -> bool:
+    """Whether all the automatic answers of an hour have been given, so that there is none for anybody."""
+    return known.answered_lately.altogether >= service.answers_per_hour

@@ -60,6 +60,19 @@ class Sender:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """How many automatic answers went out within an hour: to an address, to its domain, about the ticket, altogether;
+    and within a day: to the address about this subject, to its domain about it."""
+
+    address: int = 0
+    domain: int = 0
+    ticket: int = 0
+    altogether: int = 0
+    subject: int = 0
+    subject_in_domain: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailedNotice:
     """A mail of ours that a bounce names, proved ours; `known`: its ticket says already that it did not arrive."""
 
@@ -142,8 +155,7 @@ class Known:
     steps_told: tuple[str, ...] = ()
     mine: tuple[Ticket, ...] = ()
     complaints: tuple[int, int] = (0, 0)
-    answers_to_address: int = 0
-    answers_to_subject: int = 0
+    answered_lately: Answered = Answered()
     opens_by_address: int = 0
     replies_told: int = 0
     answered: str = ""

@@ -20,7 +20,17 @@ from daemon.intake.arguments import leading_numbers, numbers_in
 from daemon.intake.identity import flaw_in, prove
 from daemon.intake.keywords import Command, find_commands, spoken
 from daemon.intake.letter import FailedRecipient, Letter
-from daemon.intake.understand import FailedNotice, Happened, Known, PassedOn, Past, Sender, looks_of, sender_of
+from daemon.intake.understand import (
+    Answered,
+    FailedNotice,
+    Happened,
+    Known,
+    PassedOn,
+    Past,
+    Sender,
+    looks_of,
+    sender_of,
+)
 from daemon.linking import follow
 from daemon.notify.envelope import (
     Keys,
@@ -55,12 +65,15 @@ from daemon.words import (
     State,
     TokenSeen,
     Verb,
+    domain_of,
 )
 
 _MOST_REFERENCES = 40
 _MOST_ANSWERED = 5
 _MOST_NAMED = 100
 _MOST_LINKED = 50
+_SHORTEST_STEM = 4
+"""A subject shorter than this says too little to be found at the end of another one."""
 _ASKS = frozenset({Verb.STATUS, Verb.LIST})
 _REACHES = frozenset(
     {
@@ -103,7 +116,6 @@ class Lookup:
         alert = None if answer else alert_in(letter, asking, rulebook, service, now)
         match = self._of_alert(alert, match) if alert else match
         duplicate, repeated = self._seen_before(letter, mail)
-        to_address, to_subject = self._answers_lately(letter, sender, service, now)
         commands = find_commands(spoken(letter), rulebook.keywords)[0] if letter.nature is Nature.HUMAN else ()
         verbs = {c.verb for c in commands}
         match = match if Verb.UNDO in verbs else self._moved(match)
@@ -141,8 +153,7 @@ class Lookup:
             steps_told=self._steps_told(commands, match.ticket, sender, rulebook),
             complaints=self._complaints(commands, rulebook, service, now),
             mine=self._register.mine(sender.address, assignee) if asked else (),
-            answers_to_address=to_address,
-            answers_to_subject=to_subject,
+            answered_lately=self._answered_lately(letter, sender, match.ticket, service, now),
             opens_by_address=self._opens_lately(letter, sender, rulebook, now),
             replies_told=self._replies_told(match.ticket, now),
             reopened_lately=match.ticket is not None and self._reopened_lately(match.ticket, now),
@@ -350,14 +361,25 @@ class Lookup:
         copies = [int(r[0]) for r in rows if r[1] == core_of(letter)]
         return (copies[0] if copies else 0), bool(rows) and not copies
 
-    def _answers_lately(self, letter: Letter, sender: Sender, service: Service, now: datetime) -> tuple[int, int]:
-        """Return how many automatic answers this address had in the last hour, and on this subject in a day."""
-        sql = """SELECT SUM(CASE WHEN created_at > ? THEN 1 ELSE 0 END), SUM(CASE WHEN stem = ? THEN 1 ELSE 0 END)
-         FROM notice WHERE recipient = ? AND created_at > ? AND automatic = ?"""
+    def _answered_lately(
+        self, letter: Letter, sender: Sender, ticket: Ticket | None, service: Service, now: datetime
+    ) -> Answered:
+        """Return how many automatic answers went out lately that this one would be added to."""
         hour, day = stamp(now - timedelta(hours=1)), stamp(now - timedelta(days=1))
+        sql = """SELECT COUNT(*), SUM(CASE WHEN ticket = ? THEN 1 ELSE 0 END) FROM notice
+         WHERE automatic AND created_at > ?"""
+        altogether, about = self._base.one(sql, (ticket.number if ticket else -1, hour))
+        sql = """SELECT recipient, stem, created_at > ? FROM notice WHERE automatic AND created_at > ?
+         AND recipient LIKE ?"""
+        domain = self._base.rows(sql, (hour, day, f"%@{domain_of(sender.address)}"))
+        own = [row for row in domain if row[0] == sender.address]
         subject = stem(letter.subject, service.subject_tag)
-        row = self._base.one(sql, (hour, subject, sender.address, day, True))
-        return int(row[0] or 0), int(row[1] or 0)
+        return Answered(
+            address=sum(bool(lately) for _, _, lately in own), domain=sum(bool(lately) for _, _, lately in domain),
+            ticket=about or 0, altogether=altogether,
+            subject=sum(_one_subject(subject, s) for _, s, _ in own),
+            subject_in_domain=sum(_one_subject(subject, s) for _, s, _ in domain),
+        )  # fmt: skip
 
     def _opens_lately(self, letter: Letter, sender: Sender, rulebook: Rulebook, now: datetime) -> int:
         """Return how many tickets this address opened within an hour, for itself or by passing a mail on; its mails
@@ -481,6 +503,13 @@ def failed_key(notice: int) -> str:
 def hint_key(ticket: int, address: str) -> str:
     """Return the key of the note that this person was told once that words without a keyword stay among colleagues."""
     return f"hint:{ticket}:{address}"
+
+
+def _one_subject(subject: str, earlier: str) -> bool:
+    """Whether two subjects are one. Each turn of a loop may put words before it: one ends with the other."""
+    if min(len(subject), len(earlier)) < _SHORTEST_STEM:
+        return subject == earlier
+    return subject.endswith(earlier) or earlier.endswith(subject)
 
 
 def moved_key(ticket: int, address: str) -> str:

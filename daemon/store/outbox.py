@@ -24,6 +24,8 @@ _OWE = """INSERT INTO notice (ticket, template, language, recipient, recipient_n
 _OWED = "(?,?,?,?,?,?,?,?,?,?,?,?,'owed',0,?,?,'','','')"
 _CLAIMED = """SELECT id, ticket, template, language, recipient, recipient_name, facts, visibility, automatic, answers,
  thread, created_at, attempts, message_id, envelope_from, content, handed FROM notice"""
+_STEM = 120
+"""So much of a subject is kept, from its end: a loop makes it longer at the beginning."""
 _OPEN = "state = 'owed' AND next_try_at <= ? AND (leased_until IS NULL OR leased_until <= ?)"
 
 
@@ -46,7 +48,7 @@ class OwedNotice:
 def stem(subject: str, tag: str) -> str:
     """Return the subject as loops are recognised by it: without tags, prefixes, digits and case."""
     bare = strip_tags(subject, tag).casefold()
-    return "".join(c for c in bare if not c.isdigit())[:120].strip()
+    return "".join(c for c in bare if not c.isdigit()).strip()
 
 
 class Outbox:
@@ -59,7 +61,7 @@ class Outbox:
         """Owe these mails, inside the transaction that decided on them."""
         if not notices:
             return
-        at = stamp(now)
+        at, subject_stem = stamp(now), subject_stem[-_STEM:]
         values: list[Any] = []
         for n in notices:
             values += (ticket, n.template, n.language, n.to, n.to_name, json.dumps(n.facts, ensure_ascii=False),

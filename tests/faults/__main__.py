@@ -18,7 +18,7 @@ from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
-from tests.faults import kills, layer1
+from tests.faults import kills, layer1, robots
 from tests.faults.hunt import Caught, hunt
 from tests.faults.outcome import Outcome, Row, keep, table
 from tests.faults.planted import PLANTED
@@ -41,7 +41,8 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--lasting", action="store_true", help="L1: the fault lasts for a while")
     parser.add_argument("--kills", type=int, default=100, help="kills: how many")
     parser.add_argument("--mails", type=int, default=400, help="kills: how many mails come meanwhile")
-    parser.add_argument("--seed", type=int, default=1, help="kills: when the process dies")
+    parser.add_argument("--seed", type=int, default=1, help="kills: when the process dies; L7: who says what")
+    parser.add_argument("--meetings", type=int, default=10, help="L7: how often each robot meets a desk")
     parser.add_argument("--bug", default="", help="planted: only this bug")
     return parser.parse_args(given)
 
@@ -69,7 +70,14 @@ def killed(options: argparse.Namespace, _: Any) -> Iterator[list[Outcome]]:
         yield [outcome]
 
 
-LAYERS: dict[str, Callable[[argparse.Namespace, Any], Iterator[list[Outcome]]]] = {"L1": exhaustive, "kills": killed}
+def robots_met(options: argparse.Namespace, pool: Any) -> Iterator[list[Outcome]]:
+    """L7."""
+    yield from pool.imap_unordered(robots.run, range(options.seed, options.seed + options.meetings))
+
+
+LAYERS: dict[str, Callable[[argparse.Namespace, Any], Iterator[list[Outcome]]]] = {
+    "L1": exhaustive, "L7": robots_met, "kills": killed,
+}  # fmt: skip
 
 
 # --- all of them ---

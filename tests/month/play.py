@@ -35,6 +35,9 @@ _LIMITS = """
 [limits]
 answers_per_address_per_hour = 1000
 answers_per_subject_per_day = 1000
+answers_per_domain_per_hour = 10000
+answers_per_ticket_per_hour = 1000
+answers_per_hour = 10000
 max_ticket_opens_per_address_per_hour = 1000
 """
 
